@@ -1,0 +1,29 @@
+# Every third-party package, found in one place. Debian's names; scripts/packages.sh installs them.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(fmt REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(cppzmq REQUIRED)
+find_package(msgpack REQUIRED)  # Debian's package name for msgpack-c's C++ headers
+find_package(prometheus-cpp REQUIRED)
+find_package(civetweb REQUIRED)
+
+# Debian's Hiredis CMake config is broken in 0.14; pkg-config's is right.
+pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
+
+# Header-only without a CMake target of their own.
+find_path(MDPIPE_ASIO_INCLUDE_DIR asio.hpp REQUIRED)
+find_path(MDPIPE_WEBSOCKETPP_INCLUDE_DIR websocketpp/client.hpp REQUIRED)
+
+# Standalone Asio, one event loop on one thread in each process.
+add_library(mdpipe_asio INTERFACE)
+target_include_directories(mdpipe_asio SYSTEM INTERFACE ${MDPIPE_ASIO_INCLUDE_DIR})
+target_compile_definitions(mdpipe_asio INTERFACE ASIO_STANDALONE)
+target_link_libraries(mdpipe_asio INTERFACE Threads::Threads)
+
+add_library(mdpipe_websocketpp INTERFACE)
+target_include_directories(mdpipe_websocketpp SYSTEM INTERFACE ${MDPIPE_WEBSOCKETPP_INCLUDE_DIR})
+target_link_libraries(mdpipe_websocketpp INTERFACE mdpipe_asio OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB)

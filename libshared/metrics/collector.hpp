@@ -1,0 +1,105 @@
+#pragma once
+// Where a component counts. A series is interned once and then counted by number in a flat array: no allocation, no
+// look-up and no clock on the hot path. snapshot() says what changed; MetricsSender puts it on the wire every second.
+// One thread only: the component's loop.
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "libshared/metrics/catalogue.hpp"
+#include "libshared/metrics/delta.hpp"
+#include "libshared/metrics/quantile_histogram.hpp"
+
+namespace mdpipe::metrics {
+
+// A number to count with; only the collector that gave it knows it. Default-made ones count nothing.
+class Series {
+ public:
+  Series() = default;
+
+ private:
+  friend class MetricsCollector;
+  explicit Series(SeriesId id) : id_(id) {}
+  static constexpr SeriesId kNone = ~SeriesId{0};
+  SeriesId id_ = kNone;
+};
+
+struct CollectorOptions {
+  std::string component;          // "ws-reader"
+  std::string source;             // which of them: "gmo"
+  std::string exchange;           // the exchange of the contract's short forms below; empty where there are several
+  bool enabled = true;            // ENABLE_METRICS; false counts nothing and sends nothing
+  std::size_t series_max = 20'000;  // further ones are refused and counted
+};
+
+class MetricsCollector {
+ public:
+  explicit MetricsCollector(CollectorOptions options);
+
+  // The contract's short forms, for code that is not on the hot path; each looks its series up.
+  void increment_received(std::string_view channel, std::string_view symbol);
+  void increment_published(std::string_view stream, std::string_view symbol);
+  void increment_error(std::string_view error_type);
+  void increment_reconnect();
+
+  // Interns a series; the values are those of the catalogue's labels, in its order. At series_max the result counts
+  // nothing and collector_metric_series_dropped_total grows.
+  Series series(Metric metric, std::initializer_list<std::string_view> labels);
+
+  void add(Series series, std::uint64_t count = 1) {
+    if (series.id_ != Series::kNone) slots_[series.id_].total += count;
+  }
+  void set(Series series, double value) {
+    if (series.id_ != Series::kNone) slots_[series.id_].gauge = value;
+  }
+  // For counters that something else counts, such as processor time: fractions are kept.
+  void set_total(Series series, double total) { set(series, total); }
+  void observe(Series series, std::chrono::nanoseconds duration);  // durations below zero: count them elsewhere
+
+  // What changed since the last snapshot, or everything. Fills `out`, whose memory is reused.
+  void snapshot(bool full, Delta& out);
+
+  // Forgets every count and starts a new epoch; series stay interned.
+  void reset();
+
+  [[nodiscard]] const CollectorOptions& options() const { return options_; }
+  [[nodiscard]] std::uint64_t total(Series series) const {
+    return series.id_ == Series::kNone ? 0 : slots_[series.id_].total;
+  }
+  [[nodiscard]] std::size_t series_count() const { return slots_.size(); }
+
+ private:
+  struct Histogram {
+    std::uint64_t count = 0;
+    double sum_ns = 0;
+    std::array<std::uint64_t, kLatencyBounds.size()> bounds{};
+    std::array<std::uint64_t, kQuantileBuckets> buckets{};
+  };
+  struct Slot {
+    std::uint64_t total = 0;
+    double gauge = 0;
+    std::uint64_t sent_total = ~std::uint64_t{0};
+    double sent_gauge = 0;
+    Metric metric{};
+    bool named = false;  // its definition was in a message of this epoch
+    std::unique_ptr<Histogram> histogram;
+    std::vector<std::string> labels;
+  };
+
+  void put_values(Slot& slot, SeriesId id, bool full, Delta& out);
+
+  CollectorOptions options_;
+  std::uint64_t epoch_;
+  std::uint64_t message_count_ = 0;
+  std::vector<Slot> slots_;
+  std::unordered_map<std::string, SeriesId> ids_;
+  Series series_count_, series_dropped_;
+};
+
+}  // namespace mdpipe::metrics

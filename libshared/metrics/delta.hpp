@@ -1,0 +1,56 @@
+#pragma once
+// The message in which a component tells metrics-agent what changed. Values are totals since the component's start
+// (its epoch), so a lost message costs nothing once the next one arrives. A full message names every series; the ones
+// between carry only what changed, by the number that the last full message or an addition gave the series.
+//
+// As msgpack: {"v":1, "component":str, "source":str, "epoch":int, "n":int, "time":int ns, "full":bool, "last":bool,
+//   "series":[[id, name, [label value, ...]], ...], "counters":[[id, total], ...], "gauges":[[id, value], ...],
+//   "histograms":[[id, count, sum_ns, [count at each of kLatencyBounds, not cumulative], [[bucket, count], ...]], ...]}
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "libshared/result/result.hpp"
+#include "libshared/wire/byte_buffer.hpp"
+
+namespace mdpipe::metrics {
+
+inline constexpr std::uint32_t kMetricsWireVersion = 1;
+
+using SeriesId = std::uint32_t;
+
+struct SeriesDefinition {
+  SeriesId id = 0;
+  std::string name;                 // a catalogue name
+  std::vector<std::string> labels;  // values, in the catalogue's order of label names
+};
+
+struct HistogramTotals {
+  std::uint64_t count = 0;
+  double sum_ns = 0;
+  std::vector<std::uint64_t> bounds;  // observations in each bucket of kLatencyBounds, not cumulative; beyond: count - sum
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> buckets;  // quantile buckets that are not empty: (bucket, count)
+};
+
+struct Delta {
+  std::string component;  // "ws-reader"
+  std::string source;     // which of them: "gmo"
+  std::uint64_t epoch = 0;
+  std::uint64_t n = 0;       // 1, 2, 3, ... in the epoch
+  std::int64_t time_ns = 0;  // wall clock of the sender
+  bool full = false;         // every series is in it
+  bool last = false;         // the component says goodbye
+  std::vector<SeriesDefinition> series;
+  std::vector<std::pair<SeriesId, std::uint64_t>> counters;
+  std::vector<std::pair<SeriesId, double>> gauges;
+  std::vector<std::pair<SeriesId, HistogramTotals>> histograms;
+};
+
+void encode(const Delta& delta, wire::ByteBuffer& out);
+
+// Protocol errors name the version or the part that is wrong; nothing of a wrong message is used.
+Result<Delta> decode_delta(std::string_view bytes);
+
+}  // namespace mdpipe::metrics

@@ -1,0 +1,96 @@
+#include "libshared/metrics/sender.hpp"
+
+#include "libshared/process/usage.hpp"
+#include "mdpipe_version.hpp"
+
+namespace mdpipe::metrics {
+namespace {
+
+constexpr auto kInterval = std::chrono::seconds(1);
+constexpr int kFullEvery = 10;  // seconds: the longest a lost message can matter
+constexpr auto kLastMessageLinger = std::chrono::milliseconds(200);
+
+}  // namespace
+
+MetricsSender::MetricsSender(asio::io_context& io, zmq::context_t& context, MetricsCollector& collector,
+                             const std::string& endpoint, std::function<void()> before_send)
+    : collector_(collector),
+      socket_(io, context, zmq::socket_type::xpub),
+      timer_(io),
+      before_send_(std::move(before_send)) {
+  const CollectorOptions& who = collector.options();
+  const auto own = [&](Metric metric) { return collector.series(metric, {who.component, who.source}); };
+  cpu_ = own(Metric::ProcessCpuSeconds);
+  resident_ = own(Metric::ProcessResidentBytes);
+  virtual_ = own(Metric::ProcessVirtualBytes);
+  open_fds_ = own(Metric::ProcessOpenFds);
+  max_fds_ = own(Metric::ProcessMaxFds);
+  start_time_ = own(Metric::ProcessStartTime);
+  build_info_ = collector.series(Metric::BuildInfo, {who.component, kVersion, kCommit});
+  collector.set(build_info_, 1);
+  if (who.enabled) socket_.connect(endpoint);
+}
+
+void MetricsSender::start() {
+  if (!collector_.options().enabled) return;
+  // A subscription that arrives is an agent that has just come: it gets a full message at once.
+  socket_.on_ready([this] {
+    if (agent_connected()) {
+      sends_since_full_ = 0;
+      send(false);
+    }
+    return false;
+  });
+  schedule();
+}
+
+void MetricsSender::stop() {
+  timer_.cancel();
+  if (!collector_.options().enabled) return;
+  socket_.raw().set(zmq::sockopt::linger, static_cast<int>(kLastMessageLinger.count()));
+  sends_since_full_ = 0;
+  send(true);
+}
+
+void MetricsSender::schedule() {
+  timer_.expires_after(kInterval);
+  timer_.async_wait([this](const asio::error_code& ec) {
+    if (ec) return;
+    if (agent_connected()) sends_since_full_ = 0;
+    send(false);
+    schedule();
+  });
+}
+
+bool MetricsSender::agent_connected() {
+  bool subscribed = false;
+  zmq::message_t message;
+  while (socket_.receive(message)) {
+    const std::string_view bytes = transport::view(message);
+    subscribed = subscribed || (!bytes.empty() && bytes.front() == 1);
+  }
+  return subscribed;
+}
+
+void MetricsSender::send(bool last) {
+  if (before_send_) before_send_();
+  set_process_gauges();
+  collector_.snapshot(sends_since_full_ == 0, delta_);
+  delta_.last = last;
+  sends_since_full_ = (sends_since_full_ + 1) % kFullEvery;
+  buffer_.clear();
+  encode(delta_, buffer_);
+  socket_.send(buffer_.view());  // XPUB drops where nobody listens; the next full message heals that
+}
+
+void MetricsSender::set_process_gauges() {
+  const process::Usage usage = process::read_usage();
+  collector_.set_total(cpu_, usage.cpu_seconds);
+  collector_.set(resident_, static_cast<double>(usage.resident_bytes));
+  collector_.set(virtual_, static_cast<double>(usage.virtual_bytes));
+  collector_.set(open_fds_, static_cast<double>(usage.open_fds));
+  collector_.set(max_fds_, static_cast<double>(usage.max_fds));
+  collector_.set(start_time_, usage.start_time_seconds);
+}
+
+}  // namespace mdpipe::metrics

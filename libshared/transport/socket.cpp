@@ -1,0 +1,103 @@
+#include "libshared/transport/socket.hpp"
+
+#include <fmt/format.h>
+
+#include <asio/post.hpp>
+
+#include "libshared/process/exit_code.hpp"
+#include "libshared/transport/endpoint.hpp"
+
+namespace mdpipe::transport {
+namespace {
+
+[[noreturn]] void fail(std::string_view action, const std::string& endpoint, const zmq::error_t& error) {
+  const bool taken = error.num() == EADDRINUSE;
+  throw process::StartupError{
+      Error{taken ? ErrorKind::Unavailable : ErrorKind::BadConfig,
+            fmt::format("cannot {} '{}': {}; {}", action, endpoint, error.what(),
+                        taken ? "stop whoever listens there or configure another endpoint"
+                              : "the folder of an ipc path must exist and be writable, a tcp host must be local")}};
+}
+
+}  // namespace
+
+Socket::Socket(asio::io_context& io, zmq::context_t& context, zmq::socket_type type, SocketLimits limits)
+    : io_(io), socket_(context, type), descriptor_(io, socket_.get(zmq::sockopt::fd)) {
+  socket_.set(zmq::sockopt::linger, 0);
+  socket_.set(zmq::sockopt::sndhwm, limits.high_water_mark);
+  socket_.set(zmq::sockopt::rcvhwm, limits.high_water_mark);
+  socket_.set(zmq::sockopt::maxmsgsize, limits.message_bytes_max);
+  socket_.set(zmq::sockopt::reconnect_ivl, 50);
+  socket_.set(zmq::sockopt::reconnect_ivl_max, 1000);
+  // A peer whose host vanished is noticed; on one host the kernel tells.
+  socket_.set(zmq::sockopt::heartbeat_ivl, 5000);
+  socket_.set(zmq::sockopt::heartbeat_timeout, 15000);
+}
+
+Socket::~Socket() {
+  descriptor_.release();  // the descriptor is ZeroMQ's: never close it
+}
+
+void Socket::bind(const std::string& endpoint) {
+  auto lock = guard_bind(endpoint);
+  if (!lock) throw process::StartupError{lock.error()};
+  lock_ = std::move(lock.value());
+  try {
+    socket_.bind(endpoint);
+  } catch (const zmq::error_t& error) {
+    fail("listen on", endpoint, error);
+  }
+}
+
+void Socket::connect(const std::string& endpoint) {
+  try {
+    socket_.connect(endpoint);
+  } catch (const zmq::error_t& error) {
+    fail("connect to", endpoint, error);
+  }
+}
+
+void Socket::on_ready(std::function<bool()> handler) {
+  handler_ = std::move(handler);
+  schedule();
+  wait();
+}
+
+bool Socket::send(std::string_view bytes, zmq::send_flags flags) {
+  return socket_.send(zmq::buffer(bytes), flags | zmq::send_flags::dontwait).has_value();
+}
+
+bool Socket::send(zmq::message_t&& message, zmq::send_flags flags) {
+  return socket_.send(std::move(message), flags | zmq::send_flags::dontwait).has_value();
+}
+
+bool Socket::receive(zmq::message_t& message) {
+  return socket_.recv(message, zmq::recv_flags::dontwait).has_value();
+}
+
+void Socket::rearm() {
+  if (handler_) schedule();
+}
+
+void Socket::wait() {
+  descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& ec) {
+    if (ec) return;
+    run_handler();
+    wait();
+  });
+}
+
+void Socket::schedule() {
+  if (scheduled_) return;
+  scheduled_ = true;
+  asio::post(io_, [this] {
+    scheduled_ = false;
+    run_handler();
+  });
+}
+
+void Socket::run_handler() {
+  if (handler_()) schedule();
+}
+
+}  // namespace mdpipe::transport

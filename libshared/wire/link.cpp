@@ -1,0 +1,88 @@
+#include "libshared/wire/link.hpp"
+
+#include <fmt/format.h>
+
+#include <msgpack.hpp>
+
+namespace mdpipe::wire {
+namespace {
+
+// Far above what a header holds, far below what hurts: array, map, str, bin, ext, depth.
+const msgpack::unpack_limit kLimits(16, 0, kSourceCharsMax, 0, 0, 4);
+
+Error protocol_error(std::string_view what, std::string_view why) {
+  return Error{ErrorKind::Protocol, fmt::format("{} refused: {}", what, why)};
+}
+
+// Unpacks an array that starts with our version; `what` names it in errors.
+Result<msgpack::object_handle> unpack_versioned(std::string_view bytes, std::uint32_t fields, std::string_view what) {
+  msgpack::object_handle handle;
+  try {
+    handle = msgpack::unpack(bytes.data(), bytes.size(), nullptr, nullptr, kLimits);
+  } catch (const std::exception& error) {
+    return protocol_error(what, fmt::format("not msgpack as mdpipe writes it ({})", error.what()));
+  }
+  const msgpack::object& object = handle.get();
+  if (object.type != msgpack::type::ARRAY || object.via.array.size == 0) return protocol_error(what, "not an array");
+  const msgpack::object& version = object.via.array.ptr[0];
+  if (version.type != msgpack::type::POSITIVE_INTEGER) return protocol_error(what, "no wire version in front");
+  if (version.via.u64 != kWireVersion) {
+    return protocol_error(what, fmt::format("wire version {} where this program speaks {}; run the same mdpipe release on "
+                                            "both sides",
+                                            version.via.u64, kWireVersion));
+  }
+  if (object.via.array.size != fields) {
+    return protocol_error(what, fmt::format("{} fields instead of {}", object.via.array.size, fields));
+  }
+  return handle;
+}
+
+}  // namespace
+
+void encode(const BatchHeader& header, ByteBuffer& out) {
+  msgpack::packer<ByteBuffer> packer(out);
+  packer.pack_array(6);
+  packer.pack(kWireVersion);
+  packer.pack(header.source);
+  packer.pack(header.epoch);
+  packer.pack(header.first_seq);
+  packer.pack(header.count);
+  packer.pack(header.oldest);
+}
+
+void encode(const Position& position, ByteBuffer& out) {
+  msgpack::packer<ByteBuffer> packer(out);
+  packer.pack_array(6);
+  packer.pack(kWireVersion);
+  packer.pack(position.instance);
+  packer.pack(position.epoch);
+  packer.pack(position.confirmed);
+  packer.pack(position.accepted);
+  packer.pack(position.redis_up);
+}
+
+Result<BatchHeader> decode_batch_header(std::string_view bytes) {
+  const auto handle = unpack_versioned(bytes, 6, "batch header");
+  if (!handle) return handle.error();
+  const msgpack::object* field = handle.value().get().via.array.ptr;
+  try {
+    return BatchHeader{field[1].as<std::string>(), field[2].as<std::uint64_t>(), field[3].as<std::uint64_t>(),
+                       field[4].as<std::uint32_t>(), field[5].as<std::uint64_t>()};
+  } catch (const msgpack::type_error&) {
+    return protocol_error("batch header", "a field has the wrong type");
+  }
+}
+
+Result<Position> decode_position(std::string_view bytes) {
+  const auto handle = unpack_versioned(bytes, 6, "position");
+  if (!handle) return handle.error();
+  const msgpack::object* field = handle.value().get().via.array.ptr;
+  try {
+    return Position{field[1].as<std::uint64_t>(), field[2].as<std::uint64_t>(), field[3].as<std::uint64_t>(),
+                    field[4].as<std::uint64_t>(), field[5].as<bool>()};
+  } catch (const msgpack::type_error&) {
+    return protocol_error("position", "a field has the wrong type");
+  }
+}
+
+}  // namespace mdpipe::wire

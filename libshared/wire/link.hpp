@@ -1,0 +1,47 @@
+#pragma once
+// The messages of the link between reader and publisher: the header in front of a batch payload, and the position that
+// comes back. Both carry the wire version first, so a foreign version is refused by name instead of being misread.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "libshared/result/result.hpp"
+#include "libshared/wire/byte_buffer.hpp"
+
+namespace mdpipe::wire {
+
+inline constexpr std::uint32_t kWireVersion = 1;
+
+// Limits on names that cross the wire; longer ones are refused.
+inline constexpr std::size_t kSourceCharsMax = 128;
+
+// Part 1 of a PUSH message; part 2 is the batch payload. As msgpack: [version, source, epoch, first_seq, count, oldest].
+struct BatchHeader {
+  std::string source;           // the reader's stable name
+  std::uint64_t epoch = 0;      // new at every start of the reader: wall clock in ns
+  std::uint64_t first_seq = 0;  // of the payload's first event
+  std::uint32_t count = 0;      // events in the payload
+  std::uint64_t oldest = 0;     // the reader can resend from here on; what came before is confirmed or dropped
+};
+
+// Part 2 of a PUB message whose part 1 (the topic) is the source, or kEverySource.
+// As msgpack: [version, instance, epoch, confirmed, accepted, redis_up].
+struct Position {
+  std::uint64_t instance = 0;   // the publisher's own start; a new one tells readers to resend
+  std::uint64_t epoch = 0;      // the reader's epoch this is about; 0 where the publisher knows none
+  std::uint64_t confirmed = 0;  // Redis has confirmed every event up to here
+  std::uint64_t accepted = 0;   // the publisher has taken every event up to here; next it wants accepted + 1
+  bool redis_up = false;
+};
+
+// Topic of positions that concern every reader: a publisher that announces itself. No source has this name.
+inline constexpr std::string_view kEverySource = "*";
+
+void encode(const BatchHeader& header, ByteBuffer& out);
+void encode(const Position& position, ByteBuffer& out);
+
+// Protocol errors name the version or the part that is wrong.
+Result<BatchHeader> decode_batch_header(std::string_view bytes);
+Result<Position> decode_position(std::string_view bytes);
+
+}  // namespace mdpipe::wire
