@@ -4,8 +4,10 @@ target_include_directories(mdpipe_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(mdpipe_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual -Werror
   -fstack-protector-strong)
-target_compile_definitions(mdpipe_options INTERFACE $<$<NOT:$<BOOL:${MDPIPE_SANITIZE}>>:_FORTIFY_SOURCE=2>
-  _GLIBCXX_ASSERTIONS MSGPACK_NO_BOOST)
+target_compile_definitions(mdpipe_options INTERFACE _GLIBCXX_ASSERTIONS MSGPACK_NO_BOOST)
+if(NOT MDPIPE_SANITIZE)  # the sanitizers cannot see through the fortified functions
+  target_compile_definitions(mdpipe_options INTERFACE _FORTIFY_SOURCE=2)
+endif()
 target_link_options(mdpipe_options INTERFACE -Wl,-z,relro,-z,now)
 
 if(MDPIPE_SANITIZE)

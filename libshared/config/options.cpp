@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <getopt.h>
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <optional>
-#include <toml++/toml.h>
 
 #include "mdpipe_version.hpp"
 
@@ -43,9 +43,9 @@ struct Unit {
 std::optional<std::int64_t> parse_with_unit(std::string_view text, std::initializer_list<Unit> units) {
   std::int64_t factor = 1;
   for (const Unit& unit : units) {
-    const bool matches = text.size() > unit.suffix.size() &&
-                         text.substr(text.size() - unit.suffix.size()) == unit.suffix &&
-                         std::isdigit(static_cast<unsigned char>(text[text.size() - unit.suffix.size() - 1])) != 0;
+    const bool matches =
+        text.size() > unit.suffix.size() && text.substr(text.size() - unit.suffix.size()) == unit.suffix &&
+        std::isdigit(static_cast<unsigned char>(text[text.size() - unit.suffix.size() - 1])) != 0;
     if (!matches) continue;
     factor = unit.factor;
     text.remove_suffix(unit.suffix.size());
@@ -63,12 +63,14 @@ std::optional<bool> parse_bool(std::string_view text) {
 }
 
 std::string show_duration(Milliseconds value) {
-  return value.count() % 1000 == 0 ? fmt::format("{}s", value.count() / 1000) : fmt::format("{}ms", value.count());
+  return value.count() % 1000 == 0 ? fmt::format("{}s", value.count() / 1000)
+                                   : fmt::format("{}ms", value.count());
 }
 
 std::string show_bytes(Bytes value) {
   constexpr std::uint64_t kKiB = 1024;
-  if (value.count > 0 && value.count % (kKiB * kKiB) == 0) return fmt::format("{}MiB", value.count / (kKiB * kKiB));
+  if (value.count > 0 && value.count % (kKiB * kKiB) == 0)
+    return fmt::format("{}MiB", value.count / (kKiB * kKiB));
   if (value.count > 0 && value.count % kKiB == 0) return fmt::format("{}KiB", value.count / kKiB);
   return fmt::format("{}", value.count);
 }
@@ -104,7 +106,8 @@ std::string mask_url(std::string_view url) {
   const std::size_t start = scheme == std::string_view::npos ? 0 : scheme + 3;
   const std::size_t at = url.find_last_of('@');
   const std::size_t colon = url.find(':', start);
-  if (at == std::string_view::npos || at < start || colon == std::string_view::npos || colon > at) return std::string(url);
+  if (at == std::string_view::npos || at < start || colon == std::string_view::npos || colon > at)
+    return std::string(url);
   return fmt::format("{}***{}", url.substr(0, colon + 1), url.substr(at));
 }
 
@@ -127,6 +130,10 @@ Option& Option::secrecy(Secrecy secrecy) {
 }
 Option& Option::value_name(std::string name) {
   value_name_ = std::move(name);
+  return *this;
+}
+Option& Option::default_shown(std::string text) {
+  default_text_ = std::move(text);
   return *this;
 }
 
@@ -200,7 +207,8 @@ Option& OptionTable::add(std::string flag, double& target, std::string help) {
   option.default_text_ = option.show_();
   option.store_ = [&target](const Option& self, const std::string& text) -> std::string {
     const auto value = parse_number<double>(text);
-    if (!value || !(*value >= static_cast<double>(self.min_)) || !(*value <= static_cast<double>(self.max_))) {
+    if (!value || !(*value >= static_cast<double>(self.min_)) ||
+        !(*value <= static_cast<double>(self.max_))) {
       return expect(fmt::format("a number from {} to {}", self.min_, self.max_));
     }
     target = *value;
@@ -255,7 +263,8 @@ Option& OptionTable::add(std::string flag, StringList& target, std::string help)
   option.store_ = [&target](const Option& self, const std::string& text) -> std::string {
     StringList items = split_list(text);
     for (const auto& item : items) {
-      if (!self.choices_.empty() && std::find(self.choices_.begin(), self.choices_.end(), item) == self.choices_.end()) {
+      if (!self.choices_.empty() &&
+          std::find(self.choices_.begin(), self.choices_.end(), item) == self.choices_.end()) {
         return expect(fmt::format("a list of {}", fmt::join(self.choices_, ", ")));
       }
     }
@@ -273,7 +282,8 @@ class Loader {
   Result<Outcome> load(int argc, const char* const* argv) {
     if (const auto flags = read_flags(argc, argv); !flags) return flags.error();
     if (wants_help_) return Outcome{Action::ShowAndExit, table_.help()};
-    if (wants_version_) return Outcome{Action::ShowAndExit, fmt::format("{} {} ({})\n", table_.program_, kVersion, kCommit)};
+    if (wants_version_)
+      return Outcome{Action::ShowAndExit, fmt::format("{} {} ({})\n", table_.program_, kVersion, kCommit)};
     if (!completion_.empty()) return show_completion();
     if (const auto env = read_environment(); !env) return env.error();
     if (const auto file = read_file(); !file) return file.error();
@@ -306,8 +316,8 @@ class Loader {
     std::vector<::option> longs;
     for (std::size_t i = 0; i < table_.options_.size(); ++i) {
       const Option& option = table_.options_[i];
-      longs.push_back({option.flag_.c_str(), option.is_switch_ ? optional_argument : required_argument, nullptr,
-                       static_cast<int>(i) + 1});
+      longs.push_back({option.flag_.c_str(), option.is_switch_ ? optional_argument : required_argument,
+                       nullptr, static_cast<int>(i) + 1});
     }
     longs.push_back({"config", required_argument, nullptr, Config});
     longs.push_back({"check-config", no_argument, nullptr, CheckConfig});
@@ -328,18 +338,33 @@ class Loader {
       const int found = getopt_long(argc, mutable_argv.data(), ":h", longs.data(), nullptr);
       if (found == -1) break;
       switch (found) {
-        case '?': return usage(fmt::format("unknown option '{}'", mutable_argv[static_cast<std::size_t>(optind) - 1]));
-        case ':': return usage(fmt::format("option '{}' needs a value", mutable_argv[static_cast<std::size_t>(optind) - 1]));
-        case Config: config_file_ = optarg; break;
-        case CheckConfig: check_config_ = true; break;
-        case Completion: completion_ = optarg; break;
+        case '?':
+          return usage(
+              fmt::format("unknown option '{}'", mutable_argv[static_cast<std::size_t>(optind) - 1]));
+        case ':':
+          return usage(
+              fmt::format("option '{}' needs a value", mutable_argv[static_cast<std::size_t>(optind) - 1]));
+        case Config:
+          config_file_ = optarg;
+          break;
+        case CheckConfig:
+          check_config_ = true;
+          break;
+        case Completion:
+          completion_ = optarg;
+          break;
         case 'h':
-        case Help: wants_help_ = true; break;
-        case Version: wants_version_ = true; break;
+        case Help:
+          wants_help_ = true;
+          break;
+        case Version:
+          wants_version_ = true;
+          break;
         default: {
           Option& option = table_.options_[static_cast<std::size_t>(found) - 1];
           const std::string text = optarg != nullptr ? optarg : "true";
-          if (const auto stored = store(option, text, "flag", ErrorKind::BadUsage); !stored) return usage(stored.error().message);
+          if (const auto stored = store(option, text, "flag", ErrorKind::BadUsage); !stored)
+            return usage(stored.error().message);
         }
       }
     }
@@ -351,9 +376,11 @@ class Loader {
 
   Result<bool> read_environment() {
     for (Option& option : table_.options_) {
-      const char* text = std::getenv(option.env_.c_str());  // NOLINT(concurrency-mt-unsafe): read before any thread
+      const char* text =
+          std::getenv(option.env_.c_str());  // NOLINT(concurrency-mt-unsafe): read before any thread
       if (text == nullptr || *text == '\0') continue;
-      const auto stored = store(option, text, fmt::format("environment {}", option.env_), ErrorKind::BadConfig);
+      const auto stored =
+          store(option, text, fmt::format("environment {}", option.env_), ErrorKind::BadConfig);
       if (!stored) return stored.error();
     }
     return true;
@@ -366,8 +393,8 @@ class Loader {
       file = toml::parse_file(config_file_);
     } catch (const toml::parse_error& error) {
       return Error{ErrorKind::BadConfig,
-                   fmt::format("{}:{}: {}; correct the file or drop --config", config_file_, error.source().begin.line,
-                               error.description())};
+                   fmt::format("{}:{}: {}; correct the file or drop --config", config_file_,
+                               error.source().begin.line, error.description())};
     }
     for (const auto& [key, node] : file) {
       if (const auto taken = take_node(std::string(key.str()), node); !taken) return taken.error();
@@ -376,17 +403,18 @@ class Loader {
   }
 
   Result<bool> take_node(const std::string& key, const toml::node& node) {
-    const auto option = std::find_if(table_.options_.begin(), table_.options_.end(),
-                                     [&key](const Option& candidate) { return snake(candidate.flag_) == key; });
+    const auto option =
+        std::find_if(table_.options_.begin(), table_.options_.end(),
+                     [&key](const Option& candidate) { return snake(candidate.flag_) == key; });
     const auto where = fmt::format("{}:{}", config_file_, node.source().begin.line);
     if (option == table_.options_.end()) {
-      return Error{ErrorKind::BadConfig, fmt::format("{}: unknown key '{}'; {} --help lists the keys", where, key,
-                                                     table_.program_)};
+      return Error{ErrorKind::BadConfig, fmt::format("{}: unknown key '{}'; {} --help lists the keys", where,
+                                                     key, table_.program_)};
     }
     const auto text = node_text(node);
     if (!text) {
-      return Error{ErrorKind::BadConfig, fmt::format("{}: key '{}' must be a text, number, boolean or list of texts",
-                                                     where, key)};
+      return Error{ErrorKind::BadConfig,
+                   fmt::format("{}: key '{}' must be a text, number, boolean or list of texts", where, key)};
     }
     if (option->origin_ != "default") return true;
     return store(*option, *text, where, ErrorKind::BadConfig);
@@ -432,10 +460,11 @@ std::string OptionTable::origin(std::string_view flag) const {
 }
 
 std::string OptionTable::help() const {
-  std::string out = fmt::format("Usage: {} [OPTION]...\n{}\n\nEvery option is also an environment variable and a key of the "
-                                "TOML file named by --config;\na flag wins over the environment, the environment over the "
-                                "file.\n",
-                                program_, summary_);
+  std::string out = fmt::format(
+      "Usage: {} [OPTION]...\n{}\n\nEvery option is also an environment variable and a key of the "
+      "TOML file named by --config;\na flag wins over the environment, the environment over the "
+      "file.\n",
+      program_, summary_);
   auto section = sections_.begin();
   for (std::size_t i = 0; i < options_.size(); ++i) {
     if (section != sections_.end() && section->first == i) {
@@ -456,7 +485,8 @@ std::string OptionTable::help() const {
       "  --completion=SHELL\n      print the completion script for bash or zsh, and exit\n"
       "  -h, --help\n      print this help, and exit\n"
       "  --version\n      print the version, and exit\n"
-      "\nExit status: 0 asked to stop, 64 wrong usage, 69 unavailable, 70 internal error, 78 bad configuration.\n";
+      "\nExit status: 0 asked to stop, 64 wrong usage, 69 unavailable, 70 internal error, 78 bad "
+      "configuration.\n";
   return out;
 }
 

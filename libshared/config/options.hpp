@@ -1,7 +1,8 @@
 #pragma once
-// One table per program says everything about its options. Each option is a flag (--redis-url), an environment variable
-// (REDIS_URL) and a TOML key (redis_url), in that order of precedence; the table feeds --help, --check-config and the
-// shell completions, so they cannot disagree. Defaults are the values the bound variables hold when they are added.
+// One table per program says everything about its options. Each option is a flag (--redis-url), an
+// environment variable (REDIS_URL) and a TOML key (redis_url), in that order of precedence; the table feeds
+// --help, --check-config and the shell completions, so they cannot disagree. Defaults are the values the
+// bound variables hold when they are added.
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -19,8 +20,9 @@ struct Bytes {
   std::uint64_t count = 0;
 };
 
-using Milliseconds = std::chrono::milliseconds;  // written as "1500ms", "10s", "5m" or a bare number of milliseconds
-using StringList = std::vector<std::string>;     // written as "a,b,c", in TOML also as an array
+using Milliseconds =
+    std::chrono::milliseconds;  // written as "1500ms", "10s", "5m" or a bare number of milliseconds
+using StringList = std::vector<std::string>;  // written as "a,b,c", in TOML also as an array
 
 enum class Secrecy { Public, Secret, Url };  // Secret is never shown; of a Url only the password is hidden
 
@@ -35,6 +37,8 @@ class Option {
   Option& secrecy(Secrecy secrecy);
   // What stands for the value in --help: "URL", "FILE".
   Option& value_name(std::string name);
+  // What --help says for the default, where it depends on other options.
+  Option& default_shown(std::string text);
 
  private:
   friend class OptionTable;
@@ -65,7 +69,8 @@ class OptionTable {
   // `summary` is one sentence; `arguments` names positional arguments in --help, empty where there are none.
   OptionTable(std::string program, std::string summary);
 
-  // Binds an option to a variable that must outlive the table. --config, --check-config, --completion, --help and
+  // Binds an option to a variable that must outlive the table. --config, --check-config, --completion, --help
+  // and
   // --version are there by themselves.
   Option& add(std::string flag, std::string& target, std::string help);
   Option& add(std::string flag, bool& target, std::string help);  // a switch: --flag, --flag=false
@@ -81,8 +86,9 @@ class OptionTable {
   // Runs after all values are stored, also for --check-config: returns an error that spans several options.
   void validate_with(std::function<Result<bool>()> check) { check_ = std::move(check); }
 
-  // Reads flags, then the environment, then the TOML file of --config. BadUsage for a wrong command line, BadConfig for
-  // a wrong value elsewhere; each error names the option, the value, where it came from and what is allowed.
+  // Reads flags, then the environment, then the TOML file of --config. BadUsage for a wrong command line,
+  // BadConfig for a wrong value elsewhere; each error names the option, the value, where it came from and
+  // what is allowed.
   Result<Outcome> load(int argc, const char* const* argv);
 
   [[nodiscard]] std::string help() const;

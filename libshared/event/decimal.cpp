@@ -32,8 +32,10 @@ Normalized normalize(std::string_view text) {
     std::string_view exponent = text.substr(exponent_at + 1);
     if (exponent.front() == '+') exponent.remove_prefix(1);
     const auto parsed = std::from_chars(exponent.data(), exponent.data() + exponent.size(), out.exponent);
-    // An exponent too large for a long orders by its sign alone.
-    if (parsed.ec != std::errc()) out.exponent = exponent.front() == '-' ? -1'000'000'000L : 1'000'000'000L;
+    // Far beyond any price an exponent orders by its sign alone, and adding to it must not overflow.
+    constexpr long kExponentMax = 1'000'000'000L;
+    if (parsed.ec != std::errc()) out.exponent = exponent.front() == '-' ? -kExponentMax : kExponentMax;
+    out.exponent = std::clamp(out.exponent, -kExponentMax, kExponentMax);
   }
   const std::string_view mantissa = text.substr(0, exponent_at);
   const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
@@ -50,7 +52,8 @@ Normalized normalize(std::string_view text) {
 }
 
 int compare_magnitudes(const Normalized& a, const Normalized& b) {
-  if (a.digits.empty() || b.digits.empty()) return static_cast<int>(!a.digits.empty()) - static_cast<int>(!b.digits.empty());
+  if (a.digits.empty() || b.digits.empty())
+    return static_cast<int>(!a.digits.empty()) - static_cast<int>(!b.digits.empty());
   if (a.exponent != b.exponent) return a.exponent < b.exponent ? -1 : 1;
   return a.digits.compare(b.digits);
 }

@@ -28,6 +28,9 @@ MetricsSender::MetricsSender(asio::io_context& io, zmq::context_t& context, Metr
   start_time_ = own(Metric::ProcessStartTime);
   build_info_ = collector.series(Metric::BuildInfo, {who.component, kVersion, kCommit});
   collector.set(build_info_, 1);
+  // The pipe of a connecting socket outlives its peer, so the subscription of a restarted agent is not new to
+  // it: without this it would pass unseen.
+  socket_.raw().set(zmq::sockopt::xpub_verbose, 1);
   if (who.enabled) socket_.connect(endpoint);
 }
 

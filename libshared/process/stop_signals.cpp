@@ -9,9 +9,11 @@
 
 namespace mdpipe::process {
 
-StopSignals::StopSignals(asio::io_context& io, std::function<void(int)> on_stop, std::function<void()> on_reload)
+StopSignals::StopSignals(asio::io_context& io, std::function<void(int)> on_stop,
+                         std::function<void()> on_reload)
     : signals_(io, SIGTERM, SIGINT, SIGHUP), on_stop_(std::move(on_stop)), on_reload_(std::move(on_reload)) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe or socket is an error code, not the end of the process
+  (void)std::signal(SIGPIPE,
+                    SIG_IGN);  // a closed pipe or socket is an error code, not the end of the process
   wait();
 }
 

@@ -12,7 +12,9 @@
 namespace mdpipe::process {
 namespace {
 
-double seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6; }
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+}
 
 std::uint64_t count_open_fds() {
   DIR* folder = opendir("/proc/self/fd");
@@ -59,12 +61,13 @@ Usage read_usage() {
   if (std::FILE* statm = std::fopen("/proc/self/statm", "re")) {
     unsigned long virtual_pages = 0;
     unsigned long resident_pages = 0;
-    if (std::fscanf(statm, "%lu %lu", &virtual_pages, &resident_pages) == 2) {  // NOLINT(cert-err34-c): the kernel's numbers
+    if (std::fscanf(statm, "%lu %lu", &virtual_pages, &resident_pages) ==
+        2) {  // NOLINT(cert-err34-c): the kernel's numbers
       const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
       usage.virtual_bytes = virtual_pages * page;
       usage.resident_bytes = resident_pages * page;
     }
-    std::fclose(statm);
+    (void)std::fclose(statm);
   }
   usage.open_fds = count_open_fds();
   rlimit limit{};

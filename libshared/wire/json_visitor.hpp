@@ -1,7 +1,10 @@
 #pragma once
-// The msgpack-c visitor behind json.hpp: writes each value it is shown to as JSON. Others delegate nested values to it.
+// The msgpack-c visitor behind json.hpp: writes each value it is shown to as JSON. Others delegate nested
+// values to it. JSON knows neither keys that are not text, which end the visit, nor NaN and infinity, which
+// become null.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <iterator>
 #include <msgpack.hpp>
 #include <string>
@@ -20,6 +23,8 @@ class JsonVisitor : public msgpack::null_visitor {
   bool visit_negative_integer(std::int64_t value) { return put(fmt::format_int(value)); }
   bool visit_float32(float value) { return visit_float64(static_cast<double>(value)); }
   bool visit_float64(double value) {
+    if (!std::isfinite(value)) return put("null");
+    if (in_key_) return false;
     fmt::format_to(std::back_inserter(out_), "{}", value);
     return true;
   }
@@ -29,18 +34,26 @@ class JsonVisitor : public msgpack::null_visitor {
   }
   bool visit_bin(const char* data, std::uint32_t bytes) { return visit_str(data, bytes); }
   bool visit_ext(const char*, std::uint32_t) { return put("null"); }
-  bool start_array(std::uint32_t) { return open('['); }
+  bool start_array(std::uint32_t) { return !in_key_ && open('['); }
   bool start_array_item() { return separate(); }
   bool end_array() { return close(']'); }
-  bool start_map(std::uint32_t) { return open('{'); }
-  bool start_map_key() { return separate(); }
-  bool end_map_key() { return put(":"); }
+  bool start_map(std::uint32_t) { return !in_key_ && open('{'); }
+  bool start_map_key() {
+    separate();
+    in_key_ = true;
+    return true;
+  }
+  bool end_map_key() {
+    in_key_ = false;
+    return put(":");
+  }
   bool end_map() { return close('}'); }
   void parse_error(std::size_t, std::size_t) {}
   void insufficient_bytes(std::size_t, std::size_t) {}
 
  private:
   bool put(std::string_view text) {
+    if (in_key_) return false;
     out_.append(text);
     return true;
   }
@@ -60,6 +73,7 @@ class JsonVisitor : public msgpack::null_visitor {
   }
 
   std::string& out_;
+  bool in_key_ = false;
 };
 
 }  // namespace mdpipe::wire

@@ -1,0 +1,76 @@
+#pragma once
+// Wires md-publisher together: batches come in over PULL, become transactions, go to Redis, and positions go
+// back over PUB. The only place that knows all parts.
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <memory>
+#include <zmq.hpp>
+
+#include "libshared/metrics/collector.hpp"
+#include "libshared/metrics/sender.hpp"
+#include "libshared/process/notify.hpp"
+#include "libshared/process/stop_signals.hpp"
+#include "libshared/transport/socket.hpp"
+#include "libshared/wire/link.hpp"
+#include "md-publisher/batch_writer.hpp"
+#include "md-publisher/config.hpp"
+#include "md-publisher/publisher_metrics.hpp"
+#include "md-publisher/redis_writer.hpp"
+#include "md-publisher/source_ledger.hpp"
+#include "md-publisher/stream_table.hpp"
+#include "md-publisher/transaction.hpp"
+
+namespace mdpipe::publisher {
+
+class App {
+ public:
+  // Borrows the config for its life. Throws process::StartupError.
+  explicit App(const Config& config);
+
+  // Returns the exit code.
+  int run();
+
+ private:
+  bool receive_batches();
+  bool receive_batch();
+  void on_batch(std::string_view header_bytes, std::string_view payload);
+  [[nodiscard]] bool has_room() const;
+  void write_next();
+
+  void on_redis_ready(const Cursors& cursors);
+  void on_committed(const Transaction& transaction, const std::vector<RefusedEntry>& refused);
+  void on_redis_lost(const std::string& reason, std::chrono::milliseconds retry);
+
+  void announce_positions();
+  void send_position(std::string_view topic, const Progress& progress);
+  void schedule_announcements();
+  void stop();
+  void finish();
+  void feed_watchdog();
+
+  const Config& config_;
+  asio::io_context io_;
+  zmq::context_t zmq_;
+  metrics::MetricsCollector collector_;
+  PublisherMetrics metrics_;
+  SourceLedger ledger_;
+  StreamTable streams_;
+  BatchWriter writer_;
+  transport::Socket events_, positions_;
+  RedisWriter redis_;
+  metrics::MetricsSender sender_;
+  process::Notifier notifier_;
+  process::StopSignals signals_;
+  asio::steady_timer announce_timer_, stop_timer_, watchdog_timer_;
+
+  // One is filled while the other is on its way.
+  std::unique_ptr<Transaction> filling_, writing_;
+  zmq::message_t header_part_, payload_part_;
+  wire::ByteBuffer position_bytes_;
+  std::uint64_t instance_;
+  bool paused_ = true;  // batches are read only while Redis is there and a transaction has room
+  bool stopping_ = false;
+  int exit_code_ = 0;
+};
+
+}  // namespace mdpipe::publisher

@@ -1,0 +1,32 @@
+#pragma once
+// A connected stream of bytes to Redis: TCP or a Unix socket today. TLS joins here as another implementation,
+// and nothing above notices.
+#include <asio/io_context.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <system_error>
+
+#include "md-publisher/redis_url.hpp"
+
+namespace mdpipe::publisher {
+
+class ByteStream {
+ public:
+  using Done = std::function<void(const std::error_code&)>;
+  using Received = std::function<void(const std::error_code&, std::size_t bytes)>;
+
+  virtual ~ByteStream() = default;
+
+  // Resolves and connects. Each handler runs in the loop; none runs after close().
+  virtual void connect(Done done) = 0;
+  // `buffer` and `bytes` must stay as they are until the handler runs.
+  virtual void read_some(char* buffer, std::size_t bytes, Received received) = 0;
+  virtual void write(std::string_view bytes, Done done) = 0;
+  virtual void close() = 0;
+
+  static std::unique_ptr<ByteStream> make(asio::io_context& io, const RedisAddress& address);
+};
+
+}  // namespace mdpipe::publisher

@@ -1,0 +1,108 @@
+#include "md-publisher/config.hpp"
+
+#include "libshared/transport/endpoint.hpp"
+
+namespace mdpipe::publisher {
+namespace {
+
+Result<bool> check_endpoints(Config& config) {
+  const auto fill = [&](std::string& endpoint, std::string_view name) {
+    if (endpoint.empty()) endpoint = transport::ipc_endpoint(config.runtime_dir, name);
+  };
+  fill(config.events_endpoint, "events");
+  fill(config.positions_endpoint, "positions");
+  fill(config.metrics_endpoint, "metrics");
+  const std::pair<const char*, const std::string*> endpoints[] = {
+      {"events-endpoint", &config.events_endpoint},
+      {"positions-endpoint", &config.positions_endpoint},
+      {"metrics-endpoint", &config.metrics_endpoint}};
+  for (const auto& [option, endpoint] : endpoints) {
+    if (const auto checked = transport::check_endpoint(option, *endpoint); !checked) return checked.error();
+  }
+  return true;
+}
+
+Result<bool> check(Config& config) {
+  auto address = parse_redis_url(config.redis_url);
+  if (!address) return address.error();
+  config.redis = std::move(address.value());
+  auto password = read_password(config.redis_password_file);
+  if (!password) return password.error();
+  if (password.value()) config.redis.password = *password.value();
+  auto naming = StreamNaming::parse(config.stream_name);
+  if (!naming) return naming.error();
+  config.naming = std::move(naming.value());
+  auto trim = TrimPolicy::parse(config.maxlen);
+  if (!trim) return trim.error();
+  config.trim = std::move(trim.value());
+  if (config.cursor_key.empty())
+    return Error{ErrorKind::BadConfig, "--cursor-key is empty; name a key such as md:cursor"};
+  return check_endpoints(config);
+}
+
+}  // namespace
+
+void add_options(config::OptionTable& table, Config& config) {
+  table.section("Redis");
+  table
+      .add("redis-url", config.redis_url,
+           "redis://[user[:password]@]host[:port][/database] or unix:///path[?db=N].")
+      .secrecy(config::Secrecy::Url)
+      .value_name("URL");
+  table
+      .add(
+          "redis-password-file", config.redis_password_file,
+          "File that holds the password; without it systemd's credential redis_password, where there is one.")
+      .value_name("FILE");
+  table.add("redis-timeout", config.redis_timeout, "A command unanswered for so long ends the connection.")
+      .range(100, 600'000);
+  table.add("reconnect-delay-max", config.reconnect_delay_max, "Longest pause between tries to reach Redis.")
+      .range(10, 600'000);
+  table.add("no-retry", config.no_retry,
+            "Exit with 69 where Redis cannot be reached, instead of trying again.");
+  table
+      .add(
+          "in-flight-bytes-max", config.in_flight_bytes_max,
+          "Commands sent to Redis without an answer; at the limit no more events are taken from the readers.")
+      .range(64 << 10U, 1LL << 32U);
+
+  table.section("Streams");
+  table
+      .add("stream-name", config.stream_name,
+           "Name of an event's stream, from {type}, {exchange} and {symbol}.")
+      .value_name("TEMPLATE");
+  table
+      .add("format", config.format,
+           "One field a key of the event, or the whole event as msgpack in the field e.")
+      .one_of({"fields", "msgpack"});
+  table
+      .add("maxlen", config.maxlen,
+           "Entries each stream is trimmed to (about), by type: 100000,orderbook=20000; 0 keeps all.")
+      .value_name("N[,TYPE=N]...");
+  table.add("cursor-key", config.cursor_key, "Hash in which each reader's last written position is kept.")
+      .value_name("KEY");
+
+  table.section("Link");
+  table.add("source", config.source, "This publisher's name in metrics.").env("PUBLISHER_SOURCE");
+  table.add("runtime-dir", config.runtime_dir, "Folder of the sockets.")
+      .env("RUNTIME_DIRECTORY")
+      .value_name("DIR");
+  table
+      .add("events-endpoint", config.events_endpoint,
+           "Where readers push events; default ipc://RUNTIME-DIR/events.")
+      .value_name("ENDPOINT");
+  table
+      .add("positions-endpoint", config.positions_endpoint,
+           "Where readers hear positions; default ipc://RUNTIME-DIR/positions.")
+      .value_name("ENDPOINT");
+  table.add("metrics-endpoint", config.metrics_endpoint, "metrics-agent; default ipc://RUNTIME-DIR/metrics.")
+      .value_name("ENDPOINT");
+
+  table.section("Observation");
+  table.add("enable-metrics", config.enable_metrics, "Count and send metrics.");
+  table.add("log-level", config.log_level, "Least level that is logged.")
+      .one_of({"trace", "debug", "info", "warn", "error", "fatal"});
+  table.validate_with([&config] { return check(config); });
+}
+
+}  // namespace mdpipe::publisher

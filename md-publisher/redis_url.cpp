@@ -1,0 +1,135 @@
+#include "md-publisher/redis_url.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "libshared/config/options.hpp"
+
+namespace mdpipe::publisher {
+namespace {
+
+constexpr std::string_view kForms =
+    "expected redis://[user[:password]@]host[:port][/database] or unix:///path[?db=N]";
+
+bool take_prefix(std::string_view& text, std::string_view prefix) {
+  if (text.substr(0, prefix.size()) != prefix) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+bool parse_int(std::string_view text, int min, int max, int& out) {
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return ec == std::errc() && end == text.data() + text.size() && out >= min && out <= max;
+}
+
+// %XX in user and password. False where a % is not followed by two hexadecimal digits.
+bool percent_decode(std::string_view text, std::string& out) {
+  out.clear();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    unsigned value = 0;
+    const std::string_view digits = text.substr(i + 1, 2);
+    const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    if (digits.size() != 2 || ec != std::errc() || end != digits.data() + 2) return false;
+    out += static_cast<char>(value);
+    i += 2;
+  }
+  return true;
+}
+
+// "user:password@", taken off the front of `rest`.
+bool take_user(std::string_view& rest, RedisAddress& address) {
+  const std::size_t at = rest.rfind('@');
+  if (at == std::string_view::npos) return true;
+  const std::string_view login = rest.substr(0, at);
+  rest.remove_prefix(at + 1);
+  const std::size_t colon = login.find(':');
+  if (!percent_decode(login.substr(0, colon), address.user)) return false;
+  return colon == std::string_view::npos || percent_decode(login.substr(colon + 1), address.password);
+}
+
+// "host", "host:port", "[::1]:port".
+bool take_host(std::string_view text, RedisAddress& address) {
+  const bool bracketed = !text.empty() && text.front() == '[';
+  const std::size_t host_end = bracketed ? text.find(']') : text.find(':');
+  if (bracketed && host_end == std::string_view::npos) return false;
+  address.host = std::string(bracketed ? text.substr(1, host_end - 1) : text.substr(0, host_end));
+  std::string_view rest =
+      host_end == std::string_view::npos ? std::string_view() : text.substr(host_end + (bracketed ? 1 : 0));
+  if (rest.empty()) return !address.host.empty();
+  int port = 0;
+  if (rest.front() != ':' || !parse_int(rest.substr(1), 1, 65535, port)) return false;
+  address.port = fmt::format("{}", port);
+  return !address.host.empty();
+}
+
+}  // namespace
+
+std::string RedisAddress::display() const {
+  if (!unix_path.empty()) return fmt::format("{} database {}", unix_path, database);
+  return fmt::format("{}:{}/{}", host, port, database);
+}
+
+Result<RedisAddress> parse_redis_url(std::string_view url) {
+  constexpr int kDatabaseMax = 1'000'000;
+  const auto bad = [url](std::string_view why) {
+    return Error{ErrorKind::BadConfig,
+                 fmt::format("--redis-url '{}': {}; {}", config::mask_url(url), why, kForms)};
+  };
+  RedisAddress address;
+  std::string_view rest = url;
+  if (take_prefix(rest, "unix://")) {
+    const std::size_t query = rest.find('?');
+    address.unix_path = std::string(rest.substr(0, query));
+    if (address.unix_path.empty() || address.unix_path.front() != '/')
+      return bad("the socket's path is not absolute");
+    if (query == std::string_view::npos) return address;
+    std::string_view parameter = rest.substr(query + 1);
+    if (!take_prefix(parameter, "db=") || !parse_int(parameter, 0, kDatabaseMax, address.database)) {
+      return bad("the only parameter is db=NUMBER");
+    }
+    return address;
+  }
+  if (take_prefix(rest, "rediss://")) return bad("TLS is not supported by this version");
+  if (!take_prefix(rest, "redis://")) return bad("unknown scheme");
+  if (!take_user(rest, address)) return bad("user or password has a stray '%' (write it as %25)");
+  const std::size_t slash = rest.find('/');
+  if (slash != std::string_view::npos && slash + 1 < rest.size() &&
+      !parse_int(rest.substr(slash + 1), 0, kDatabaseMax, address.database)) {
+    return bad("the database is not a number");
+  }
+  if (!take_host(rest.substr(0, slash), address)) return bad("host or port is wrong");
+  return address;
+}
+
+Result<std::optional<std::string>> read_password(const std::string& file) {
+  std::string path = file;
+  if (path.empty()) {
+    const char* credentials =
+        std::getenv("CREDENTIALS_DIRECTORY");  // NOLINT(concurrency-mt-unsafe): read at start
+    if (credentials == nullptr) return std::optional<std::string>();
+    path = fmt::format("{}/redis_password", credentials);
+    if (!std::filesystem::exists(path)) return std::optional<std::string>();
+  }
+  std::ifstream stream(path);
+  std::string password((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  while (!password.empty() && (password.back() == '\n' || password.back() == '\r')) password.pop_back();
+  if (!stream || password.empty()) {
+    return Error{
+        ErrorKind::BadConfig,
+        fmt::format(
+            "--redis-password-file '{}': cannot be read or is empty; it holds the password and nothing else",
+            path)};
+  }
+  return std::optional<std::string>(password);
+}
+
+}  // namespace mdpipe::publisher

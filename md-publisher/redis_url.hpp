@@ -1,0 +1,32 @@
+#pragma once
+// Where Redis is and who we are there, from a URL and a password file. TLS ("rediss://") is refused by name
+// for now.
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "libshared/result/result.hpp"
+
+namespace mdpipe::publisher {
+
+struct RedisAddress {
+  std::string host;  // empty where `unix_path` is set
+  std::string port = "6379";
+  std::string unix_path;
+  std::string user;      // empty: Redis's default user
+  std::string password;  // empty: no AUTH
+  int database = 0;
+
+  // "127.0.0.1:6379/0" or "/run/redis/redis.sock", without secrets.
+  [[nodiscard]] std::string display() const;
+};
+
+// "redis://[user[:password]@]host[:port][/database]" or "unix:///path[?db=N]". BadConfig names what is wrong
+// with it.
+Result<RedisAddress> parse_redis_url(std::string_view url);
+
+// The password in `file`, else in systemd's credential "redis_password", else nothing. BadConfig where it
+// cannot be read.
+Result<std::optional<std::string>> read_password(const std::string& file);
+
+}  // namespace mdpipe::publisher

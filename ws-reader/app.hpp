@@ -1,0 +1,73 @@
+#pragma once
+// Wires ws-reader together: where frames come from, the pipeline they pass, where events go, and how the
+// program starts, reports and stops. The only place that knows all parts.
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <zmq.hpp>
+
+#include "libshared/metrics/collector.hpp"
+#include "libshared/metrics/sender.hpp"
+#include "libshared/process/lock_file.hpp"
+#include "libshared/process/notify.hpp"
+#include "libshared/process/stop_signals.hpp"
+#include "ws-reader/config.hpp"
+#include "ws-reader/line_reader.hpp"
+#include "ws-reader/outbox.hpp"
+#include "ws-reader/pipeline.hpp"
+#include "ws-reader/publisher_link.hpp"
+#include "ws-reader/reader_metrics.hpp"
+#include "ws-reader/session.hpp"
+#include "ws-reader/tap.hpp"
+
+namespace mdpipe::reader {
+
+class App {
+ public:
+  // Borrows the config for its life. Throws process::StartupError.
+  explicit App(const Config& config);
+
+  // Returns the exit code.
+  int run();
+
+ private:
+  [[nodiscard]] bool uses_link() const { return !config_.to_stdout; }
+  void start_source();
+  void start_link();
+  void on_line(std::string_view line);
+  void schedule_flush();
+  void flush();
+  void write_to_stdout();
+  void watch_input_pressure();
+  void stop(const std::string& why);
+  void on_drained_check();
+  void finish(int exit_code);
+  void before_metrics();
+  void feed_watchdog();
+
+  const Config& config_;
+  asio::io_context io_;
+  zmq::context_t zmq_;
+  metrics::MetricsCollector collector_;
+  std::unique_ptr<venues::Adapter> adapter_;
+  ReaderMetrics metrics_;
+  Outbox outbox_;
+  std::optional<process::LockFile> source_lock_;
+  std::unique_ptr<Tap> tap_;
+  std::unique_ptr<PublisherLink> link_;
+  Pipeline pipeline_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<LineReader> lines_;
+  std::unique_ptr<metrics::MetricsSender> sender_;
+  process::Notifier notifier_;
+  process::StopSignals signals_;
+  asio::steady_timer stop_timer_, watchdog_timer_;
+  std::string ndjson_;
+  bool flush_scheduled_ = false;
+  bool stopping_ = false;
+  bool input_ended_ = false;
+  int exit_code_ = 0;
+};
+
+}  // namespace mdpipe::reader

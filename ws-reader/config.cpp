@@ -1,0 +1,184 @@
+#include "ws-reader/config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "libshared/log/log.hpp"
+#include "libshared/transport/endpoint.hpp"
+#include "libshared/wire/link.hpp"
+#include "ws-reader/venues/registry.hpp"
+
+namespace mdpipe::reader {
+namespace {
+
+Error bad(std::string message) { return Error{ErrorKind::BadConfig, std::move(message)}; }
+
+// The event types, and the names exchanges use for them.
+std::optional<EventType> parse_channel(std::string_view name) {
+  if (name == "ticker") return EventType::Ticker;
+  if (name == "trade" || name == "trades") return EventType::Trade;
+  if (name == "orderbook" || name == "orderbooks") return EventType::OrderBook;
+  return std::nullopt;
+}
+
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= wire::kSourceCharsMax &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+         });
+}
+
+// Symbols go into requests verbatim, so what could end a JSON string is refused. Non-ASCII letters are fine.
+bool is_symbol(std::string_view text) {
+  constexpr std::size_t kSymbolCharsMax = 64;
+  return !text.empty() && text.size() <= kSymbolCharsMax && std::all_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) > 0x20 && c != '"' && c != '\\';
+  });
+}
+
+void fill_defaults(Config& config) {
+  if (config.source.empty()) config.source = config.exchange;
+  const auto fill = [&](std::string& endpoint, const std::string& name) {
+    if (endpoint.empty()) endpoint = transport::ipc_endpoint(config.runtime_dir, name);
+  };
+  fill(config.events_endpoint, "events");
+  fill(config.positions_endpoint, "positions");
+  fill(config.metrics_endpoint, "metrics");
+  fill(config.tap_endpoint, fmt::format("tap-{}", config.source));
+}
+
+Result<bool> check_endpoints(const Config& config) {
+  const std::pair<const char*, const std::string*> endpoints[] = {
+      {"events-endpoint", &config.events_endpoint},
+      {"positions-endpoint", &config.positions_endpoint},
+      {"metrics-endpoint", &config.metrics_endpoint},
+      {"tap-endpoint", &config.tap_endpoint}};
+  for (const auto& [option, endpoint] : endpoints) {
+    if (option == std::string_view("tap-endpoint") && *endpoint == "none") continue;
+    if (const auto checked = transport::check_endpoint(option, *endpoint); !checked) return checked.error();
+  }
+  return true;
+}
+
+Result<bool> check(Config& config) {
+  if (config.exchange.empty()) {
+    return bad(
+        fmt::format("--exchange is not set; choose one of {}", fmt::join(venues::exchange_names(), ", ")));
+  }
+  if (config.symbols.empty() && !config.from_stdin) {
+    return bad("--symbols is empty; name at least one, such as --symbols=BTC_JPY,ETH_JPY");
+  }
+  for (const auto& symbol : config.symbols) {
+    if (!is_symbol(symbol))
+      return bad(
+          fmt::format("--symbols '{}': a symbol has 1 to 64 characters without blanks or quotes", symbol));
+  }
+  if (config.channels.empty())
+    return bad("--channels is empty; name at least one of ticker, trade, orderbook");
+  if (!config.source.empty() && !is_name(config.source)) {
+    return bad(fmt::format("--source '{}': letters, digits, '-', '_' and '.' only, at most {} characters",
+                           config.source, wire::kSourceCharsMax));
+  }
+  const bool is_websocket = config.url.substr(0, 5) == "ws://" || config.url.substr(0, 6) == "wss://";
+  if (!config.url.empty() && !is_websocket) {
+    return bad(fmt::format("--url '{}': expected wss://host[:port]/path (or ws:// for tests)", config.url));
+  }
+  if (config.reconnect_delay_max < config.reconnect_delay_min) {
+    return bad(fmt::format("--reconnect-delay-max {}ms is below --reconnect-delay-min {}ms",
+                           config.reconnect_delay_max.count(), config.reconnect_delay_min.count()));
+  }
+  fill_defaults(config);
+  return check_endpoints(config);
+}
+
+}  // namespace
+
+std::vector<venues::Subscription> Config::subscriptions() const {
+  std::vector<venues::Subscription> wanted;
+  for (const auto& symbol : symbols) {
+    for (const auto& channel : channels) {
+      const EventType type = *parse_channel(channel);
+      const bool doubled = std::any_of(wanted.begin(), wanted.end(), [&](const venues::Subscription& other) {
+        return other.channel == type && other.symbol == symbol;
+      });
+      if (!doubled) wanted.push_back({type, symbol});
+    }
+  }
+  return wanted;
+}
+
+void add_options(config::OptionTable& table, Config& config) {
+  using config::Milliseconds;
+  table.section("What to collect");
+  table.add("exchange", config.exchange, "The exchange.").one_of(venues::exchange_names());
+  table.add("symbols", config.symbols, "Symbols as the exchange writes them; with --stdin, empty takes all.");
+  table.add("channels", config.channels, "Kinds of market data.")
+      .one_of({"ticker", "trade", "orderbook", "trades", "orderbooks"});
+
+  table.section("Connection");
+  table.add("url", config.url, "WebSocket to read instead of the exchange's own.")
+      .env("WS_URL")
+      .value_name("URL");
+  table.add("ca-file", config.ca_file, "Certificate authorities to trust instead of the system's, as PEM.")
+      .value_name("FILE");
+  table
+      .add("frame-bytes-max", config.frame_bytes_max,
+           "Largest frame, also after inflation; a larger one is refused.")
+      .range(1024, 1LL << 30U);
+  table.add("connect-timeout", config.connect_timeout, "For DNS, TCP, TLS and the upgrade together.")
+      .range(100, 300'000);
+  table.add("ping-interval", config.ping_interval, "Between our pings; 0 sends none.").range(0, 3'600'000);
+  table.add("pong-timeout", config.pong_timeout, "A ping unanswered for so long ends the connection.")
+      .range(100, 600'000);
+  table
+      .add("reconnect-delay-min", config.reconnect_delay_min,
+           "First pause after the immediate try; it doubles from there.")
+      .range(1, 3'600'000);
+  table.add("reconnect-delay-max", config.reconnect_delay_max, "Longest pause between tries.")
+      .range(1, 3'600'000);
+  table.add("no-retry", config.no_retry,
+            "Exit with 69 where the exchange cannot be reached, instead of trying again.");
+
+  table.section("Filter");
+  table
+      .add("stdin", config.from_stdin,
+           "Read raw frames from standard input, one a line, instead of a socket.")
+      .env("WS_READER_STDIN");
+  table.add("stdout", config.to_stdout, "Write events to standard output as NDJSON instead of pushing them.")
+      .env("WS_READER_STDOUT");
+
+  table.section("Link");
+  table.add("source", config.source,
+            "This reader's stable name at md-publisher; default the exchange's name.");
+  table.add("runtime-dir", config.runtime_dir, "Folder of the sockets.")
+      .env("RUNTIME_DIRECTORY")
+      .value_name("DIR");
+  table
+      .add("events-endpoint", config.events_endpoint,
+           "md-publisher's events; default ipc://RUNTIME-DIR/events.")
+      .value_name("ENDPOINT");
+  table
+      .add("positions-endpoint", config.positions_endpoint,
+           "md-publisher's positions; default ipc://RUNTIME-DIR/positions.")
+      .value_name("ENDPOINT");
+  table.add("metrics-endpoint", config.metrics_endpoint, "metrics-agent; default ipc://RUNTIME-DIR/metrics.")
+      .value_name("ENDPOINT");
+  table
+      .add("tap-endpoint", config.tap_endpoint,
+           "Where this reader offers each event to other programs; default ipc://RUNTIME-DIR/tap-SOURCE, "
+           "'none' for none.")
+      .value_name("ENDPOINT");
+  table
+      .add("retain-bytes", config.retain_bytes,
+           "Memory for events Redis has not confirmed; beyond it the oldest are dropped.")
+      .range(1 << 20U, 1LL << 40U);
+
+  table.section("Observation");
+  table.add("enable-metrics", config.enable_metrics, "Count and send metrics.");
+  table.add("log-level", config.log_level, "Least level that is logged.")
+      .one_of({"trace", "debug", "info", "warn", "error", "fatal"});
+  table.validate_with([&config] { return check(config); });
+}
+
+}  // namespace mdpipe::reader

@@ -1,0 +1,52 @@
+#pragma once
+// The options of ws-reader, checked and with their defaults filled in. docs/man/ws-reader.1 says what each
+// means.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "libshared/config/options.hpp"
+#include "libshared/event/event.hpp"
+#include "libshared/result/result.hpp"
+#include "ws-reader/venues/adapter.hpp"
+
+namespace mdpipe::reader {
+
+struct Config {
+  std::string exchange;
+  config::StringList symbols;
+  config::StringList channels = {"ticker", "trade", "orderbook"};
+  std::string url;     // empty: the exchange's own
+  std::string source;  // empty: the exchange's name
+  std::string ca_file;
+
+  bool from_stdin = false;
+  bool to_stdout = false;
+
+  std::string runtime_dir = "/run/mdpipe";
+  std::string events_endpoint;     // empty: ipc in runtime_dir
+  std::string positions_endpoint;  // the same
+  std::string metrics_endpoint;    // the same
+  std::string tap_endpoint;        // the same; "none" switches the tap off
+
+  config::Bytes retain_bytes{64U << 20U};
+  config::Bytes frame_bytes_max{8U << 20U};
+  config::Milliseconds connect_timeout{10'000};
+  config::Milliseconds ping_interval{20'000};
+  config::Milliseconds pong_timeout{10'000};
+  config::Milliseconds reconnect_delay_min{500};
+  config::Milliseconds reconnect_delay_max{60'000};
+  bool no_retry = false;
+
+  bool enable_metrics = true;
+  std::string log_level = "info";
+
+  // What `symbols` and `channels` ask for, symbol by symbol.
+  [[nodiscard]] std::vector<venues::Subscription> subscriptions() const;
+};
+
+// Adds every option to the table; the config must outlive it. Loading it also validates and fills in
+// defaults.
+void add_options(config::OptionTable& table, Config& config);
+
+}  // namespace mdpipe::reader

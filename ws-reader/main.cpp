@@ -1,0 +1,20 @@
+#include <unistd.h>
+
+#include "libshared/log/log.hpp"
+#include "libshared/process/run_main.hpp"
+#include "ws-reader/app.hpp"
+#include "ws-reader/config.hpp"
+
+int main(int argc, char** argv) {
+  using namespace mdpipe;
+  reader::Config config;
+  config::OptionTable options(
+      "ws-reader",
+      "Reads one exchange's public WebSocket, normalizes it, and hands every event to md-publisher.");
+  reader::add_options(options, config);
+  return process::run_main(options, argc, argv, [&config] {
+    log::configure("ws-reader", *log::parse_level(config.log_level),
+                   config.to_stdout ? STDERR_FILENO : STDOUT_FILENO);
+    return reader::App(config).run();
+  });
+}

@@ -1,0 +1,64 @@
+#pragma once
+// What ws-reader counts. One function for each notable thing both counts it and, where a person should know,
+// logs it at most once a second with a sample.
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libshared/event/event.hpp"
+#include "libshared/intern/string_index.hpp"
+#include "libshared/log/log.hpp"
+#include "libshared/metrics/collector.hpp"
+#include "ws-reader/outbox.hpp"
+#include "ws-reader/venues/adapter.hpp"
+
+namespace mdpipe::reader {
+
+class ReaderMetrics {
+ public:
+  // Makes the series of `subscriptions` at once, so that they are there with 0 from the start.
+  ReaderMetrics(metrics::MetricsCollector& collector, std::string exchange,
+                const std::vector<venues::Subscription>& subscriptions);
+
+  void frame(const venues::FrameResult& result, std::string_view frame);
+  void frame_too_large(std::size_t bytes, std::size_t bytes_max);
+  void binary_frame(std::string_view frame);
+  void unknown_symbol(std::string_view symbol);
+
+  // `frame_bytes` is the event's share of its frame.
+  void event(const Event& event, std::size_t frame_bytes);
+
+  void connected(bool again);
+  void disconnected();
+  void connection_failed();
+  void dropped(const CountByType& counts);
+  void outbox(const Outbox& outbox);
+
+  // Publishes the smallest exchange latency of the last minute.
+  void update_clock_offset(SteadyTime now);
+
+ private:
+  struct StreamSeries {
+    metrics::Series messages, bytes, last_message;
+  };
+  StreamSeries make_stream(EventType type, std::string_view symbol);
+  StreamSeries* find_stream(EventType type, std::string_view symbol);
+  void reject(std::string_view error_type, std::string_view msg, std::string_view reason,
+              std::string_view sample);
+
+  metrics::MetricsCollector& collector_;
+  std::string exchange_;
+  StringIndex symbols_;
+  std::vector<std::array<StreamSeries, std::size(kEventTypes)>> streams_;  // by symbol, then type
+  std::vector<std::array<bool, std::size(kEventTypes)>> made_;
+  std::array<metrics::Series, 5> frames_;  // by FrameKind
+  std::array<metrics::Series, std::size(kEventTypes)> exchange_latency_, dropped_;
+  metrics::Series reconnects_, connection_up_, unconfirmed_events_, unconfirmed_bytes_, spool_bytes_;
+  metrics::Series negative_latency_, clock_offset_;
+  log::RateLimit rejected_limit_, api_error_limit_, dropped_limit_;
+  std::int64_t least_latency_ns_;
+  SteadyTime offset_since_{};
+};
+
+}  // namespace mdpipe::reader

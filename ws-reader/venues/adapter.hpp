@@ -1,0 +1,94 @@
+#pragma once
+// What ws-reader knows about one exchange: where it is, how to subscribe, and how its frames become events. An adapter is
+// a pure function of (frame, receive time): no socket, no clock, no log. A new exchange is one folder beside the others
+// with an adapter.cpp that defines make_<folder>_adapter(); CMake finds it, nothing else changes.
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libshared/event/event.hpp"
+#include "libshared/time/time.hpp"
+
+namespace mdpipe::venues {
+
+// Takes the events of a frame, in order. The views in an event are valid during the call only.
+class EventSink {
+ public:
+  virtual void on_event(const Event& event) = 0;
+
+ protected:
+  ~EventSink() = default;
+};
+
+enum class FrameKind {
+  Events,    // market data; the sink got what is in it, possibly nothing (an empty list)
+  Control,   // acknowledgement, heartbeat, status
+  ApiError,  // the exchange says that something is wrong with a request
+  Other,     // a known kind of message that is not collected, such as Binance's klines
+  Rejected,  // cannot be right; the sink got nothing of it
+};
+
+// The closed list behind the label error_type of Rejected frames.
+enum class Rejection { None, Parse, UnknownChannel };
+
+struct FrameResult {
+  FrameKind kind = FrameKind::Events;
+  Rejection rejection = Rejection::None;
+  std::string_view reason;                   // of a rejection: a constant text that names the field or the fault
+  std::optional<std::uint64_t> request_id;   // Control and ApiError: the request this answers, where the exchange says so
+  bool rate_limited = false;                 // ApiError: the last request came too fast and has to be sent again
+  bool reconnect = false;                    // the exchange announced that it is about to close: connect anew now
+
+  static FrameResult events() { return {}; }
+  static FrameResult control(std::optional<std::uint64_t> id = {}) {
+    return {FrameKind::Control, Rejection::None, {}, id};
+  }
+  static FrameResult api_error(std::optional<std::uint64_t> id = {}) {
+    return {FrameKind::ApiError, Rejection::None, {}, id};
+  }
+  static FrameResult other() { return {FrameKind::Other, Rejection::None, {}, {}}; }
+  static FrameResult rejected(std::string_view why) { return {FrameKind::Rejected, Rejection::Parse, why, {}}; }
+  static FrameResult unknown_channel(std::string_view why) {
+    return {FrameKind::Rejected, Rejection::UnknownChannel, why, {}};
+  }
+};
+
+// One stream a user asked for.
+struct Subscription {
+  EventType channel;
+  std::string symbol;
+};
+
+// A message to send for one or several subscriptions.
+struct Request {
+  std::string text;
+  std::optional<std::uint64_t> id;  // the exchange will answer with this id; nothing where it does not answer
+};
+
+struct Profile {
+  std::string_view exchange;  // "gmo": the folder's name, the event's `exchange`
+  std::string_view url;       // of the public WebSocket
+  std::chrono::milliseconds request_interval{0};  // least time between two requests
+  bool paced_per_host = false;  // the limit holds for all connections of this host together
+  std::chrono::milliseconds idle_timeout{0};  // no frame of any kind (pings included) for so long: the connection is dead
+};
+
+class Adapter {
+ public:
+  virtual ~Adapter() = default;
+
+  [[nodiscard]] virtual const Profile& profile() const = 0;
+
+  // The requests for these subscriptions, in the order in which they are to be sent. Ids count from `first_id`.
+  [[nodiscard]] virtual std::vector<Request> subscribe(const std::vector<Subscription>& subscriptions,
+                                                       std::uint64_t first_id) const = 0;
+
+  // Reads one text frame. Either all of its events reach the sink or, for anything but Events, none.
+  virtual FrameResult on_frame(std::string_view frame, UnixNanos received, EventSink& sink) = 0;
+};
+
+}  // namespace mdpipe::venues

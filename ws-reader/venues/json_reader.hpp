@@ -1,0 +1,98 @@
+#pragma once
+// What the adapters share in reading JSON: a parser and a padded buffer that live as long as the connection,
+// and fields read as the exact text the exchange wrote. Built on simdjson's on-demand API: what nobody asks
+// for is skipped. Every reader of a field takes null as absent: an empty text, no number, no levels.
+#include <simdjson.h>
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "libshared/event/event.hpp"
+#include "libshared/time/time.hpp"
+#include "ws-reader/venues/adapter.hpp"
+
+namespace mdpipe::venues {
+
+// Thrown inside an adapter where a frame cannot be right, and caught at its end: `reason` is a constant text.
+struct BadFrame {
+  std::string_view reason;
+};
+
+class JsonReader {
+ public:
+  // Copies the frame behind the padding simdjson needs and starts to read it. Throws
+  // simdjson::simdjson_error. The document and every view read from it are valid until the next call.
+  simdjson::ondemand::document& read(std::string_view frame);
+
+ private:
+  simdjson::ondemand::parser parser_;
+  std::vector<char> buffer_;
+  simdjson::ondemand::document document_;
+};
+
+// Runs an adapter's reading of one frame; what it throws about the frame becomes a rejection.
+template <typename Read>
+FrameResult reject_bad_frames(Read&& read) {
+  try {
+    return read();
+  } catch (const BadFrame& bad) {
+    return FrameResult::rejected(bad.reason);
+  } catch (const simdjson::simdjson_error& error) {
+    return FrameResult::rejected(simdjson::error_message(error.error()));
+  }
+}
+
+// Each throws BadFrame{reason} where the value is neither what is asked for nor null.
+
+// A decimal in a JSON string ("0.003") or a JSON number (13634496.0): its digits as they stand in the frame.
+Decimal read_decimal(simdjson::ondemand::value value, std::string_view reason);
+
+// A decimal that is not negative.
+Decimal read_size(simdjson::ondemand::value value, std::string_view reason);
+
+// The text of a JSON string, unescaped.
+std::string_view read_text(simdjson::ondemand::value value, std::string_view reason);
+
+// An identifier in a JSON string or an integral JSON number, as its text.
+std::string_view read_id(simdjson::ondemand::value value, std::string_view reason);
+
+// The text of a string or the token of anything else, for a key whose meaning another key decides: what the
+// text may be is checked once that is known. A token of another type ("{", "true") is never a decimal number.
+std::string_view read_untyped(simdjson::ondemand::value value);
+
+std::optional<std::uint64_t> read_uint(simdjson::ondemand::value value, std::string_view reason);
+
+// The id of our own request in an answer; nothing for any other kind of id.
+std::optional<std::uint64_t> read_request_id(simdjson::ondemand::value value);
+
+// A time in seconds, ms, us or ns since the epoch, as a JSON number or string. 0 for null.
+UnixNanos read_epoch(simdjson::ondemand::value value, std::string_view reason);
+
+// The time in `text`, 0 where it is empty. Throws BadFrame for anything that is not ISO 8601 in UTC.
+UnixNanos iso8601_or_none(std::string_view text);
+
+// The levels of [["price","size"], ...] and of [{"price":..,"size":..}, ...]. They replace what `levels`
+// held. True where there was an array, false for null.
+bool read_level_pairs(simdjson::ondemand::value value, std::vector<Level>& levels);
+bool read_level_objects(simdjson::ondemand::value value, std::vector<Level>& levels);
+
+// Symbols become metric labels and stream keys: 1 to 64 bytes of UTF-8 without control characters.
+void expect_symbol(std::string_view symbol);
+
+// Throws BadFrame where something follows the document's end.
+void expect_end(simdjson::ondemand::document& document);
+
+// Orders levels best first where the exchange does not: bids descending, asks ascending; equal prices keep
+// their order.
+void sort_best_first(std::vector<Level>& bids, std::vector<Level>& asks);
+
+// A ticker says nothing without one of these.
+inline bool has_price(const Ticker& ticker) {
+  return !ticker.bid.empty() || !ticker.ask.empty() || !ticker.last.empty();
+}
+
+inline Levels borrow(const std::vector<Level>& levels) { return {levels.data(), levels.size()}; }
+
+}  // namespace mdpipe::venues
