@@ -8,6 +8,8 @@ namespace {
 
 constexpr auto kInterval = std::chrono::seconds(1);
 constexpr int kFullEvery = 10;  // seconds: the longest a lost message can matter
+// Messages kept for an agent that is away; further ones are dropped, and the totals in the next one heal that.
+constexpr int kHighWaterMark = 16;
 constexpr auto kLastMessageLinger = std::chrono::milliseconds(200);
 
 }  // namespace
@@ -15,7 +17,7 @@ constexpr auto kLastMessageLinger = std::chrono::milliseconds(200);
 MetricsSender::MetricsSender(asio::io_context& io, zmq::context_t& context, MetricsCollector& collector,
                              const std::string& endpoint, std::function<void()> before_send)
     : collector_(collector),
-      socket_(io, context, zmq::socket_type::xpub),
+      socket_(io, context, zmq::socket_type::xpub, {kHighWaterMark, 1 << 16U}),
       timer_(io),
       before_send_(std::move(before_send)) {
   const CollectorOptions& who = collector.options();

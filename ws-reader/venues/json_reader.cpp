@@ -26,6 +26,11 @@ bool is_null(simdjson::ondemand::value value, json_type type) {
   return true;
 }
 
+bool has_control_characters(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
 // Equal prices keep their order without the buffer std::stable_sort allocates: the views of one frame lie in
 // memory in the order in which they were read.
 void sort_by(std::vector<Level>& levels, bool descending) {
@@ -112,7 +117,7 @@ std::string_view read_id(simdjson::ondemand::value value, std::string_view reaso
   if (is_null(value, type)) return {};
   if (type != json_type::string && type != json_type::number) throw BadFrame{reason};
   const std::string_view text = read_untyped(value);
-  if (text.empty() || text.size() > kIdCharsMax) throw BadFrame{reason};
+  if (text.empty() || text.size() > kIdCharsMax || has_control_characters(text)) throw BadFrame{reason};
   if (type == json_type::number && text.find_first_not_of("0123456789") != std::string_view::npos)
     throw BadFrame{reason};
   return text;
@@ -168,9 +173,7 @@ void expect_symbol(std::string_view symbol) {
   constexpr std::size_t kSymbolBytesMax = 64;
   if (symbol.empty()) throw BadFrame{"no symbol"};
   if (symbol.size() > kSymbolBytesMax) throw BadFrame{"a symbol of more than 64 bytes"};
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  if (std::any_of(symbol.begin(), symbol.end(), is_control))
-    throw BadFrame{"a symbol with control characters"};
+  if (has_control_characters(symbol)) throw BadFrame{"a symbol with control characters"};
 }
 
 void expect_end(simdjson::ondemand::document& document) {

@@ -55,7 +55,8 @@ Decimal read_size(simdjson::ondemand::value value, std::string_view reason);
 // The text of a JSON string, unescaped.
 std::string_view read_text(simdjson::ondemand::value value, std::string_view reason);
 
-// An identifier in a JSON string or an integral JSON number, as its text.
+// An identifier in a JSON string or an integral JSON number, as its text: 1 to 64 bytes without control
+// characters.
 std::string_view read_id(simdjson::ondemand::value value, std::string_view reason);
 
 // The text of a string or the token of anything else, for a key whose meaning another key decides: what the

@@ -70,9 +70,16 @@ class GmoAdapter final : public Adapter {
     Fields fields;
     for (auto member : document.get_object()) read_member(member.unescaped_key(), member.value(), fields);
     expect_end(document);
-    if (!fields.error.empty()) return FrameResult::api_error();
+    if (!fields.error.empty()) return read_error(fields.error);
     if (fields.channel.empty()) throw BadFrame{"no channel"};
     return emit(fields, received, sink);
+  }
+
+  // "ERR-5003 Request too many.": the frame does not say which request, so it is the last one sent.
+  static FrameResult read_error(std::string_view error) {
+    FrameResult result = FrameResult::api_error();
+    result.rate_limited = error.substr(0, 8) == "ERR-5003";
+    return result;
   }
 
   void read_member(std::string_view key, simdjson::ondemand::value value, Fields& fields) {

@@ -1,0 +1,171 @@
+#include "metrics-agent/app.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "libshared/log/log.hpp"
+#include "libshared/process/exit_code.hpp"
+#include "mdpipe_version.hpp"
+#include "metrics-agent/health.hpp"
+
+namespace mdpipe::agent {
+namespace {
+
+constexpr auto kTick = std::chrono::seconds(1);
+// Components that are stopped together with the agent say goodbye within this time.
+constexpr auto kDrain = std::chrono::milliseconds(250);
+constexpr int kMessagesPerTurn = 64;
+constexpr int kMessagesPerTick = 1000;
+constexpr int kMessagesAtStop = 10'000;
+constexpr char kMetricsType[] = "text/plain; version=0.0.4; charset=utf-8";
+
+Instant instant_now() { return {steady_now(), wall_now()}; }
+
+StoreLimits limits_of(const Config& config) {
+  return {static_cast<std::size_t>(config.series_max), config.component_timeout};
+}
+
+void write_port_file(const std::string& path, int port) {
+  std::FILE* file = std::fopen(path.c_str(), "we");
+  const bool written = file != nullptr && std::fprintf(file, "%d\n", port) > 0;
+  if (file == nullptr || std::fclose(file) != 0 || !written) {
+    throw process::StartupError{
+        {ErrorKind::BadConfig, fmt::format("cannot write --port-file '{}': {}; name a file in a "
+                                           "writable folder",
+                                           path, std::strerror(errno))}};
+  }
+}
+
+}  // namespace
+
+App::App(const Config& config)
+    : config_(config),
+      store_(limits_of(config)),
+      intake_(store_),
+      tick_timer_(io_),
+      window_timer_(io_),
+      watchdog_timer_(io_),
+      drain_timer_(io_),
+      signals_(
+          io_, [this](int) { stop(); }, [] { log::debug("SIGHUP: nothing to reload"); }) {}
+
+int App::run() {
+  log::info("metrics-agent starts", {{"version", kVersion}, {"commit", kCommit}});
+  if (config_.enable_metrics) {
+    start_metrics();
+  } else {
+    log::warn(
+        "metrics are off (ENABLE_METRICS=false): nothing is counted or logged, only /healthz is served");
+  }
+  if (config_.enable_prometheus) start_http();
+  schedule_watchdog();
+  notifier_.ready(status());
+  io_.run();
+  return process::kOk;
+}
+
+void App::start_metrics() {
+  socket_.emplace(io_, context_, zmq::socket_type::sub);
+  socket_->bind(config_.endpoint());
+  socket_->subscribe("");
+  log::info("listening for metrics", {{"endpoint", socket_->last_endpoint()}});
+  windows_.emplace(store_, config_.state_dir, steady_now());
+  intake_.tick(instant_now());
+  window_timer_.expires_at(steady_now());
+  schedule_window();
+  schedule_tick();
+  socket_->on_ready([this] { return receive(kMessagesPerTurn); });
+}
+
+void App::start_http() {
+  HttpOptions options{config_.bind_address, config_.port, {"/healthz"}};
+  if (config_.enable_metrics) options.paths.emplace_back("/metrics");
+  http_.emplace(io_, options, [this](const std::string& path) { return make_page(path); });
+  log::info("serving HTTP", {{"address", config_.bind_address}, {"port", http_->port()}});
+  if (!config_.port_file.empty()) write_port_file(config_.port_file, http_->port());
+}
+
+// True where it stopped at its limit with messages left.
+bool App::receive(int messages_max) {
+  zmq::message_t message;
+  for (int i = 0; i < messages_max; ++i) {
+    if (!socket_->receive(message)) return false;
+    intake_.on_message(transport::view(message), instant_now());
+  }
+  return true;
+}
+
+void App::schedule_tick() {
+  tick_timer_.expires_after(kTick);
+  tick_timer_.async_wait([this](const asio::error_code& ec) {
+    if (ec) return;
+    receive(kMessagesPerTick);  // after a stall of our own, the components' messages are waiting: nobody is
+                                // silent
+    intake_.tick(instant_now());
+    socket_->rearm();
+    notifier_.status(status());
+    schedule_tick();
+  });
+}
+
+void App::schedule_window() {
+  const auto interval = std::chrono::seconds(config_.interval_seconds);
+  // On a fixed grid, so that lateness does not add up; after a stall the missed windows are one.
+  auto next = window_timer_.expiry() + interval;
+  if (next <= steady_now()) next = steady_now() + interval;
+  window_timer_.expires_at(next);
+  window_timer_.async_wait([this](const asio::error_code& ec) {
+    if (ec) return;
+    windows_->end_window(steady_now());
+    schedule_window();
+  });
+}
+
+void App::schedule_watchdog() {
+  if (!notifier_.watchdog_interval()) return;
+  notifier_.watchdog();
+  watchdog_timer_.expires_after(*notifier_.watchdog_interval());
+  watchdog_timer_.async_wait([this](const asio::error_code& ec) {
+    if (!ec) schedule_watchdog();
+  });
+}
+
+void App::stop() {
+  notifier_.stopping("draining");
+  log::info("metrics-agent stops");
+  drain_timer_.expires_after(socket_ ? kDrain : std::chrono::milliseconds(0));
+  drain_timer_.async_wait([this](const asio::error_code&) { finish(); });
+}
+
+void App::finish() {
+  if (socket_) {
+    receive(kMessagesAtStop);
+    intake_.tick(instant_now());
+    windows_->end_window(steady_now());
+  }
+  io_.stop();
+}
+
+Page App::make_page(const std::string& path) {
+  if (path == "/healthz") return health_page();
+  return {200, kMetricsType, to_text(metric_families(store_, config_.profile()))};
+}
+
+Page App::health_page() const {
+  const auto reasons =
+      config_.enable_metrics ? health_reasons(store_, kOwnComponent) : std::vector<std::string>();
+  if (reasons.empty()) return {200, Page().content_type, "ok\n"};
+  return {503, Page().content_type, fmt::format("{}\n", fmt::join(reasons, "\n"))};
+}
+
+std::string App::status() const {
+  if (!config_.enable_metrics) return "metrics are off";
+  std::size_t up = 0;
+  for (const Source& source : store_.sources()) up += source.up && source.component != kOwnComponent ? 1 : 0;
+  return fmt::format("{} components up, {} series", up, store_.series().size());
+}
+
+}  // namespace mdpipe::agent

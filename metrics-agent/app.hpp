@@ -1,0 +1,53 @@
+#pragma once
+// Wires metrics-agent: the socket feeds the intake, timers end windows, the HTTP server asks for pages. One
+// loop, one thread; CivetWeb's threads only receive finished text.
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <optional>
+#include <zmq.hpp>
+
+#include "libshared/process/notify.hpp"
+#include "libshared/process/stop_signals.hpp"
+#include "libshared/transport/socket.hpp"
+#include "metrics-agent/config.hpp"
+#include "metrics-agent/http_server.hpp"
+#include "metrics-agent/intake.hpp"
+#include "metrics-agent/snapshot_store.hpp"
+#include "metrics-agent/window_writer.hpp"
+
+namespace mdpipe::agent {
+
+class App {
+ public:
+  explicit App(const Config& config);
+
+  // Until SIGTERM or SIGINT; throws process::StartupError where a socket or port cannot be had.
+  int run();
+
+ private:
+  void start_metrics();
+  void start_http();
+  bool receive(int messages_max);
+  void schedule_tick();
+  void schedule_window();
+  void schedule_watchdog();
+  void stop();
+  void finish();
+  Page make_page(const std::string& path);
+  Page health_page() const;
+  std::string status() const;
+
+  Config config_;
+  asio::io_context io_;
+  zmq::context_t context_;
+  process::Notifier notifier_;
+  SnapshotStore store_;
+  Intake intake_;
+  std::optional<transport::Socket> socket_;
+  std::optional<WindowWriter> windows_;
+  asio::steady_timer tick_timer_, window_timer_, watchdog_timer_, drain_timer_;
+  process::StopSignals signals_;
+  std::optional<HttpServer> http_;  // last, so that its threads end first
+};
+
+}  // namespace mdpipe::agent

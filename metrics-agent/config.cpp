@@ -1,0 +1,72 @@
+#include "metrics-agent/config.hpp"
+
+#include <fmt/format.h>
+
+#include <asio/ip/address.hpp>
+
+#include "libshared/transport/endpoint.hpp"
+
+namespace mdpipe::agent {
+namespace {
+
+Result<bool> check(const Config& config) {
+  asio::error_code ec;
+  asio::ip::make_address(config.bind_address, ec);
+  if (ec) {
+    return Error{ErrorKind::BadConfig,
+                 fmt::format("--metrics-bind-address '{}': not an IP address; expected one such as "
+                             "127.0.0.1, 0.0.0.0 or ::1",
+                             config.bind_address)};
+  }
+  return transport::check_endpoint("metrics-endpoint", config.endpoint());
+}
+
+}  // namespace
+
+std::string Config::endpoint() const {
+  return metrics_endpoint.empty() ? transport::ipc_endpoint(runtime_dir, "metrics") : metrics_endpoint;
+}
+
+void declare_options(config::OptionTable& options, Config& config) {
+  options.section("Input");
+  options
+      .add("metrics-endpoint", config.metrics_endpoint,
+           "Where components send their metrics; ipc://RUNTIME_DIR/metrics where it is empty.")
+      .value_name("ENDPOINT");
+  options.add("runtime-dir", config.runtime_dir, "Folder of the ipc sockets.")
+      .env("RUNTIME_DIRECTORY")
+      .value_name("DIR");
+  options
+      .add("component-timeout", config.component_timeout,
+           "A component that sends nothing for this long is dead.")
+      .range(1000, 3'600'000);
+  options
+      .add("series-max", config.series_max,
+           "Series kept over all components; further ones are refused and counted.")
+      .range(100, 1'000'000);
+  options.section("Window log");
+  options.add("enable-metrics", config.enable_metrics,
+              "False counts and logs nothing; only /healthz is served then.");
+  options.add("metrics-interval-seconds", config.interval_seconds, "Length of a window of the log.")
+      .range(1, 3600);
+  options
+      .add("state-dir", config.state_dir,
+           "Folder of the file that lets windows go on after a restart; empty for none.")
+      .env("STATE_DIRECTORY")
+      .value_name("DIR");
+  options.section("HTTP");
+  options.add("enable-prometheus-metrics", config.enable_prometheus, "Serve /metrics and /healthz.");
+  options.add("metrics-bind-address", config.bind_address, "IP address to listen on.").value_name("ADDRESS");
+  options.add("metrics-port", config.port, "TCP port to listen on; 0 takes a free one.")
+      .range(0, 65'535)
+      .value_name("PORT");
+  options.add("port-file", config.port_file, "Write the port that was taken to this file.")
+      .value_name("FILE");
+  options.add("metrics-names", config.names, "Names of the metrics on /metrics.").one_of({"collector", "ws"});
+  options.section("Logs");
+  options.add("log-level", config.log_level, "Least level that is logged.")
+      .one_of({"trace", "debug", "info", "warn", "error", "fatal"});
+  options.validate_with([&config] { return check(config); });
+}
+
+}  // namespace mdpipe::agent

@@ -1,0 +1,35 @@
+#pragma once
+// Every option of metrics-agent with its default, and the checks that span several of them.
+#include <cstdint>
+#include <string>
+
+#include "libshared/config/options.hpp"
+#include "metrics-agent/exposition.hpp"
+
+namespace mdpipe::agent {
+
+struct Config {
+  std::string runtime_dir = "/run/mdpipe";
+  std::string metrics_endpoint;  // empty: ipc in the runtime folder
+  std::string state_dir = "/var/lib/mdpipe";
+  bool enable_metrics = true;
+  std::int64_t interval_seconds = 10;
+  config::Milliseconds component_timeout = std::chrono::seconds(5);
+  std::int64_t series_max = 20'000;
+  bool enable_prometheus = true;
+  std::string bind_address = "127.0.0.1";
+  std::int64_t port = 9100;
+  std::string port_file;
+  std::string names = "collector";
+  std::string log_level = "info";
+
+  [[nodiscard]] std::string endpoint() const;
+  [[nodiscard]] NameProfile profile() const {
+    return names == "ws" ? NameProfile::Ws : NameProfile::Collector;
+  }
+};
+
+// Binds `config`, which must outlive the table.
+void declare_options(config::OptionTable& options, Config& config);
+
+}  // namespace mdpipe::agent

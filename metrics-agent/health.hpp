@@ -1,0 +1,13 @@
+#pragma once
+// What /healthz answers: the reasons why data may not be flowing, none where all is well. Pure.
+#include <string>
+#include <vector>
+
+#include "metrics-agent/snapshot_store.hpp"
+
+namespace mdpipe::agent {
+
+// One sentence a reason. `own_component` is the agent itself, which alone makes no collector.
+std::vector<std::string> health_reasons(const SnapshotStore& store, std::string_view own_component);
+
+}  // namespace mdpipe::agent

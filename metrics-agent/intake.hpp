@@ -1,0 +1,36 @@
+#pragma once
+// Takes the components' messages into the store, and counts and logs what is notable about them. The agent's
+// own metrics go the same way, as messages of a component that never leaves.
+#include <string>
+#include <string_view>
+
+#include "libshared/log/log.hpp"
+#include "libshared/metrics/collector.hpp"
+#include "metrics-agent/snapshot_store.hpp"
+
+namespace mdpipe::agent {
+
+inline constexpr std::string_view kOwnComponent = "metrics-agent";
+
+class Intake {
+ public:
+  explicit Intake(SnapshotStore& store);  // borrowed
+
+  void on_message(std::string_view bytes, Instant now);
+  // Once a second: the agent's own counts, and who has fallen silent.
+  void tick(Instant now);
+
+ private:
+  void count_and_log(const metrics::Delta& delta, const Applied& applied, Instant now);
+  void log_source(const metrics::Delta& delta, const Applied& applied);
+  void refuse(std::string_view why, Instant now);
+  void report_own(Instant now);
+
+  SnapshotStore& store_;
+  metrics::MetricsCollector own_;
+  metrics::Delta own_delta_;
+  bool own_named_ = false;
+  log::RateLimit refused_limit_, lost_limit_, series_limit_;
+};
+
+}  // namespace mdpipe::agent

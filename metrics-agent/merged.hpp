@@ -1,0 +1,25 @@
+#pragma once
+// The one value of each series over all sources that count it: counters and histograms are summed, of a gauge
+// the last writer among the living sources counts. What /metrics and every other forwarder of current values
+// reads.
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "metrics-agent/snapshot_store.hpp"
+
+namespace mdpipe::agent {
+
+struct MergedValue {
+  std::uint64_t counter = 0;
+  std::optional<double> number;  // gauges and fractional counters; empty where no living source has set it
+  std::uint64_t count = 0;       // histograms
+  double sum_ns = 0;
+  std::array<std::uint64_t, metrics::kLatencyBounds.size()> bounds{};  // not cumulative
+};
+
+// In the order of store.series().
+std::vector<MergedValue> merge(const SnapshotStore& store);
+
+}  // namespace mdpipe::agent

@@ -1,0 +1,124 @@
+#pragma once
+// What all components have counted, merged from their messages. Counters never go back while the agent lives:
+// a cell keeps the last totals of ended epochs beside those of the running one. Pure: messages and the time
+// come in; the destinations (exposition, window, health) read series(), sources() and cells().
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "libshared/metrics/catalogue.hpp"
+#include "libshared/metrics/delta.hpp"
+#include "libshared/time/time.hpp"
+#include "metrics-agent/histogram_sum.hpp"
+
+namespace mdpipe::agent {
+
+struct Instant {
+  SteadyTime steady;  // for spans and timeouts
+  UnixNanos wall;     // for what people read
+};
+
+using SeriesIndex = std::uint32_t;
+using SourceIndex = std::uint32_t;
+using CellIndex = std::uint32_t;
+
+// Metric and label values: what a series is called, whoever counts it.
+struct SeriesKey {
+  const metrics::MetricInfo* info = nullptr;
+  std::vector<std::string> labels;
+};
+
+// One series of one source.
+struct Cell {
+  SeriesIndex series = 0;
+  SourceIndex source = 0;
+  std::uint64_t ended = 0;    // counters: sum of the last totals of ended epochs
+  std::uint64_t current = 0;  // and the running epoch's
+  double gauge = 0;
+  std::uint64_t gauge_stamp = 0;  // grows with every message that set the gauge; 0 while it is unset
+  struct Histogram {
+    HistogramSum ended, current;
+  };
+  std::unique_ptr<Histogram> histogram;
+
+  [[nodiscard]] std::uint64_t total() const { return ended + current; }
+};
+
+struct Source {
+  std::string component, name;
+  std::uint64_t epoch = 0;
+  std::uint64_t first_epoch = 0;  // the first one whose totals were merged, 0 until then
+  std::uint64_t message_n = 0;
+  Instant last_seen{};
+  bool up = true;
+  bool said_goodbye = false;
+  bool synced = false;                      // a full message of this epoch has named its series
+  std::vector<CellIndex> cells_by_id;       // wire id -> cell, or kNoCell, or kRefused
+  std::vector<CellIndex> cells;             // all of the source's, of every epoch
+  std::vector<std::uint64_t> ended_epochs;  // the latest few: their stragglers are not restarts
+};
+
+// What one message did; the caller counts and logs it.
+struct Applied {
+  enum class Verdict { Merged, NotSynced, Stale, Refused };
+  Verdict verdict = Verdict::Merged;
+  std::uint64_t messages_lost = 0;
+  std::uint64_t series_refused = 0;
+  bool is_new = false;         // a source never heard of
+  bool has_restarted = false;  // a new epoch
+  bool is_back = false;        // it had been silent
+  std::string reason;          // of a refusal, or of the first refused series
+};
+
+struct StoreLimits {
+  std::size_t series_max = 20'000;  // cells, over all sources
+  std::chrono::nanoseconds component_timeout = std::chrono::seconds(5);
+};
+
+class SnapshotStore {
+ public:
+  explicit SnapshotStore(StoreLimits limits) : limits_(limits) {}
+
+  Applied apply(const metrics::Delta& delta, Instant now);
+
+  // Marks sources as down that were not heard for the timeout; returns those that changed.
+  std::vector<SourceIndex> expire(SteadyTime now);
+
+  // The running epoch's totals of a source, as the source would send them; what the state file keeps.
+  [[nodiscard]] metrics::Delta totals(SourceIndex source) const;
+
+  [[nodiscard]] const std::vector<SeriesKey>& series() const { return series_; }
+  [[nodiscard]] const std::vector<Source>& sources() const { return sources_; }
+  [[nodiscard]] const std::vector<Cell>& cells() const { return cells_; }
+  [[nodiscard]] const SeriesKey& key(const Cell& cell) const { return series_[cell.series]; }
+
+ private:
+  Source* find_or_add(const metrics::Delta& delta, Instant now, Applied& applied);
+  bool enter_epoch(Source& source, const metrics::Delta& delta, Applied& applied);
+  void define(Source& source, const metrics::SeriesDefinition& definition, Applied& applied);
+  CellIndex find_or_add_cell(Source& source, const metrics::SeriesDefinition& definition,
+                             std::string& reason);
+  void set_values(Source& source, const metrics::Delta& delta);
+  Cell* cell_of(Source& source, metrics::SeriesId id);
+
+  StoreLimits limits_;
+  std::vector<SeriesKey> series_;
+  std::unordered_map<std::string, SeriesIndex> series_by_key_;
+  std::vector<Source> sources_;
+  std::unordered_map<std::string, SourceIndex> sources_by_key_;
+  std::vector<Cell> cells_;
+  std::unordered_map<std::uint64_t, CellIndex> cells_by_pair_;  // source and series
+  std::size_t histogram_count_ = 0;
+  std::uint64_t stamp_ = 0;
+};
+
+// Whether a value travels as a number with fractions: gauges, and process_cpu_seconds_total.
+bool is_gauge_on_wire(const metrics::MetricInfo& info);
+
+// Labels must be UTF-8 of reasonable length, as one bad one would spoil the whole of /metrics.
+bool is_label_text(std::string_view text);
+
+}  // namespace mdpipe::agent

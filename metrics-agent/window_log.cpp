@@ -1,0 +1,191 @@
+#include "metrics-agent/window_log.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "libshared/json/json_string.hpp"
+
+namespace mdpipe::agent {
+namespace {
+
+using metrics::Metric;
+using Counts = std::map<std::string, std::uint64_t>;  // sorted, so that lines compare
+
+// What one line says.
+struct ExchangeWindow {
+  Counts received, published, errors;
+  std::map<std::string, HistogramSum> latencies;  // by stream
+  std::uint64_t received_bytes = 0, published_bytes = 0, reconnects = 0;
+  double unconfirmed_events = 0, spool_bytes = 0;
+};
+using Lines = std::map<std::string, ExchangeWindow>;
+
+constexpr char kNoExchange[] = "";
+
+// The exchange that each source serves, empty where it serves none or several.
+std::vector<std::string> exchanges_by_source(const SnapshotStore& store) {
+  std::vector<std::set<std::string>> served(store.sources().size());
+  for (const Cell& cell : store.cells()) {
+    const SeriesKey& key = store.key(cell);
+    if (key.info->labels[0] == "exchange" && !key.labels[0].empty())
+      served[cell.source].insert(key.labels[0]);
+  }
+  std::vector<std::string> out;
+  for (const auto& exchanges : served)
+    out.push_back(exchanges.size() == 1 ? *exchanges.begin() : kNoExchange);
+  return out;
+}
+
+void add_exchange_series(const SeriesKey& key, std::uint64_t count, ExchangeWindow& line) {
+  switch (key.info->metric) {
+    case Metric::MessagesReceived:
+      line.received[key.labels[1] + ':' + key.labels[2]] += count;
+      break;
+    case Metric::MessagesPublished:
+      line.published[key.labels[1] + ':' + key.labels[2]] += count;
+      break;
+    case Metric::ReceivedBytes:
+      line.received_bytes += count;
+      break;
+    case Metric::PublishedBytes:
+      line.published_bytes += count;
+      break;
+    case Metric::Reconnects:
+      line.reconnects += count;
+      break;
+    default:
+      break;
+  }
+}
+
+void add_source_gauge(const SeriesKey& key, double value, ExchangeWindow& line) {
+  if (!std::isfinite(value)) return;  // JSON has no such numbers
+  if (key.info->metric == Metric::UnconfirmedEvents) line.unconfirmed_events += value;
+  if (key.info->metric == Metric::SpoolBytes) line.spool_bytes += value;
+}
+
+// First the lines of all exchanges that are known, then what has to find its line among them.
+Lines collect(const SnapshotStore& store, const Window& window) {
+  Lines lines;
+  for (std::size_t i = 0; i < store.cells().size(); ++i) {
+    const SeriesKey& key = store.key(store.cells()[i]);
+    if (key.info->labels[0] == "exchange") add_exchange_series(key, window.counts[i], lines[key.labels[0]]);
+  }
+  const auto served = exchanges_by_source(store);
+  const std::string only = lines.size() == 1 ? lines.begin()->first : kNoExchange;
+  const auto line_of = [&](const Cell& cell) {
+    return served[cell.source].empty() ? only : served[cell.source];
+  };
+  for (std::size_t i = 0; i < store.cells().size(); ++i) {
+    const Cell& cell = store.cells()[i];
+    const SeriesKey& key = store.key(cell);
+    if (key.info->metric == Metric::Errors && window.counts[i] > 0) {
+      lines[line_of(cell)].errors[key.labels[1]] += window.counts[i];
+    } else if (cell.gauge_stamp > 0 && store.sources()[cell.source].up && !served[cell.source].empty()) {
+      add_source_gauge(key, cell.gauge, lines[served[cell.source]]);
+    }
+  }
+  for (const auto& [index, histogram] : window.histograms) {
+    const SeriesKey& key = store.key(store.cells()[index]);
+    if (key.info->metric == Metric::PublishLatency)
+      lines[key.labels[0]].latencies[key.labels[1]].add(histogram);
+  }
+  return lines;
+}
+
+void append_counts(const Counts& counts, std::string& out) {
+  const char* separator = "{";
+  for (const auto& [name, count] : counts) {
+    out += separator;
+    append_json_string(name, out);
+    out += fmt::format(":{}", count);
+    separator = ",";
+  }
+  out += counts.empty() ? "{}" : "}";
+}
+
+// The three types of the contract always come first, in its order.
+void append_errors(Counts errors, std::string& out) {
+  out += '{';
+  for (const std::string_view type : metrics::error_type::kAlwaysLogged) {
+    out += fmt::format("{}\"{}\":{}", out.back() == '{' ? "" : ",", type, errors[std::string(type)]);
+    errors.erase(std::string(type));
+  }
+  for (const auto& [type, count] : errors) {
+    out += ',';
+    append_json_string(type, out);
+    out += fmt::format(":{}", count);
+  }
+  out += '}';
+}
+
+void append_latencies(const std::map<std::string, HistogramSum>& latencies, std::string& out) {
+  const auto milliseconds = [](const HistogramSum& histogram, double q) {
+    return three_digits(metrics::quantile(histogram.buckets, q) * 1e-6);
+  };
+  out += '{';
+  for (const auto& [stream, histogram] : latencies) {
+    if (out.back() != '{') out += ',';
+    append_json_string(stream, out);
+    out += fmt::format(R"(:{{"p50":{},"p95":{},"p99":{}}})", milliseconds(histogram, 0.5),
+                       milliseconds(histogram, 0.95), milliseconds(histogram, 0.99));
+  }
+  out += '}';
+}
+
+std::uint64_t average(std::uint64_t bytes, const Counts& counts) {
+  std::uint64_t messages = 0;
+  for (const auto& [name, count] : counts) messages += count;
+  return messages == 0 ? 0 : (bytes + messages / 2) / messages;
+}
+
+// "10", "10.5" or "9.98": hundredths, as the timer of a window of 10 s may fire some milliseconds late.
+std::string seconds_text(std::chrono::nanoseconds span) {
+  const double hundredths = std::round(static_cast<double>(span.count()) * 1e-7);
+  return fmt::format("{}", static_cast<std::int64_t>(hundredths) % 100 == 0 ? std::round(hundredths / 100)
+                                                                            : hundredths / 100);
+}
+
+std::string line_json(const ExchangeWindow& line, std::chrono::nanoseconds span) {
+  std::string out = R"({"received":)";
+  append_counts(line.received, out);
+  out += R"(,"published":)";
+  append_counts(line.published, out);
+  out += R"(,"errors":)";
+  append_errors(line.errors, out);
+  out += fmt::format(R"(,"reconnects":{},"latency_ms":)", line.reconnects);
+  append_latencies(line.latencies, out);
+  out +=
+      fmt::format(R"(,"message_bytes":{{"received_avg":{},"published_avg":{}}})",
+                  average(line.received_bytes, line.received), average(line.published_bytes, line.published));
+  out +=
+      fmt::format(R"(,"buffer":{{"unconfirmed_events":{:.0f},"spool_bytes":{:.0f}}},"window_seconds":{}}})",
+                  line.unconfirmed_events, line.spool_bytes, seconds_text(span));
+  return out;
+}
+
+}  // namespace
+
+std::string three_digits(double value) {
+  if (!(value > 0)) return "0";
+  const int decimals = std::clamp(2 - static_cast<int>(std::floor(std::log10(value))), 0, 6);
+  std::string text = fmt::format("{:.{}f}", value, decimals);
+  if (decimals > 0) {
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.back() == '.') text.pop_back();
+  }
+  return text;
+}
+
+std::vector<WindowLine> window_lines(const SnapshotStore& store, const Window& window) {
+  std::vector<WindowLine> out;
+  for (const auto& [exchange, line] : collect(store, window))
+    out.push_back({exchange, line_json(line, window.span)});
+  return out;
+}
+
+}  // namespace mdpipe::agent

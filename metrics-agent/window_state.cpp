@@ -1,0 +1,176 @@
+#include "metrics-agent/window_state.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include "libshared/log/log.hpp"
+#include "libshared/metrics/delta.hpp"
+
+namespace mdpipe::agent {
+namespace {
+
+// "mdpipe-window-state 1\n", boot id "\n", end of the last window in ns "\n", then the crc32 of the rest in
+// hex "\n", then one metrics message a source, each behind its length in four bytes, low byte first.
+constexpr std::string_view kMagic = "mdpipe-window-state 1\n";
+constexpr std::size_t kFileBytesMax = 64 << 20;
+constexpr std::size_t kSourcesMax = 512;
+constexpr std::int64_t kForgetAfterNs = 7LL * 24 * 3600 * 1'000'000'000;
+
+std::uint32_t checksum(std::string_view bytes) {
+  return static_cast<std::uint32_t>(
+      crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
+}
+
+std::optional<std::string_view> take_line(std::string_view& bytes) {
+  const std::size_t end = bytes.find('\n');
+  if (end == std::string_view::npos) return std::nullopt;
+  const std::string_view line = bytes.substr(0, end);
+  bytes.remove_prefix(end + 1);
+  return line;
+}
+
+std::optional<std::string_view> take_message(std::string_view& bytes) {
+  if (bytes.size() < 4) return std::nullopt;
+  std::size_t length = 0;
+  for (unsigned i = 0; i < 4; ++i) length |= std::size_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+  if (bytes.size() - 4 < length) return std::nullopt;
+  const std::string_view message = bytes.substr(4, length);
+  bytes.remove_prefix(4 + length);
+  return message;
+}
+
+bool write_file(const std::string& path, std::string_view bytes) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  if (fd < 0) return false;
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      const int error = errno;
+      close(fd);
+      errno = error;
+      return false;
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return close(fd) == 0;  // no fsync: the state has to outlive the process, a reboot starts every epoch anew
+}
+
+Error corrupt(std::string_view why) { return Error{ErrorKind::Protocol, std::string(why)}; }
+
+std::string staged_path(const std::string& path) { return path + ".new"; }
+
+}  // namespace
+
+std::string read_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_view boot_id) {
+  wire::ByteBuffer message;
+  std::string body;
+  for (const metrics::Delta& delta : checkpoint.covered) {
+    message.clear();
+    encode(delta, message);
+    for (unsigned i = 0; i < 4; ++i) body += static_cast<char>((message.size() >> (8 * i)) & 0xffU);
+    body += message.view();
+  }
+  const auto end = checkpoint.end ? checkpoint.end->time_since_epoch().count() : 0;
+  return fmt::format("{}{}\n{}\n{:08x}\n", kMagic, boot_id, end, checksum(body)) + body;
+}
+
+Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClock& clock) {
+  if (bytes.substr(0, kMagic.size()) != kMagic)
+    return corrupt("it does not begin as a window state of this release");
+  bytes.remove_prefix(kMagic.size());
+  const auto boot_id = take_line(bytes);
+  const auto end = take_line(bytes);
+  const auto sum = take_line(bytes);
+  if (!boot_id || !end || !sum) return corrupt("its head is cut short");
+  if (fmt::format("{:08x}", checksum(bytes)) != *sum) return corrupt("its checksum is wrong");
+  WindowCheckpoint checkpoint;
+  if (*boot_id == clock.boot_id) {
+    const std::chrono::nanoseconds since_boot(std::strtoll(std::string(*end).c_str(), nullptr, 10));
+    checkpoint.end = SteadyTime(since_boot);
+  }
+  while (!bytes.empty()) {
+    const auto message = take_message(bytes);
+    if (!message || checkpoint.covered.size() >= kSourcesMax) return corrupt("its length is wrong");
+    auto delta = metrics::decode_delta(*message);
+    if (!delta) return delta.error();
+    if (clock.wall.count - delta.value().time_ns < kForgetAfterNs)
+      checkpoint.covered.push_back(std::move(delta.value()));
+  }
+  return checkpoint;
+}
+
+WindowStateFile::WindowStateFile(const std::string& folder)
+    : path_(folder.empty() ? std::string() : folder + "/metrics-agent.state") {}
+
+WindowCheckpoint WindowStateFile::load(const BootClock& clock) {
+  if (!usable()) {
+    log::warn(
+        "no --state-dir: after a restart of metrics-agent its first window counts from the components' "
+        "start");
+    return {};
+  }
+  std::error_code ec;
+  std::filesystem::create_directories(std::filesystem::path(path_).parent_path(),
+                                      ec);  // stage() reports what is wrong
+  stage({});
+  if (!usable()) return {};
+  const auto bytes_max = std::filesystem::file_size(path_, ec);
+  if (ec) return {};  // the first start
+  std::ifstream file(path_, std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(file), {});
+  auto checkpoint = bytes_max > kFileBytesMax ? Result<WindowCheckpoint>(corrupt("it is too large"))
+                                              : decode_checkpoint(bytes, clock);
+  if (checkpoint) return std::move(checkpoint.value());
+  set_aside(checkpoint.error().message);
+  return {};
+}
+
+void WindowStateFile::stage(const std::string& bytes) {
+  staged_ = false;
+  if (!usable()) return;
+  if (!write_file(staged_path(path_), bytes)) return give_up("write", errno);
+  staged_ = true;
+}
+
+void WindowStateFile::commit() {
+  if (!staged_) return;
+  staged_ = false;
+  if (rename(staged_path(path_).c_str(), path_.c_str()) != 0) give_up("rename", errno);
+}
+
+void WindowStateFile::give_up(std::string_view action, int error) {
+  log::warn(
+      "cannot keep the window state; going on without, so that a restart of metrics-agent repeats counts in "
+      "the "
+      "window log: make --state-dir a writable folder",
+      {{"action", action}, {"file", path_}, {"error", std::strerror(error)}});
+  path_.clear();
+}
+
+void WindowStateFile::set_aside(const std::string& why) {
+  const std::string aside = fmt::format("{}.corrupt-{}", path_, wall_now().count / 1'000'000'000);
+  const bool moved = rename(path_.c_str(), aside.c_str()) == 0;
+  log::warn(
+      "the window state is not usable; it was set aside, and the first window counts from the components' "
+      "start",
+      {{"file", path_}, {"moved_to", moved ? aside : std::string("nowhere")}, {"why", why}});
+}
+
+}  // namespace mdpipe::agent

@@ -1,0 +1,48 @@
+#pragma once
+// The file in which a WindowCheckpoint survives the agent, also a kill: written beside its place, then
+// renamed. A file that cannot be read is set aside under another name, never deleted.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "libshared/result/result.hpp"
+#include "libshared/time/time.hpp"
+#include "metrics-agent/window.hpp"
+
+namespace mdpipe::agent {
+
+// What a checkpoint's time is relative to: the monotonic clock starts anew with each boot.
+struct BootClock {
+  std::string boot_id;
+  UnixNanos wall;
+};
+std::string read_boot_id();
+
+std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_view boot_id);
+// Entries that were not heard of for a week are left out; `end` is empty where the machine has booted since.
+Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClock& clock);
+
+class WindowStateFile {
+ public:
+  // An empty folder means no state. Nothing is touched yet.
+  explicit WindowStateFile(const std::string& folder);
+
+  // What was saved; an empty checkpoint where there is no file. Warns about what is wrong, once.
+  WindowCheckpoint load(const BootClock& clock);
+
+  // Saving takes two steps so that the log lines of a window can be written right between them: a kill before
+  // stage() has finished repeats nothing, one after commit() neither, and the gap is one rename long.
+  void stage(const std::string& bytes);
+  void commit();
+
+  [[nodiscard]] bool usable() const { return !path_.empty(); }
+
+ private:
+  void give_up(std::string_view action, int error);
+  void set_aside(const std::string& why);
+
+  std::string path_;  // empty where there is no state
+  bool staged_ = false;
+};
+
+}  // namespace mdpipe::agent

@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs every check. ./test.sh --help says more.
+set -uo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" || exit 70
+# shellcheck source=scripts/common.sh
+source scripts/common.sh
+# shellcheck source=scripts/packages.sh
+source scripts/packages.sh
+
+usage() {
+  cat <<'TEXT'
+Usage: ./test.sh [--quick] [--tsan] [--repeat N] [--no-install]
+Runs, in this order: the format check and shellcheck, the release build, clang-tidy, all tests, and the tests that are
+not slow once more in a build with AddressSanitizer and UndefinedBehaviorSanitizer. The last line sums the tests up; the
+exit code is 0 only if everything passed.
+
+  --quick       leave out clang-tidy and the sanitizers
+  --tsan        the tests that are not slow once more in a build with ThreadSanitizer
+  --repeat N    run each test N times, or until it fails
+  --no-install  install no packages
+
+Builds are in build/, build-asan/ and build-tsan/, full logs in test-logs/ of each. Tests on recorded frames read them
+from the folder MDPIPE_RECORDED and are skipped where there is none.
+TEXT
+}
+
+QUICK=false
+TSAN=false
+INSTALL=true
+REPEAT=1
+PASSED=0
+FAILED=0
+SKIPPED=0
+FAILED_STEPS=()
+
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --quick) QUICK=true ;;
+    --tsan) TSAN=true ;;
+    --no-install) INSTALL=false ;;
+    --repeat) REPEAT=${2-} && shift ;;
+    --repeat=*) REPEAT=${1#*=} ;;
+    -h | --help) usage && exit 0 ;;
+    *) mdpipe_error "unknown argument '$1'; see ./test.sh --help" && exit 64 ;;
+  esac
+  shift
+done
+if [[ ! $REPEAT =~ ^[1-9][0-9]*$ ]]; then
+  mdpipe_error "--repeat '$REPEAT': expected a number of times"
+  exit 64
+fi
+
+# report STEP RESULT STARTED: "ok    release build      93 s"
+report() { mdpipe_line "$(printf '%-6s %-40s %5d s' "$2" "$1" "$((SECONDS - $3))")"; }
+
+fail_step() {
+  report "$1" FAILED "$2"
+  FAILED_STEPS+=("$1")
+}
+
+# check STEP LOG COMMAND...: a step without tests in it; one that fails counts as one failure.
+check() {
+  local step=$1 log=$2 started=$SECONDS
+  shift 2
+  if mdpipe_quiet "$step" "$log" "$@"; then
+    report "$step" ok "$started"
+    return 0
+  fi
+  fail_step "$step" "$started"
+  FAILED=$((FAILED + 1))
+  echo "--- the end of $log"
+  tail -n 40 "$log"
+  return 1
+}
+
+build() {
+  local step=$1 dir=$2 started=$SECONDS
+  shift 2
+  if mdpipe_build "$dir" "$dir/test-logs/build.log" all -DMDPIPE_TESTS=ON "$@"; then
+    report "$step" ok "$started"
+    return 0
+  fi
+  fail_step "$step" "$started"
+  FAILED=$((FAILED + 1))
+  return 1
+}
+
+# The value of an attribute of the report's first element.
+junit_number() { grep -m 1 -oE "\b$2=\"[0-9]+\"" "$1" | grep -oE '[0-9]+'; }
+
+# run_tests STEP DIR CTEST-ARGUMENT...
+run_tests() {
+  local step=$1 dir=$2 started=$SECONDS logs=$2/test-logs rc=0 total failed skipped
+  local junit=$logs/junit.xml log=$logs/ctest.log
+  shift 2
+  rm -f "$junit"
+  mdpipe_quiet "$step" "$log" ctest --test-dir "$dir" --output-junit "$PWD/$junit" --output-on-failure --parallel 2 \
+    --no-tests=error --repeat "until-fail:$REPEAT" "$@" || rc=$?
+  if [[ ! -s $junit ]]; then
+    fail_step "$step" "$started"
+    FAILED=$((FAILED + 1))
+    tail -n 20 "$log"
+    return 1
+  fi
+  total=$(junit_number "$junit" tests)
+  failed=$(junit_number "$junit" failures)
+  skipped=$(($(junit_number "$junit" skipped) + $(junit_number "$junit" disabled)))
+  if ((rc != 0 && failed == 0)); then failed=1; fi  # ctest itself went wrong
+  PASSED=$((PASSED + total - failed - skipped))
+  FAILED=$((FAILED + failed))
+  SKIPPED=$((SKIPPED + skipped))
+  step+=": $((total - failed - skipped)) passed, $failed failed, $skipped skipped"
+  if ((skipped > 0)); then
+    grep -aE '\*\*\*(Skipped|Not Run)' "$log" | sed -E 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) .*/       skipped \1/' | sort -u
+  fi
+  if ((failed == 0)); then
+    report "$step" ok "$started"
+    return 0
+  fi
+  fail_step "$step" "$started"
+  echo "--- of $log"
+  # The output of tests that failed, and the list of them.
+  awk '/\*\*\*(Failed|Timeout|Exception)/ {show = 60} show-- > 0; /tests passed,/ {rest = 1} rest' "$log" | tail -n 150
+  return 1
+}
+
+sanitized() {
+  local step=$1 dir=$2
+  shift 2
+  build "$step: build" "$dir" -DCMAKE_BUILD_TYPE=RelWithDebInfo "$@" || return 1
+  run_tests "$step: tests" "$dir" --label-exclude slow
+}
+
+finish() {
+  if ((${#FAILED_STEPS[@]} > 0)); then
+    echo "failed: $(IFS=';'; echo "${FAILED_STEPS[*]}")"
+  fi
+  echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+  ((FAILED == 0)) || exit 1
+  exit 0
+}
+
+trap mdpipe_quiet_stop EXIT
+trap 'mdpipe_line "interrupted"; exit 130' INT TERM HUP
+
+if [[ $INSTALL == true ]]; then
+  mdpipe_install_packages "${TMPDIR:-/tmp}/mdpipe-apt-$$.log" build test || exit 69
+  rm -f "${TMPDIR:-/tmp}/mdpipe-apt-$$.log"
+fi
+export PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH  # Debian's python3 has the modules that the tests import
+export CTEST_OUTPUT_ON_FAILURE=1
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=suppressions=$PWD/tests/tsan.supp:halt_on_error=1:second_deadlock_stack=1
+
+check "format and shellcheck" build/test-logs/format.log scripts/check_format.sh
+build "release build" build -DCMAKE_BUILD_TYPE=Release || finish
+if [[ $QUICK == false ]]; then check "clang-tidy" build/test-logs/tidy.log scripts/tidy.sh build; fi
+run_tests "release tests" build
+if [[ $QUICK == false ]]; then sanitized "ASan and UBSan" build-asan -DMDPIPE_SANITIZE=address,undefined; fi
+if [[ $TSAN == true ]]; then sanitized "TSan" build-tsan -DMDPIPE_SANITIZE=thread; fi
+finish

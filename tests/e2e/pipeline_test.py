@@ -1,0 +1,154 @@
+#!/usr/bin/python3
+"""The whole pipeline under load and under faults, against the simulator's own record of what it sent."""
+
+import json
+import os
+import re
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from mdpipe_stack import Stack, check_sequence, wait_for, window_totals  # noqa: E402
+
+EVENTS = 3000
+
+
+def sent_trades(path):
+    """(symbol, price, size) of each trade frame in the simulator's log, in order."""
+    trades = []
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            frame = json.loads(line.rstrip("\n").split("\t", 2)[2])
+            if frame.get("channel") == "trades":
+                trades.append((frame["symbol"], frame["price"], frame["size"]))
+    return trades
+
+
+class PipelineTest(unittest.TestCase):
+    def setUp(self):
+        self.stack = Stack(persistent_redis=True)
+        self.addCleanup(self.stack.__exit__)
+
+    def start(self, rate=2000, **reader_options):
+        """publisher, agent, simulator and a GMO reader on two symbols."""
+        self.sent = os.path.join(self.stack.folder, "sent.log")
+        self.publisher = self.stack.publisher(reconnect_delay_max="200ms")
+        self.agent = self.stack.agent()
+        self.simulator, self.url = self.stack.simulator("gmo", symbols="BTC_JPY,ETH_JPY", rate=rate, events=EVENTS,
+                                                        log_sent=self.sent, seed=7)
+        self.reader = self.stack.reader("gmo", symbols="BTC_JPY,ETH_JPY", url=self.url, **reader_options)
+
+    def everything_arrived(self):
+        """All frames the simulator sent are in Redis, as far as its own log goes."""
+        with open(self.sent, encoding="utf-8") as file:
+            frames = sum(1 for line in file if '"channel"' in line)
+        return frames >= EVENTS and self.stack.total() == frames
+
+    def check_complete(self):
+        wait_for(self.everything_arrived, "every frame sent is in Redis")
+        found = [(entry["symbol"], entry["price"], entry["size"]) for entry in self.stack.entries("md:trade")]
+        self.assertEqual(found, sent_trades(self.sent))
+        entries = self.stack.all_entries()
+        check_sequence(entries, self)
+
+    def enough(self, count):
+        """Waits until Redis holds that many events, so that a fault hits in the middle."""
+        wait_for(lambda: self.stack.total() >= count, f"{count} events in Redis")
+
+    def test_events_counts_and_windows_agree(self):
+        self.start()
+        self.check_complete()
+        in_redis = {}
+        for kind in ("trade", "ticker", "orderbook"):
+            for entry in self.stack.entries(f"md:{kind}"):
+                key = (kind, entry["symbol"])
+                in_redis[key] = in_redis.get(key, 0) + 1
+
+        def counted(metric, label, prefix=""):
+            pattern = re.compile(rf'{metric}{{exchange="gmo",{label}="{prefix}(\w+)",symbol="(\w+)"}}$')
+            matches = ((pattern.match(name), value) for name, value in self.stack.samples().items())
+            return {match.groups(): value for match, value in matches if match and value}
+
+        wait_for(lambda: counted("collector_messages_received_total", "channel") == in_redis, "received equals Redis")
+        wait_for(lambda: counted("collector_messages_published_total", "stream", "md:") == in_redis, "published equals Redis")
+        self.reader.stop()
+        self.publisher.stop()
+        self.agent.stop()
+        by_key = {f"{kind}:{symbol}": count for (kind, symbol), count in in_redis.items()}
+        received = {key: count for key, count in window_totals(self.agent, "received").items() if count}
+        self.assertEqual(received, by_key)
+        self.assertEqual({f"md:{key}": count for key, count in by_key.items()},
+                         {key: count for key, count in window_totals(self.agent, "published").items() if count})
+
+    def test_publisher_killed_and_restarted(self):
+        self.start()
+        for count in (500, 1500):
+            self.enough(count)
+            self.publisher.kill()
+            self.publisher = self.stack.publisher()
+        self.check_complete()
+
+    def test_publisher_restarted_in_order(self):
+        self.start()
+        self.enough(300)
+        self.assertEqual(self.publisher.stop(), 0)
+        self.publisher = self.stack.publisher()
+        self.check_complete()
+
+    def test_redis_killed_and_restarted(self):
+        self.start()
+        self.enough(300)
+        self.stack.redis.kill()
+        self.publisher.wait_log("Redis lost; the readers keep the events")
+        self.stack.redis.start()
+        self.check_complete()
+
+    def test_redis_stalls(self):
+        self.start()
+        self.enough(300)
+        self.stack.redis.pause()
+        size = os.path.getsize(self.sent)
+        wait_for(lambda: os.path.getsize(self.sent) > size + 200_000, "the exchange goes on sending")
+        self.stack.redis.resume()
+        self.check_complete()
+
+    def test_connection_to_redis_cut(self):
+        self.start()
+        for count in (500, 1000, 1500):
+            self.enough(count)
+            self.stack.redis.client.client_kill_filter(_type="normal", skipme=True)
+        self.check_complete()
+
+    def test_agent_killed_costs_no_event_and_no_count(self):
+        self.start()
+        self.enough(300)
+        self.agent.kill()
+        self.agent = self.stack.agent()
+        self.check_complete()
+        total = self.stack.total()
+        wait_for(lambda: self.stack.sum_of("collector_messages_published_total") == total, "published equals Redis")
+        wait_for(lambda: self.stack.sum_of("collector_messages_received_total") == total, "received equals Redis")
+
+    def test_reader_starts_before_everybody_else(self):
+        self.sent = os.path.join(self.stack.folder, "sent.log")
+        self.simulator, self.url = self.stack.simulator("gmo", symbols="BTC_JPY,ETH_JPY", rate=2000, events=EVENTS,
+                                                        log_sent=self.sent, seed=7)
+        self.reader = self.stack.reader("gmo", symbols="BTC_JPY,ETH_JPY", url=self.url)
+        wait_for(lambda: os.path.getsize(self.sent) > 200_000, "events flow")
+        self.publisher = self.stack.publisher()
+        self.agent = self.stack.agent()
+        self.check_complete()
+
+    def test_reader_drains_on_sigterm(self):
+        self.start()
+        self.enough(300)
+        self.assertEqual(self.reader.stop(), 0)
+        stopped = self.reader.logs("stopped")[-1]
+        self.assertEqual(stopped["unconfirmed"], 0)
+        entries = self.stack.all_entries()
+        self.assertEqual(len(entries), stopped["events"])
+        check_sequence(entries, self)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

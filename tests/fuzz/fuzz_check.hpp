@@ -1,0 +1,16 @@
+#pragma once
+// What a fuzz target calls where a promise is broken: ends the program in a way that libFuzzer and the replay
+// both report.
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+namespace mdpipe::fuzz {
+
+inline void check(bool holds, std::string_view promise) {
+  if (holds) return;
+  std::fprintf(stderr, "broken promise: %.*s\n", static_cast<int>(promise.size()), promise.data());
+  std::abort();
+}
+
+}  // namespace mdpipe::fuzz

@@ -1,0 +1,83 @@
+"""The documents say what the programs do: options of --help against the man pages both ways, metrics of the catalogue against
+the README both ways, docs/configuration.md against --help; and man itself has no complaint."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = {Path(path).name: path for path in os.environ["MDPIPE_PROGRAMS"].split(":")}
+
+
+def help_options(program):
+    text = subprocess.run([PROGRAMS[program], "--help"], check=True, capture_output=True, text=True).stdout
+    return set(re.findall(r"^  (?:-h, )?--([a-z0-9-]+)", text, re.M))
+
+
+def section_of(page, name):
+    text = page.read_text().replace("\\-", "-")
+    found = re.search(rf'^\.SH "?{name}"?\n(.*?)(?=^\.SH |\Z)', text, re.M | re.S)
+    return found.group(1) if found else ""
+
+
+def man_options(page):
+    """Options that have an entry of their own: the line after .TP (or a .TQ) names them."""
+    tags = re.findall(r"^\.T[PQ].*\n(.*)$", section_of(page, "OPTIONS"), re.M)
+    return {option for tag in tags for option in re.findall(r"--([a-z0-9-]+)", tag)}
+
+
+def catalogue():
+    text = (ROOT / "libshared/metrics/catalogue.hpp").read_text()
+    return set(re.findall(r'MetricInfo\{Metric::\w+,\s*"(\w+)"', text))
+
+
+class ManPages(unittest.TestCase):
+    def test_every_option_is_in_the_man_page_and_the_other_way_round(self):
+        for program in PROGRAMS:
+            with self.subTest(program):
+                page = ROOT / f"docs/man/{program}.1"
+                self.assertTrue(page.exists(), f"{page} is missing")
+                self.assertEqual(help_options(program), man_options(page))
+
+    def test_pages_have_all_sections(self):
+        for program in PROGRAMS:
+            for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ENVIRONMENT", "EXIT STATUS", "SIGNALS", "EXAMPLES",
+                            "SEE ALSO"):
+                with self.subTest(f"{program} {section}"):
+                    self.assertTrue(section_of(ROOT / f"docs/man/{program}.1", section).strip())
+
+    def test_metrics_named_in_man_pages_exist(self):
+        for page in (ROOT / "docs/man").glob("*.1"):
+            with self.subTest(page.name):
+                text = re.sub(r"\\f[BIR]", "", page.read_text())
+                named = {name for name in re.findall(r"\b(?:collector|process)_[a-z_]+[a-z]\b", text)}
+                self.assertEqual(set(), named - catalogue())
+
+    @unittest.skipUnless(shutil.which("man"), "man is not installed")
+    def test_man_has_no_warning(self):
+        for page in sorted((ROOT / "docs/man").iterdir()):
+            with self.subTest(page.name):
+                shown = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(page)], text=True,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                       env=dict(os.environ, MANWIDTH="100", LC_ALL="C.UTF-8"))
+                self.assertEqual((0, ""), (shown.returncode, shown.stderr))
+
+
+class Documents(unittest.TestCase):
+    def test_readme_lists_exactly_the_metrics_of_the_catalogue(self):
+        rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.M)
+        self.assertEqual(len(rows), len(set(rows)), "a metric is listed twice")
+        self.assertEqual(catalogue(), set(rows))
+
+    def test_configuration_page_is_current(self):
+        made = subprocess.run([sys.executable, str(ROOT / "scripts/configuration_doc.py"), *PROGRAMS.values()], check=True,
+                              capture_output=True, text=True).stdout
+        self.assertEqual((ROOT / "docs/configuration.md").read_text(), made,
+                         "run scripts/configuration_doc.py as its first lines say")
+
+
+if __name__ == "__main__":
+    unittest.main()

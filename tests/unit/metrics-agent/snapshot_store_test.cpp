@@ -1,0 +1,210 @@
+#include "metrics-agent/snapshot_store.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "metrics-agent/merged.hpp"
+#include "tests/unit/metrics-agent/fake_component.hpp"
+
+namespace mdpipe::agent {
+namespace {
+
+using metrics::Metric;
+using testing::HasSubstr;
+using Verdict = Applied::Verdict;
+
+class StoreTest : public testing::Test {
+ protected:
+  // What a destination sees; nothing where the series is not known.
+  std::optional<MergedValue> value(Metric metric, const std::vector<std::string>& labels) const {
+    const auto values = merge(store_);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const SeriesKey& key = store_.series()[i];
+      if (key.info->metric == metric && key.labels == labels) return values[i];
+    }
+    return std::nullopt;
+  }
+  std::uint64_t received() const { return value(Metric::MessagesReceived, kTicker)->counter; }
+
+  FakeComponent reader_{"ws-reader", "gmo"};
+  SnapshotStore store_{StoreLimits{}};
+};
+
+TEST_F(StoreTest, LostMessagesHealAndAreCounted) {
+  store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 1).message(), at(0));
+  reader_.lose();
+  reader_.lose();
+  const auto applied =
+      store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 30).message(false), at(3));
+  EXPECT_EQ(applied.messages_lost, 2U);
+  EXPECT_EQ(received(), 30U);
+}
+
+TEST_F(StoreTest, MessagesBeforeTheFirstOneAreNotLost) {
+  for (int i = 0; i < 9; ++i) reader_.lose();
+  EXPECT_EQ(store_.apply(reader_.message(), at(0)).messages_lost, 0U);
+}
+
+TEST_F(StoreTest, ASeriesKnownInAdvanceIsZero) {
+  store_.apply(reader_.counter(Metric::Errors, {"ws-reader", "parse_error"}, 0).message(), at(0));
+  EXPECT_EQ(value(Metric::Errors, {"ws-reader", "parse_error"})->counter, 0U);
+}
+
+TEST_F(StoreTest, CountersOfARestartedComponentGoOn) {
+  store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 100).message(), at(0));
+  const auto applied =
+      store_.apply(reader_.restart(200).counter(Metric::MessagesReceived, kTicker, 7).message(), at(1));
+  EXPECT_TRUE(applied.has_restarted);
+  EXPECT_EQ(received(), 107U);
+  store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 9).message(false), at(2));
+  EXPECT_EQ(received(), 109U);
+}
+
+TEST_F(StoreTest, HistogramsOfARestartedComponentGoOn) {
+  const std::vector<std::string> labels = {"gmo", "md:ticker"};
+  store_.apply(reader_.histogram(Metric::PublishLatency, labels, 3, 1'000'000).message(), at(0));
+  store_.apply(reader_.restart(200).histogram(Metric::PublishLatency, labels, 2, 2'000'000).message(), at(1));
+  const auto merged = value(Metric::PublishLatency, labels);
+  EXPECT_EQ(merged->count, 5U);
+  EXPECT_DOUBLE_EQ(merged->sum_ns, 7e6);
+}
+
+TEST_F(StoreTest, OlderMessagesAreIgnored) {
+  const auto old = reader_.counter(Metric::MessagesReceived, kTicker, 1).message();
+  store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 5).message(), at(0));
+  EXPECT_EQ(store_.apply(old, at(1)).verdict, Verdict::Stale);
+  EXPECT_EQ(received(), 5U);
+  EXPECT_EQ(store_.sources()[0].last_seen.steady, at(0).steady);
+}
+
+TEST_F(StoreTest, AStragglerOfAnEndedEpochIsIgnored) {
+  store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 100).message(), at(0));
+  FakeComponent zombie = reader_;
+  store_.apply(reader_.restart(200).counter(Metric::MessagesReceived, kTicker, 1).message(), at(1));
+  store_.expire(at(60).steady);  // even when nobody is alive any more
+  EXPECT_EQ(store_.apply(zombie.message(), at(61)).verdict, Verdict::Stale);
+  EXPECT_EQ(received(), 101U);
+}
+
+// Goal: a component that restarts after the clock was set back has a smaller epoch and must not be deaf for
+// ever.
+TEST_F(StoreTest, ASmallerEpochIsARestartOnceTheLargerOneIsDead) {
+  store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 100).message(), at(0));
+  reader_.restart(50).counter(Metric::MessagesReceived, kTicker, 4);
+  EXPECT_EQ(store_.apply(reader_.message(), at(1)).verdict, Verdict::Stale);
+  store_.expire(at(5).steady);
+  EXPECT_EQ(store_.apply(reader_.message(), at(6)).verdict, Verdict::Merged);
+  EXPECT_EQ(received(), 104U);
+}
+
+TEST_F(StoreTest, UntilAFullMessageNothingIsMerged) {
+  reader_.counter(Metric::MessagesReceived, kTicker, 5);
+  EXPECT_EQ(store_.apply(reader_.message(false), at(0)).verdict, Verdict::NotSynced);
+  EXPECT_TRUE(store_.series().empty());
+  EXPECT_TRUE(store_.sources()[0].up);
+  store_.apply(reader_.message(true), at(1));
+  EXPECT_EQ(received(), 5U);
+}
+
+TEST_F(StoreTest, AnUnknownNumberIsIgnoredUntilTheNextFullMessage) {
+  store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 5).message(), at(0));
+  reader_.counter(Metric::Reconnects, {"gmo"}, 3);
+  store_.apply(reader_.message(false), at(1));
+  EXPECT_FALSE(value(Metric::Reconnects, {"gmo"}));
+  store_.apply(reader_.message(true), at(2));
+  EXPECT_EQ(value(Metric::Reconnects, {"gmo"})->counter, 3U);
+}
+
+TEST_F(StoreTest, TheGaugesOfASilentComponentGoItsCountersStay) {
+  reader_.counter(Metric::MessagesReceived, kTicker, 5).gauge(Metric::ConnectionUp, {"gmo"}, 1);
+  store_.apply(reader_.message(), at(0));
+  EXPECT_TRUE(store_.expire(at(4.9).steady).empty());
+  EXPECT_EQ(store_.expire(at(5).steady).size(), 1U);
+  EXPECT_TRUE(store_.expire(at(6).steady).empty());  // told once
+  EXPECT_FALSE(value(Metric::ConnectionUp, {"gmo"})->number);
+  EXPECT_EQ(received(), 5U);
+  EXPECT_TRUE(store_.apply(reader_.message(false), at(10)).is_back);
+  EXPECT_EQ(value(Metric::ConnectionUp, {"gmo"})->number, 1.0);
+}
+
+TEST_F(StoreTest, AComponentThatSaysGoodbyeIsDeadAtOnce) {
+  store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, 1).message(true, true), at(0));
+  EXPECT_FALSE(store_.sources()[0].up);
+  EXPECT_TRUE(store_.sources()[0].said_goodbye);
+  EXPECT_FALSE(value(Metric::ConnectionUp, {"gmo"})->number);
+}
+
+TEST_F(StoreTest, TheSameSeriesOfTwoSourcesIsSummedAndAGaugeIsTheLastWriters) {
+  FakeComponent other("ws-reader", "gmo-2");
+  store_.apply(reader_.counter(Metric::Errors, {"ws-reader", "api_error"}, 2)
+                   .gauge(Metric::ConnectionUp, {"gmo"}, 0)
+                   .message(),
+               at(0));
+  store_.apply(other.counter(Metric::Errors, {"ws-reader", "api_error"}, 3)
+                   .gauge(Metric::ConnectionUp, {"gmo"}, 1)
+                   .message(),
+               at(1));
+  EXPECT_EQ(value(Metric::Errors, {"ws-reader", "api_error"})->counter, 5U);
+  EXPECT_EQ(value(Metric::ConnectionUp, {"gmo"})->number, 1.0);
+  EXPECT_EQ(store_.series().size(), 2U);
+  store_.apply(reader_.message(), at(2));
+  EXPECT_EQ(value(Metric::ConnectionUp, {"gmo"})->number, 0.0);
+}
+
+TEST_F(StoreTest, BeyondTheLimitSeriesAreRefusedAndCountedOnce) {
+  SnapshotStore small(StoreLimits{2, std::chrono::seconds(5)});
+  for (int i = 0; i < 4; ++i) {
+    reader_.counter(Metric::MessagesReceived, {"gmo", "ticker", std::to_string(i)}, 1);
+  }
+  const auto applied = small.apply(reader_.message(), at(0));
+  EXPECT_EQ(applied.series_refused, 2U);
+  EXPECT_THAT(applied.reason, HasSubstr("--series-max"));
+  EXPECT_EQ(small.series().size(), 2U);
+  EXPECT_EQ(small.cells().size(), 2U);
+}
+
+TEST_F(StoreTest, ASeriesRefusedInThisEpochIsNotCountedAgain) {
+  reader_.counter(Metric::MessagesReceived, {"gmo", "bad\xff", "x"}, 1);
+  EXPECT_EQ(store_.apply(reader_.message(), at(0)).series_refused, 1U);
+  EXPECT_EQ(store_.apply(reader_.message(), at(1)).series_refused, 0U);
+}
+
+TEST_F(StoreTest, NamesAndLabelsOutsideTheCatalogueAreRefused) {
+  metrics::Delta delta = reader_.message();
+  delta.series = {{0, "collector_of_the_future_total", {"x"}}, {1, "collector_reconnects_total", {"a", "b"}}};
+  delta.counters = {{0, 1}, {1, 1}};
+  EXPECT_EQ(store_.apply(delta, at(0)).series_refused, 2U);
+  EXPECT_TRUE(store_.series().empty());
+}
+
+TEST_F(StoreTest, ComponentNamesThatAreNoTextAreRefused) {
+  EXPECT_EQ(store_.apply(FakeComponent("", "x").message(), at(0)).verdict, Verdict::Refused);
+  EXPECT_EQ(store_.apply(FakeComponent("a\nb", "x").message(), at(0)).verdict, Verdict::Refused);
+  EXPECT_EQ(store_.apply(FakeComponent("a", std::string(300, 'x')).message(), at(0)).verdict,
+            Verdict::Refused);
+  EXPECT_TRUE(store_.sources().empty());
+}
+
+TEST_F(StoreTest, SourcesAreBounded) {
+  for (int i = 0; i < 256; ++i) store_.apply(FakeComponent("c", std::to_string(i)).message(), at(0));
+  const auto applied = store_.apply(FakeComponent("c", "one more").message(), at(0));
+  EXPECT_EQ(applied.verdict, Verdict::Refused);
+  EXPECT_EQ(store_.sources().size(), 256U);
+}
+
+TEST_F(StoreTest, AHistogramThatDoesNotAddUpIsIgnored) {
+  const std::vector<std::string> labels = {"gmo", "md:ticker"};
+  metrics::Delta delta = reader_.histogram(Metric::PublishLatency, labels, 3, 1'000'000).message();
+  delta.histograms[0].second.count = 4;
+  store_.apply(delta, at(0));
+  EXPECT_EQ(value(Metric::PublishLatency, labels)->count, 0U);
+}
+
+TEST_F(StoreTest, TotalsThatGoDownInAnEpochAreIgnored) {
+  store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 9).message(), at(0));
+  store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 3).message(), at(1));
+  EXPECT_EQ(received(), 9U);
+}
+
+}  // namespace
+}  // namespace mdpipe::agent

@@ -1,0 +1,48 @@
+#include "libshared/metrics/catalogue.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+namespace mdpipe::metrics {
+namespace {
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+TEST(Catalogue, EveryEntryStandsAtItsEnumsPlace) {
+  for (std::size_t i = 0; i < kCatalogue.size(); ++i) {
+    EXPECT_EQ(static_cast<std::size_t>(kCatalogue[i].metric), i) << kCatalogue[i].name;
+  }
+}
+
+TEST(Catalogue, NamesAreUniqueAndFoundAgain) {
+  std::set<std::string_view> names;
+  for (const MetricInfo& entry : kCatalogue) {
+    EXPECT_TRUE(names.insert(entry.name).second) << entry.name;
+    EXPECT_EQ(find_metric(entry.name), &entry);
+  }
+  EXPECT_EQ(find_metric("collector_no_such_total"), nullptr);
+}
+
+TEST(Catalogue, NamesFollowThePrometheusConventions) {
+  for (const MetricInfo& entry : kCatalogue) {
+    EXPECT_EQ(ends_with(entry.name, "_total"), entry.kind == Kind::Counter) << entry.name;
+    EXPECT_FALSE(entry.help.empty()) << entry.name;
+    EXPECT_EQ(entry.help.back(), '.') << entry.name;
+    if (entry.kind != Kind::Histogram) continue;
+    EXPECT_TRUE(ends_with(entry.name, "_seconds")) << entry.name;
+    for (const auto label : entry.labels) EXPECT_NE(label, "symbol") << entry.name;
+  }
+}
+
+TEST(Catalogue, LabelCountStopsAtTheFirstEmptyName) {
+  EXPECT_EQ(info(Metric::MessagesReceived).label_count(), 3U);
+  EXPECT_EQ(info(Metric::Errors).label_count(), 2U);
+  EXPECT_EQ(info(Metric::Reconnects).label_count(), 1U);
+}
+
+}  // namespace
+}  // namespace mdpipe::metrics

@@ -1,0 +1,31 @@
+#pragma once
+// Numbers and times as the exchanges write them. Everything is integer arithmetic: no digit is ever made by a
+// float.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "libshared/time/time.hpp"
+
+namespace mdpipe::sim {
+
+// How many digits follow the point: `decimals` are exact, trailing zeros beyond `decimals_shown_min` are
+// dropped and missing ones up to it are added.
+struct DecimalStyle {
+  int decimals = 0;
+  int decimals_shown_min = 0;
+};
+
+// Appends `units` * 10^-decimals, never negative.
+void append_decimal(std::int64_t units, DecimalStyle style, std::string& out);
+std::string decimal_text(std::int64_t units, DecimalStyle style);
+
+// "2025-04-30T13:09:45.326Z".
+std::string iso_millis(UnixNanos time);
+
+// "2026-09-23T03:31:25.6491037Z": up to 7 digits, trailing zeros (and then the point) dropped.
+std::string iso_ticks(UnixNanos time);
+
+inline std::int64_t epoch_millis(UnixNanos time) { return time.count / 1'000'000; }
+
+}  // namespace mdpipe::sim

@@ -1,0 +1,42 @@
+#pragma once
+// When a client is treated badly: rules over the count of its frames, decided without a socket. All counts
+// are of one connection and of market data frames; acknowledgements and error replies are not counted.
+#include <cstdint>
+#include <string>
+
+namespace mdpipe::sim {
+
+struct MisbehaviourConfig {
+  std::uint64_t close_after = 0;  // 0 switches a rule off
+  std::uint64_t drop_after = 0;
+  std::uint64_t silence_after = 0;
+  std::string silence_symbol;
+  std::uint64_t silence_symbol_after = 0;
+  std::uint64_t garbage_every = 0;
+  std::uint64_t bomb_after = 0;
+};
+
+// What to do once a frame has been sent.
+struct Aftermath {
+  bool garbage = false;
+  bool bomb = false;
+  bool close = false;
+  bool drop = false;
+};
+
+// The counts of one connection.
+class FrameRules {
+ public:
+  explicit FrameRules(const MisbehaviourConfig& config) : config_(&config) {}
+
+  // False: the frame is swallowed. `symbol` may be empty where it is not known.
+  bool admits(const std::string& symbol);
+  Aftermath after_sending();
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
+
+ private:
+  const MisbehaviourConfig* config_;  // outlives the connection
+  std::uint64_t sent_ = 0, sent_of_silenced_ = 0;
+};
+
+}  // namespace mdpipe::sim

@@ -1,0 +1,32 @@
+#pragma once
+// Every text frame that was sent, for an independent checker: CONNECTION<tab>NANOSECONDS<tab>FRAME, one a
+// line. Lines that begin with '#' are notes (a bad frame sent on purpose, a frame dropped at a full buffer)
+// and carry no frame.
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "libshared/result/result.hpp"
+#include "libshared/time/time.hpp"
+
+namespace mdpipe::sim {
+
+class SentLog {
+ public:
+  // An empty path gives a log that writes nothing. BadConfig where the file cannot be created.
+  static Result<SentLog> open(const std::string& path);
+
+  void frame(std::uint64_t connection, UnixNanos time, std::string_view text);
+  void note(std::uint64_t connection, UnixNanos time, std::string_view text);
+  void flush();
+
+ private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::unique_ptr<std::FILE, Close> file_;
+};
+
+}  // namespace mdpipe::sim

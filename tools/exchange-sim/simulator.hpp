@@ -1,0 +1,157 @@
+#pragma once
+// Everything between the sockets and the pure parts: clients, their subscriptions, pacing, replay and
+// misbehaviour. Time comes in through every call and frames go out through Link, so a test drives it without
+// a network.
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "libshared/log/log.hpp"
+#include "tools/exchange-sim/exchange.hpp"
+#include "tools/exchange-sim/garbage.hpp"
+#include "tools/exchange-sim/misbehaviour.hpp"
+#include "tools/exchange-sim/options.hpp"
+#include "tools/exchange-sim/pacer.hpp"
+#include "tools/exchange-sim/replay.hpp"
+#include "tools/exchange-sim/sent_log.hpp"
+
+namespace mdpipe::sim {
+
+// One WebSocket connection, seen from the simulator.
+class Link {
+ public:
+  virtual ~Link() = default;
+  virtual void send_text(std::string_view text) = 0;
+  // A complete frame with its header, sent as it is.
+  virtual void send_frame(std::string frame) = 0;
+  // Hands everything sent since the last call to the socket.
+  virtual void flush() = 0;
+  virtual void ping(std::string_view payload) = 0;
+  virtual void close(int code, std::string_view reason) = 0;
+  virtual void drop() = 0;  // no close frame
+  [[nodiscard]] virtual std::size_t buffered_bytes() const = 0;
+  [[nodiscard]] virtual bool is_drained() const = 0;  // also by the peer's TCP
+  [[nodiscard]] virtual bool is_deflated() const = 0;
+};
+
+struct Now {
+  SteadyTime steady;
+  UnixNanos wall;
+};
+
+struct Stats {
+  std::uint64_t connections = 0, frames = 0, bytes = 0, replies = 0, dropped_full = 0, swallowed = 0,
+                garbage = 0, bombs = 0, refused = 0, replays_done = 0;
+};
+
+class Simulator {
+ public:
+  // `options` and `sent` outlive the simulator.
+  Simulator(const Options& options, SentLog& sent);
+
+  void on_open(std::uint64_t id, std::unique_ptr<Link> link, std::string_view address,
+               std::string_view resource, Now now);
+  void on_text(std::uint64_t id, std::string_view text, Now now);
+  void on_ping(std::uint64_t id, Now now);
+  void on_pong(std::uint64_t id, std::string_view payload, Now now);
+  void on_close(std::uint64_t id, Now now);
+
+  // The HTTP status to refuse a handshake with, or nothing.
+  std::optional<int> refuse_handshake();
+  [[nodiscard]] std::optional<HttpReply> on_http(std::string_view resource) {
+    return exchange_.venue().on_http(resource, exchange_.markets());
+  }
+
+  // A bounded amount of work: due events, replay frames, held frames, pings and limits. True: call again at
+  // once.
+  bool turn(Now now);
+  // How long nothing will be due.
+  [[nodiscard]] std::chrono::milliseconds pause() const;
+
+  // A control command; the answer is one line of JSON without its end.
+  std::string command(std::string_view line, Now now);
+
+  // Says goodbye to all clients.
+  void shut_down(Now now);
+  [[nodiscard]] bool is_finished() const { return finished_ || (stopping_ && clients_.empty()); }
+  [[nodiscard]] std::string stats_json() const;
+
+ private:
+  struct Held {
+    SteadyTime due;
+    std::string bytes;
+    bool is_frame;  // a complete frame, not a text
+  };
+
+  struct Client {
+    Client(const MisbehaviourConfig& config, Pacer replay_pacer) : rules(config), pacer(replay_pacer) {}
+    Session session;
+    std::unique_ptr<Link> link;
+    FrameRules rules;
+    SteadyTime opened, last_heard, next_ping;
+    std::string awaited_pong;
+    int missed_pongs = 0;
+    std::deque<Held> held;
+    std::size_t held_bytes = 0;
+    double slow_credit = 0;
+    SteadyTime slow_last;
+    bool is_closing = false;
+    std::optional<SteadyTime> drop_deadline;
+    std::string last_good;
+    // Replay
+    std::optional<Replay> replay;
+    std::optional<ReplayFrame> next_frame;
+    std::optional<SteadyTime> replay_start;
+    bool replay_done = false, replay_drained = false;
+    Pacer pacer;
+  };
+
+  bool generate(Now now);
+  std::size_t generate_flat_out(Now now);
+  void one_event(Now now);
+  bool has_room(const Client& client) const;
+  void deliver(Client& client, const std::string& symbol, std::string text, Now now, bool may_drop);
+  void after_frame(Client& client, Now now);
+  void send_garbage(Client& client, Now now);
+  void send_bomb(Client& client, Now now);
+  void put(Client& client, std::string bytes, bool is_frame, Now now);
+  bool release_held(Client& client, Now now);
+  void reply(Client& client, Reply reply, Now now);
+  void start_replay(Client& client, Now now);
+  bool advance_replay(Client& client, Now now);
+  void finish_replay(Client& client, Now now);
+  std::string symbol_in(const std::string& text) const;
+  void begin_close(Client& client, int code, std::string_view reason, Now now, std::string_view why);
+  void begin_drop(Client& client, Now now, std::string_view why);
+  void keep_time(Client& client, Now now);
+  void update_streams();
+  std::string set_silence(std::string_view rest);
+  std::string set_rate(std::string_view rest);
+  void log_full(Now now);
+
+  const Options& options_;
+  SentLog& sent_;
+  MisbehaviourConfig misbehaviour_;
+  Exchange exchange_;
+  Garbage garbage_;
+  Pacer pacer_;
+  std::map<std::uint64_t, Client> clients_;
+  // Who gets a frame, by Stream::key; rebuilt at every change of a subscription, as it points into the
+  // sessions.
+  std::unordered_map<std::string, std::vector<std::pair<Client*, const Stream*>>> subscribers_;
+  std::string bomb_;
+  Stats stats_;
+  bool silenced_ = false, stopping_ = false, finished_ = false, events_done_logged_ = false;
+  std::uint64_t pings_ = 0, full_logged_ = 0;
+  std::optional<SteadyTime> next_flush_;
+  log::RateLimit full_limit_;
+};
+
+}  // namespace mdpipe::sim
