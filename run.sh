@@ -207,12 +207,13 @@ is_connected() { metrics | grep -qF "collector_connection_up{exchange=\"$EXCHANG
 simulator_listens() { [[ -s $DIR/exchange-sim-port ]]; }
 
 start_simulator() {
-  local symbols
+  local symbols path=/
   symbols=$(IFS=,; echo "${SYMBOLS[*]}")
+  if [[ $EXCHANGE == binance ]]; then path=/stream; fi  # that is where its combined streams are
   start exchange-sim "$BUILD/tools/exchange-sim/exchange-sim" --exchange="$EXCHANGE" --symbols="$symbols" \
     --listen=127.0.0.1:0 --port-file="$DIR/exchange-sim-port"
   wait_for 10 exchange-sim simulator_listens || fail exchange-sim "did not start"
-  start_reader --url="ws://127.0.0.1:$(<"$DIR/exchange-sim-port")/"
+  start_reader --url="ws://127.0.0.1:$(<"$DIR/exchange-sim-port")$path"
   wait_for 10 ws-reader is_connected || fail ws-reader "did not connect to the simulator"
   ERRORS_BEFORE=$(metrics | awk '/^collector_errors_total/ {sum += $NF} END {print sum + 0}')
 }

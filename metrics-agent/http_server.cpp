@@ -66,11 +66,6 @@ void knock(const std::string& address, int port) {
   socket.connect(endpoint, ec);  // whether it is taken does not matter
 }
 
-std::string host_port(const HttpOptions& options) {
-  const bool is_v6 = options.address.find(':') != std::string::npos;
-  return fmt::format("{}{}{}:{}", is_v6 ? "[" : "", options.address, is_v6 ? "]" : "", options.port);
-}
-
 // CivetWeb does not say why it could not bind, so ask the kernel the same question.
 [[noreturn]] void fail_to_listen(const HttpOptions& options) {
   asio::io_context io;
@@ -130,11 +125,12 @@ class HttpServer::Impl : public CivetHandler {
   Impl(asio::io_context& io, HttpOptions options, std::function<Page(const std::string&)> make_page)
       : io_(io), options_(std::move(options)), make_page_(std::move(make_page)) {
     const BlockSignals blocked;
-    const std::vector<std::string> settings = {"listening_ports",    host_port(options_),
-                                               "num_threads",        "4",
-                                               "request_timeout_ms", "5000",
-                                               "linger_timeout_ms",  "500",
-                                               "connection_queue",   "16"};
+    const std::vector<std::string> settings = {
+        "listening_ports",    fmt::format("{}:{}", options_.address, options_.port),
+        "num_threads",        "4",
+        "request_timeout_ms", "5000",
+        "linger_timeout_ms",  "500",
+        "connection_queue",   "16"};
     try {
       server_ = std::make_unique<CivetServer>(settings);
     } catch (const CivetException&) {

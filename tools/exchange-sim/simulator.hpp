@@ -114,7 +114,6 @@ class Simulator {
   };
 
   bool generate(Now now);
-  std::size_t generate_flat_out(Now now);
   void one_event(Now now);
   bool has_room(const Client& client) const;
   void deliver(Client& client, const std::string& symbol, std::string text, Now now, bool may_drop);

@@ -106,7 +106,9 @@ TEST(BitflyerFrames, execution_ids_are_consecutive_and_frames_sometimes_hold_sev
     most = std::max(most, entries.size());
     for (const simdjson::dom::element entry : entries) {
       const std::uint64_t id = entry["id"];
-      if (last != 0) ASSERT_EQ(id, last + 1);
+      if (last != 0) {
+        ASSERT_EQ(id, last + 1);
+      }
       last = id;
     }
   }

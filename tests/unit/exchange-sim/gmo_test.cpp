@@ -101,8 +101,9 @@ TEST(GmoFrames, books_are_whole_and_best_first) {
     }
     for (const simdjson::dom::element level : book["asks"]) {
       const double price = std::stod(std::string(std::string_view(level["price"])));
-      if (last < 1e17)
+      if (last < 1e17) {
         ASSERT_GT(price, std::stod(std::string(std::string_view(book["bids"].at(0)["price"]))));
+      }
       last = price;
     }
   }

@@ -25,7 +25,7 @@ TEST(Manual, lists_the_options_of_help) {
   std::string manual((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   manual = std::regex_replace(manual, std::regex(R"(\\-)"), "-");
   const auto of_help = matches(help, std::regex("\n  (?:-h, )?--([a-z0-9-]+)"));
-  const auto of_manual = matches(manual, std::regex("\n\\.B (?:-h, )?--([a-z0-9-]+)"));
+  const auto of_manual = matches(manual, std::regex("\\.TP\n\\.BI? (?:-h, )?--([a-z0-9-]+)"));
   EXPECT_EQ(of_help, of_manual);
   EXPECT_GT(of_help.size(), 40U);
 }

@@ -45,7 +45,9 @@ TEST(Garbage, goes_through_all_kinds_in_turn) {
     const GarbageFrame frame = garbage.next(good);
     kinds.emplace_back(frame.kind);
     EXPECT_NE(frame.payload, good) << frame.kind;
-    if (frame.kind == "long-number") EXPECT_THAT(frame.payload, testing::HasSubstr(R"("price":777777)"));
+    if (frame.kind == "long-number") {
+      EXPECT_THAT(frame.payload, testing::HasSubstr(R"("price":777777)"));
+    }
   }
   EXPECT_EQ(kinds, garbage_kinds());
 }

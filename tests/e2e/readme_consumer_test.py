@@ -1,0 +1,46 @@
+"""The README's consumer, as it stands there, against real streams: exchange-sim, ws-reader, md-publisher and a private Redis."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/support"))
+from mdpipe_stack import DEADLINE, Stack, wait_for  # noqa: E402
+
+MARK = "<!-- run by tests/e2e/readme_consumer_test.py -->\n```python\n"
+LINES_MAX = 12  # of the block: it is to be read at a glance
+
+
+class ReadmeConsumer(unittest.TestCase):
+    def test_it_prints_trades_and_tickers(self):
+        source = re.search(re.escape(MARK) + "(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S).group(1)
+        self.assertLessEqual(len(source.splitlines()), LINES_MAX)
+        with Stack() as stack:
+            _, url = stack.simulator("gmo", symbols="BTC_JPY", rate=50)
+            stack.publisher()
+            stack.reader("gmo", symbols="BTC_JPY", url=url)
+            consumer = subprocess.Popen([sys.executable, "-u", "-c", source], stdout=subprocess.PIPE, text=True,
+                                        env=dict(os.environ, REDIS_URL=stack.redis.url))
+            lines = []
+            # extend() takes the lines one by one as they come, so the list grows while the consumer runs.
+            reader = threading.Thread(target=lambda: lines.extend(consumer.stdout), daemon=True)
+            reader.start()
+            try:
+                for stream in ("md:trade", "md:ticker"):
+                    wait_for(lambda: any(re.fullmatch(rf"{stream} gmo BTC_JPY \d+\n", line) for line in list(lines)),
+                             f"a line of {stream}; it said {lines[-5:]}")
+                self.assertIsNone(consumer.poll())
+            finally:
+                consumer.terminate()
+                consumer.wait(DEADLINE)
+                reader.join(DEADLINE)
+                consumer.stdout.close()
+
+
+if __name__ == "__main__":
+    unittest.main()

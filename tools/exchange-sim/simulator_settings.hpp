@@ -1,0 +1,23 @@
+#pragma once
+// The options in the form the simulator's parts take them. Nothing is read or checked here: that is
+// options.hpp.
+#include <cstdint>
+
+#include "tools/exchange-sim/exchange.hpp"
+#include "tools/exchange-sim/misbehaviour.hpp"
+#include "tools/exchange-sim/options.hpp"
+#include "tools/exchange-sim/pacer.hpp"
+
+namespace mdpipe::sim {
+
+MisbehaviourConfig misbehaviour_of(const Options& o);
+ExchangeConfig exchange_config_of(const Options& o);
+Burst burst_of(const Options& o);
+
+// How many events lie between two snapshots of a book, at this rate.
+std::uint64_t events_per_snapshot(const Options& o, double rate);
+
+// Of options whose range begins at 0.
+inline std::uint64_t unsigned_of(std::int64_t value) { return static_cast<std::uint64_t>(value); }
+
+}  // namespace mdpipe::sim
