@@ -50,8 +50,8 @@ if [[ ! $REPEAT =~ ^[1-9][0-9]*$ ]]; then
   exit 64
 fi
 
-# report STEP RESULT STARTED: "ok    release build      93 s"
-report() { mdpipe_line "$(printf '%-6s %-40s %5d s' "$2" "$1" "$((SECONDS - $3))")"; }
+# report STEP RESULT STARTED: "ok     release build    93 s"
+report() { mdpipe_line "$(printf '%-6s %-62s %4d s' "$2" "$1" "$((SECONDS - $3))")"; }
 
 fail_step() {
   report "$1" FAILED "$2"

@@ -21,7 +21,9 @@ find_path(MDPIPE_WEBSOCKETPP_INCLUDE_DIR websocketpp/client.hpp REQUIRED)
 # Standalone Asio, one event loop on one thread in each process.
 add_library(mdpipe_asio INTERFACE)
 target_include_directories(mdpipe_asio SYSTEM INTERFACE ${MDPIPE_ASIO_INCLUDE_DIR})
-target_compile_definitions(mdpipe_asio INTERFACE ASIO_STANDALONE)
+# Asio 1.22 decides whether to use aligned_alloc by which standard headers came before it, file by file, so that memory
+# of one file is freed by another in another way; told not to, all files agree.
+target_compile_definitions(mdpipe_asio INTERFACE ASIO_STANDALONE ASIO_DISABLE_STD_ALIGNED_ALLOC)
 target_link_libraries(mdpipe_asio INTERFACE Threads::Threads)
 
 add_library(mdpipe_websocketpp INTERFACE)

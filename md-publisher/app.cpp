@@ -122,7 +122,9 @@ void App::on_batch(std::string_view header_bytes, std::string_view payload) {
     metrics_.batch_refused(
         fmt::format("the payload of '{}' breaks off or disagrees with its header", batch.source));
   if (count.malformed + missing > 0) metrics_.events_malformed(batch.source, count.malformed + missing);
-  filling_->set_cursor(batch.source, {batch.epoch, batch.first_seq + batch.count - 1});
+  // Of the source's present life, also where this batch was left over from an earlier one.
+  const Progress& present = ledger_.sources().find(batch.source)->second;
+  filling_->set_cursor(batch.source, {present.epoch, present.accepted});
 }
 
 void App::write_next() {
@@ -168,6 +170,9 @@ void App::on_redis_lost(const std::string& reason, std::chrono::milliseconds ret
 void App::announce_positions() {
   send_position(wire::kEverySource, Progress{});
   for (const auto& [source, progress] : ledger_.sources()) send_position(source, progress);
+  for (const auto& [source, lives] : ledger_.past()) {
+    for (const Progress& progress : lives) send_position(source, progress);
+  }
 }
 
 void App::send_position(std::string_view topic, const Progress& progress) {

@@ -142,7 +142,7 @@ class BatchVisitor : public msgpack::null_visitor {
     if (++depth_ == 1) return true;
     if (depth_ > kDepthMax) return false;
     if (depth_ == 2) return true;  // an array where an event belongs: counted in end_array_item
-    if (depth_ == 3) body_.begin_nested();
+    if (depth_ == 3) begin_nested();
     return body_.nested().start_array(count);
   }
   bool start_array_item() { return depth_ < 3 || body_.nested().start_array_item(); }
@@ -163,7 +163,7 @@ class BatchVisitor : public msgpack::null_visitor {
       body_.begin(count);
       return true;
     }
-    if (depth_ == 3) body_.begin_nested();
+    if (depth_ == 3) begin_nested();
     return body_.nested().start_map(count);
   }
   bool start_map_key() {
@@ -222,6 +222,11 @@ class BatchVisitor : public msgpack::null_visitor {
 
  private:
   [[nodiscard]] bool event_level() const { return depth_ == 2 && is_map_; }
+
+  void begin_nested() {
+    if (in_key_) is_map_ = false;
+    body_.begin_nested();
+  }
 
   // A key that is no text makes the event malformed; its words would not pair up.
   template <typename Write>

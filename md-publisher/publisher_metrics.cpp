@@ -61,7 +61,10 @@ void PublisherMetrics::events_malformed(std::string_view source, std::uint64_t c
 }
 
 void PublisherMetrics::events_lost(std::string_view source, std::uint64_t count) {
-  log::error("events are missing that the reader no longer has", {{"source", source}, {"count", count}});
+  if (const auto suppressed = lost_events_limit_.admit(steady_now())) {
+    log::error("events are missing that the reader no longer has",
+               {{"source", source}, {"count", count}, {"suppressed", *suppressed}});
+  }
 }
 
 void PublisherMetrics::buffered(std::size_t bytes) {

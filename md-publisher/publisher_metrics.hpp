@@ -29,7 +29,8 @@ class PublisherMetrics {
 
   metrics::MetricsCollector& collector_;
   metrics::Series redis_up_, buffer_bytes_;
-  log::RateLimit lost_limit_, refused_entry_limit_, refused_batch_limit_, malformed_limit_;
+  log::RateLimit lost_limit_, refused_entry_limit_, refused_batch_limit_, malformed_limit_,
+      lost_events_limit_;
 };
 
 }  // namespace mdpipe::publisher

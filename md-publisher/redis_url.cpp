@@ -119,10 +119,13 @@ Result<std::optional<std::string>> read_password(const std::string& file) {
     path = fmt::format("{}/redis_password", credentials);
     if (!std::filesystem::exists(path)) return std::optional<std::string>();
   }
-  std::ifstream stream(path);
-  std::string password((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  std::error_code ec;
+  std::ifstream stream;
+  if (!std::filesystem::is_directory(path, ec)) stream.open(path);  // reading a folder would throw
+  std::string password;
+  if (stream.is_open()) password.assign(std::istreambuf_iterator<char>(stream), {});
   while (!password.empty() && (password.back() == '\n' || password.back() == '\r')) password.pop_back();
-  if (!stream || password.empty()) {
+  if (password.empty()) {
     return Error{
         ErrorKind::BadConfig,
         fmt::format(

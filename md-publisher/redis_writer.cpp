@@ -131,7 +131,6 @@ void RedisWriter::on_greeting_reply(const Reply& reply) {
   }
   timeout_timer_.cancel();
   state_ = State::Ready;
-  failures_ = 0;
   events_.on_ready(cursors);
 }
 
@@ -158,6 +157,7 @@ void RedisWriter::on_exec(const Reply& reply) {
     in_flight_ = &transaction;
     return lose(fmt::format("the cursor cannot be written: {}", reply.elements[entries.size()].text));
   }
+  failures_ = 0;  // not before: Redis may be reached and refuse every write
   events_.on_committed(transaction, refused);
 }
 

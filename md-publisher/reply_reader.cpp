@@ -23,7 +23,10 @@ Reply::Type type_of(int redis_type) {
 // The element a nested task fills, or null where it lies too deep to be kept.
 Reply::Element* element(const redisReadTask* task) {
   if (task->parent->parent != nullptr) return nullptr;
-  return &target(task).elements[static_cast<std::size_t>(task->idx)];
+  auto& elements = target(task).elements;
+  const auto index = static_cast<std::size_t>(task->idx);
+  if (index >= elements.size()) elements.resize(index + 1);  // as they come: a count alone takes no memory
+  return &elements[index];
 }
 
 void* create_string(const redisReadTask* task, char* text, std::size_t bytes) {
@@ -44,7 +47,6 @@ void* create_array(const redisReadTask* task, int count) {
   if (task->parent == nullptr) {
     reply.type = Reply::Type::Array;
     reply.element_count = size;
-    if (reply.elements.size() < size) reply.elements.resize(size);
   } else if (Reply::Element* found = element(task)) {
     found->type = Reply::Type::Array;
     found->text.clear();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace mdpipe::publisher {
@@ -12,11 +13,7 @@ Decision SourceLedger::on_batch(const wire::BatchHeader& header) {
     if (sources_.size() >= sources_max_) return {Verdict::Refused, 0, 0};
     found = sources_.emplace(header.source, Progress{}).first;
   }
-  Progress& progress = found->second;
-  if (progress.epoch != header.epoch) {
-    // A reader that started anew counts from 1; what its oldest event leaves out was dropped, not missed.
-    progress = Progress{header.epoch, 0, 0};
-  }
+  Progress& progress = progress_of(header, found->second);
   Decision decision;
   if (header.oldest > progress.accepted + 1) {
     decision.lost = header.oldest - progress.accepted - 1;
@@ -35,10 +32,32 @@ Decision SourceLedger::on_batch(const wire::BatchHeader& header) {
   return decision;
 }
 
+// A reader that was killed leaves messages in its connection, and they arrive mixed with those of its
+// successor. So what was taken of each life is remembered: a later epoch becomes the present one, an earlier
+// one that is known is served on the side. An earlier one that is not known is most likely a reader whose
+// clock was set back.
+Progress& SourceLedger::progress_of(const wire::BatchHeader& header, Progress& current) {
+  constexpr std::size_t kPastMax = 8;
+  if (current.epoch == header.epoch) return current;
+  auto& past = past_[header.source];
+  const auto known = std::find_if(past.begin(), past.end(),
+                                  [&](const Progress& life) { return life.epoch == header.epoch; });
+  if (known != past.end() && header.epoch < current.epoch) return *known;
+  // A reader that started anew counts from 1; what its oldest event leaves out was dropped, not missed.
+  const Progress next = known != past.end() ? *known : Progress{header.epoch, 0, 0};
+  if (known != past.end()) past.erase(known);
+  if (current.epoch != 0) past.push_back(current);
+  if (past.size() > kPastMax) past.erase(past.begin());
+  return current = next;
+}
+
 void SourceLedger::on_confirmed(const std::string& source, std::uint64_t epoch, std::uint64_t seq) {
-  const auto found = sources_.find(source);
-  if (found == sources_.end() || found->second.epoch != epoch) return;
-  found->second.confirmed = seq;
+  const auto confirm = [&](Progress& progress) {
+    if (progress.epoch == epoch) progress.confirmed = seq;
+  };
+  if (const auto found = sources_.find(source); found != sources_.end()) confirm(found->second);
+  if (const auto found = past_.find(source); found != past_.end())
+    std::for_each(found->second.begin(), found->second.end(), confirm);
 }
 
 std::vector<std::string> SourceLedger::on_cursors(
@@ -57,13 +76,16 @@ std::vector<std::string> SourceLedger::on_cursors(
     const auto cursor = stored.find(source);
     const bool same_epoch = cursor != stored.end() && cursor->second.epoch == known.epoch;
     if (same_epoch && cursor->second.confirmed >= known.confirmed) continue;
-    if (known.confirmed == 0 && cursor == stored.end()) continue;
     if (known.confirmed > 0) behind.push_back(source);
-    // The reader has let go of what was confirmed once; it goes on from there.
+    // The reader has let go of what was confirmed once; it goes on from there. One of which nothing was ever
+    // confirmed stays known too: only a position makes it send again.
     known.accepted = known.confirmed;
     stored[source] = known;
   }
   sources_ = std::move(stored);
+  for (auto& [source, lives] : past_) {
+    for (Progress& life : lives) life.accepted = life.confirmed;
+  }
   return behind;
 }
 

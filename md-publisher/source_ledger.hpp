@@ -45,9 +45,16 @@ class SourceLedger {
   std::vector<std::string> on_cursors(const std::vector<std::pair<std::string, std::string>>& cursors);
 
   [[nodiscard]] const std::map<std::string, Progress, std::less<>>& sources() const { return sources_; }
+  // Earlier lives of readers, of which messages may still come in; a few of each source.
+  [[nodiscard]] const std::map<std::string, std::vector<Progress>, std::less<>>& past() const {
+    return past_;
+  }
 
  private:
+  Progress& progress_of(const wire::BatchHeader& header, Progress& current);
+
   std::map<std::string, Progress, std::less<>> sources_;
+  std::map<std::string, std::vector<Progress>, std::less<>> past_;
   std::size_t sources_max_;
 };
 

@@ -74,6 +74,7 @@ mdpipe_build() {
     mdpipe_error "$dir cannot be written, it was made by another user; remove it (sudo rm -r '$dir') and try again"
     return 1
   fi
+  [[ $MDPIPE_TTY == true ]] || echo "set-up: building $(basename "$dir") (log: $log)"
   # shellcheck disable=SC2016  # expanded by the inner shell
   mdpipe_quiet "set-up: building $(basename "$dir")" "$log" flock "$dir/.lock" bash -c '
     set -e

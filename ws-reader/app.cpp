@@ -1,6 +1,7 @@
 #include "ws-reader/app.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <asio/post.hpp>
@@ -110,6 +111,7 @@ void App::start_source() {
 
 void App::on_line(std::string_view line) {
   if (line.back() == '\r') line.remove_suffix(1);
+  if (line.empty()) return;
   pipeline_.on_frame(line, wall_now());
   watch_input_pressure();
 }
@@ -156,6 +158,12 @@ void App::write_to_stdout() {
   while (!rest.empty()) {
     const ssize_t written = ::write(STDOUT_FILENO, rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 &&
+        errno == EAGAIN) {  // another process made the pipe or terminal non-blocking: wait for room
+      pollfd output{STDOUT_FILENO, POLLOUT, 0};
+      (void)::poll(&output, 1, -1);
+      continue;
+    }
     if (written <= 0) return stop("standard output is closed");
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
@@ -168,8 +176,7 @@ void App::stop(const std::string& why) {
   notifier_.stopping("draining");
   if (session_) session_->stop();
   if (lines_) lines_->stop();
-  outbox_.flush();
-  if (link_) link_->pump();
+  flush();
   stop_timer_.expires_after(kDrainMax);
   stop_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec) finish(exit_code_);

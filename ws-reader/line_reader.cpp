@@ -43,6 +43,7 @@ void LineReader::stop() {
 }
 
 void LineReader::read_more() {
+  if (waiting_) return;  // resumed from a line that was just read
   waiting_ = true;
   const auto go_on = [this] {
     waiting_ = false;

@@ -54,7 +54,9 @@ const Batch* Outbox::next() const {
 }
 
 void Outbox::mark_sent(SteadyTime now) {
-  if (sent_bytes_ == 0) progress_at_ = now;
+  const bool nothing_waits = sent_batches_ == 0 || batches_[sent_batches_ - 1].last_seq() <= accepted_;
+  if (nothing_waits) progress_at_ = now;
+  sent_seq_max_ = std::max(sent_seq_max_, batches_[sent_batches_].last_seq());
   sent_bytes_ += batches_[sent_batches_].payload.size();
   ++sent_batches_;
 }
@@ -72,14 +74,19 @@ wire::BatchHeader Outbox::header(const Batch& batch) const {
 Outbox::PositionEffect Outbox::on_position(const wire::Position& position, SteadyTime now) {
   const bool ours = position.epoch == epoch_;
   const bool new_publisher = position.instance != publisher_instance_;
-  if (!ours && !new_publisher) return PositionEffect::None;
   // The first publisher ever heard may have everything on its way already; if not, it will seem stalled.
   const bool replaced = new_publisher && publisher_instance_ != 0;
   publisher_instance_ = position.instance;
-  const std::uint64_t accepted = ours ? std::min(position.accepted, last_seq()) : confirmed_;
+  // Words to others change nothing here, but they show that the publisher is there and what it has not taken.
+  std::uint64_t accepted = accepted_;
+  if (ours) {
+    accepted = std::min(position.accepted, sent_seq_max_);
+  } else if (new_publisher) {
+    accepted = confirmed_;
+  }
   const std::uint64_t accepted_before = std::exchange(accepted_, accepted);
   const bool went_back = ours && position.confirmed < confirmed_;
-  if (ours && position.confirmed > confirmed_ && position.confirmed <= last_seq()) {
+  if (ours && position.confirmed > confirmed_ && position.confirmed <= sent_seq_max_) {
     confirmed_ = position.confirmed;
     release_confirmed();
   }
@@ -90,7 +97,7 @@ Outbox::PositionEffect Outbox::on_position(const wire::Position& position, Stead
     resend_from(accepted + 1, now);
     return went_back ? PositionEffect::WentBack : PositionEffect::Resend;
   }
-  return PositionEffect::Progress;
+  return ours || new_publisher ? PositionEffect::Progress : PositionEffect::None;
 }
 
 void Outbox::resend_from(std::uint64_t seq, SteadyTime now) {

@@ -5,7 +5,6 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "libshared/time/time.hpp"
 #include "libshared/wire/byte_buffer.hpp"
 #include "libshared/wire/link.hpp"
+#include "ws-reader/ring_queue.hpp"
 
 namespace mdpipe::reader {
 
@@ -79,19 +79,20 @@ class Outbox {
   std::string source_;
   std::uint64_t epoch_;
   OutboxLimits limits_;
-  std::deque<Batch> batches_;  // in order; the last one may still be open
+  RingQueue<Batch> batches_;  // in order; the last one may still be open
   std::vector<wire::ByteBuffer> spare_buffers_;
   bool open_ = false;
   std::size_t sent_batches_ = 0;  // batches_[0, sent_batches_) are on their way
   std::size_t sent_bytes_ = 0;
   std::size_t retained_bytes_ = 0;
   std::uint64_t next_seq_ = 1;
+  std::uint64_t sent_seq_max_ = 0;  // ever: no publisher can know of more
   std::uint64_t confirmed_ = 0;
   CountByType dropped_{};
 
   std::uint64_t publisher_instance_ = 0;
   std::uint64_t accepted_ = 0;
-  SteadyTime progress_at_{};  // when `accepted_` last grew, or something was sent into an empty window
+  SteadyTime progress_at_{};  // when `accepted_` last grew, or something was sent while nothing waited for it
 };
 
 }  // namespace mdpipe::reader

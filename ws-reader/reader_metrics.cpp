@@ -118,8 +118,12 @@ void ReaderMetrics::frame(const venues::FrameResult& result, std::string_view fr
 }
 
 void ReaderMetrics::frame_too_large(std::size_t bytes, std::size_t bytes_max) {
+  collector_.add(frames_[static_cast<std::size_t>(venues::FrameKind::Rejected)]);
   collector_.increment_error(error_type::kFrameTooLarge);
-  log::warn("frame over --frame-bytes-max refused", {{"bytes", bytes}, {"bytes_max", bytes_max}});
+  if (const auto suppressed = too_large_limit_.admit(steady_now())) {
+    log::warn("frame over --frame-bytes-max skipped",
+              {{"bytes_at_least", bytes}, {"bytes_max", bytes_max}, {"suppressed", *suppressed}});
+  }
 }
 
 void ReaderMetrics::binary_frame(std::string_view frame) {

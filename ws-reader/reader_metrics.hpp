@@ -56,7 +56,7 @@ class ReaderMetrics {
   std::array<metrics::Series, std::size(kEventTypes)> exchange_latency_, dropped_;
   metrics::Series reconnects_, connection_up_, unconfirmed_events_, unconfirmed_bytes_, spool_bytes_;
   metrics::Series negative_latency_, clock_offset_;
-  log::RateLimit rejected_limit_, api_error_limit_, dropped_limit_;
+  log::RateLimit rejected_limit_, too_large_limit_, api_error_limit_, dropped_limit_;
   std::int64_t least_latency_ns_;
   SteadyTime offset_since_{};
 };

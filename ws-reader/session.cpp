@@ -78,6 +78,7 @@ void Session::on_open() {
   next_request_id_ += requests.size();
   unanswered_.clear();
   subscribed_ = false;
+  awaiting_pong_ = false;
   send_next_request();
   schedule_ping();
   watch_idle();
@@ -141,6 +142,7 @@ void Session::on_too_large(std::size_t bytes) {
 
 void Session::on_pong() {
   heard_ = true;
+  awaiting_pong_ = false;
   pong_timer_.cancel();
 }
 
@@ -154,12 +156,14 @@ void Session::schedule_ping() {
 
 void Session::send_ping() {
   socket_->ping();
+  schedule_ping();
+  if (awaiting_pong_) return;  // an earlier ping's time is running
+  awaiting_pong_ = true;
   pong_timer_.expires_after(config_.pong_timeout);
   pong_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec && open_)
       give_up_connection(fmt::format("no pong within --pong-timeout {} ms", config_.pong_timeout.count()));
   });
-  schedule_ping();
 }
 
 void Session::watch_idle() {

@@ -74,6 +74,7 @@ class Session final : private WebSocketHandler {
   bool open_ = false;
   bool was_connected_ = false;  // ever
   bool subscribed_ = false;
+  bool awaiting_pong_ = false;
   bool heard_ = false;  // something came since the idle watch last looked
   SteadyTime opened_at_{};
   std::deque<venues::Request> to_send_;

@@ -52,7 +52,8 @@ std::optional<std::int64_t> parse_with_unit(std::string_view text, std::initiali
     break;
   }
   const auto number = parse_number<std::int64_t>(text);
-  if (!number || *number > std::numeric_limits<std::int64_t>::max() / factor) return std::nullopt;
+  if (!number || *number < 0 || *number > std::numeric_limits<std::int64_t>::max() / factor)
+    return std::nullopt;
   return *number * factor;
 }
 
@@ -91,6 +92,10 @@ StringList split_list(std::string_view text) {
 std::string toml_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+      continue;
+    }
     if (c == '"' || c == '\\') out += '\\';
     out += c;
   }
@@ -339,8 +344,7 @@ class Loader {
       if (found == -1) break;
       switch (found) {
         case '?':
-          return usage(
-              fmt::format("unknown option '{}'", mutable_argv[static_cast<std::size_t>(optind) - 1]));
+          return usage(fmt::format("unknown option '{}'", wrong_option(mutable_argv)));
         case ':':
           return usage(
               fmt::format("option '{}' needs a value", mutable_argv[static_cast<std::size_t>(optind) - 1]));
@@ -372,6 +376,14 @@ class Loader {
       return usage(fmt::format("unexpected argument '{}'", mutable_argv[static_cast<std::size_t>(optind)]));
     }
     return true;
+  }
+
+  // What getopt_long has just refused, without the value: that may be a secret behind a misspelt name.
+  static std::string wrong_option(const std::vector<char*>& arguments) {
+    constexpr int kCharacters = 128;
+    if (optopt > 0 && optopt < kCharacters) return fmt::format("-{}", static_cast<char>(optopt));
+    const std::string_view argument = arguments[static_cast<std::size_t>(optind) - 1];
+    return std::string(argument.substr(0, argument.find('=')));
   }
 
   Result<bool> read_environment() {

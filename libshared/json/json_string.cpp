@@ -3,7 +3,29 @@
 namespace mdpipe {
 namespace {
 constexpr char kHex[] = "0123456789abcdef";
+
+// Bytes of the UTF-8 sequence in front of `text` (Unicode, table 3-7), 0 where there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [text](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const auto continues = [&byte](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
+  const unsigned first = byte(0);
+  const unsigned second = byte(1);
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) {
+    const bool outside = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F);
+    return !outside && continues(1) && continues(2) ? 3 : 0;
+  }
+  if (first >= 0xF0 && first <= 0xF4) {
+    const bool outside = (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
+    return !outside && continues(1) && continues(2) && continues(3) ? 4 : 0;
+  }
+  return 0;
 }
+
+}  // namespace
 
 void append_json_string(std::string_view text, std::string& out) {
   out.push_back('"');
@@ -21,6 +43,17 @@ void append_json_string(std::string_view text, std::string& out) {
     }
   }
   out.push_back('"');
+}
+
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    out.append(length > 0 ? text.substr(0, length) : std::string_view("\xef\xbf\xbd"));
+    text.remove_prefix(length > 0 ? length : 1);
+  }
+  return out;
 }
 
 std::string printable_sample(std::string_view input, std::size_t bytes_max) {

@@ -8,6 +8,9 @@ namespace mdpipe {
 // Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 pass as they are.
 void append_json_string(std::string_view text, std::string& out);
 
+// `text` with U+FFFD in the place of every byte that is not part of UTF-8.
+std::string valid_utf8(std::string_view text);
+
 // At most `bytes_max` bytes of foreign input in printable ASCII, other bytes as \xNN, for a log line.
 std::string printable_sample(std::string_view input, std::size_t bytes_max = 200);
 

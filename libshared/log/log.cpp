@@ -30,7 +30,8 @@ State& state() {
 const std::string& hostname() {
   static const std::string name = [] {
     std::array<char, HOST_NAME_MAX + 1> buffer{};
-    return gethostname(buffer.data(), buffer.size() - 1) == 0 ? std::string(buffer.data()) : std::string("unknown");
+    return gethostname(buffer.data(), buffer.size() - 1) == 0 ? std::string(buffer.data())
+                                                              : std::string("unknown");
   }();
   return name;
 }
@@ -38,7 +39,7 @@ const std::string& hostname() {
 struct ValueWriter {
   std::string& out;
 
-  void operator()(std::string_view text) const { append_json_string(text, out); }
+  void operator()(std::string_view text) const { append_json_string(valid_utf8(text), out); }
   void operator()(std::int64_t number) const { fmt::format_to(std::back_inserter(out), "{}", number); }
   void operator()(std::uint64_t number) const { fmt::format_to(std::back_inserter(out), "{}", number); }
   void operator()(double number) const {
@@ -78,17 +79,18 @@ void configure(std::string name, Level level, int fd) { state() = State{std::mov
 
 void set_level(Level level) { state().level = level; }
 
-std::string format_line(Level level, std::string_view name, UnixNanos time, std::string_view msg, Fields fields) {
+std::string format_line(Level level, std::string_view name, UnixNanos time, std::string_view msg,
+                        Fields fields) {
   std::string line = fmt::format(R"({{"level":{},"time":{},"pid":{},"hostname":)", static_cast<int>(level),
                                  time.count / 1'000'000, getpid());
-  append_json_string(hostname(), line);
+  append_json_string(valid_utf8(hostname()), line);
   line += R"(,"name":)";
-  append_json_string(name, line);
+  append_json_string(valid_utf8(name), line);
   line += R"(,"msg":)";
-  append_json_string(msg, line);
+  append_json_string(valid_utf8(msg), line);
   for (const Field& field : fields) {
     line += ',';
-    append_json_string(field.key, line);
+    append_json_string(valid_utf8(field.key), line);
     line += ':';
     std::visit(ValueWriter{line}, field.value);
   }

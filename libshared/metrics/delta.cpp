@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <msgpack.hpp>
 
 #include "libshared/metrics/catalogue.hpp"
@@ -10,8 +11,16 @@
 namespace mdpipe::metrics {
 namespace {
 
-// array, map, str, bin, ext, depth: a full message of 100,000 series fits, hostile sizes do not.
-const msgpack::unpack_limit kLimits(1 << 20, 64, 1024, 0, 0, 8);
+// A full message of 100,000 series fits, hostile sizes do not. msgpack-c takes an array's memory when it
+// reads its length, so an array may not claim more elements than the message has bytes: each element takes at
+// least one.
+msgpack::unpack_limit limits_for(std::size_t bytes) {
+  constexpr std::size_t kArrayMax = 1 << 20;
+  constexpr std::size_t kMapMax = 64;
+  constexpr std::size_t kTextMax = 1024;
+  constexpr std::size_t kDepthMax = 8;
+  return {std::min(kArrayMax, bytes), kMapMax, kTextMax, 0, 0, kDepthMax};
+}
 
 using Packer = msgpack::packer<wire::ByteBuffer>;
 
@@ -41,7 +50,8 @@ struct FieldError {
 const msgpack::object& field(const msgpack::object& map, std::string_view name) {
   for (std::uint32_t i = 0; i < map.via.map.size; ++i) {
     const msgpack::object_kv& pair = map.via.map.ptr[i];
-    if (pair.key.type == msgpack::type::STR && std::string_view(pair.key.via.str.ptr, pair.key.via.str.size) == name) {
+    if (pair.key.type == msgpack::type::STR &&
+        std::string_view(pair.key.via.str.ptr, pair.key.via.str.size) == name) {
       return pair.val;
     }
   }
@@ -49,7 +59,8 @@ const msgpack::object& field(const msgpack::object& map, std::string_view name) 
 }
 
 const msgpack::object_array& array(const msgpack::object& object, std::uint32_t size_min) {
-  if (object.type != msgpack::type::ARRAY || object.via.array.size < size_min) throw FieldError{"an array is missing or short"};
+  if (object.type != msgpack::type::ARRAY || object.via.array.size < size_min)
+    throw FieldError{"an array is missing or short"};
   return object.via.array;
 }
 
@@ -73,8 +84,9 @@ Delta read_delta(const msgpack::object& map) {
   if (map.type != msgpack::type::MAP) throw FieldError{"not a map"};
   const auto version = field(map, "v").as<std::uint32_t>();
   if (version != kMetricsWireVersion) {
-    throw FieldError{fmt::format("metrics wire version {} where this program speaks {}; run the same mdpipe release everywhere",
-                                 version, kMetricsWireVersion)};
+    throw FieldError{fmt::format(
+        "metrics wire version {} where this program speaks {}; run the same mdpipe release everywhere",
+        version, kMetricsWireVersion)};
   }
   Delta delta;
   delta.component = field(map, "component").as<std::string>();
@@ -161,7 +173,8 @@ Result<Delta> decode_delta(std::string_view bytes) {
     return Error{ErrorKind::Protocol, fmt::format("metrics message refused: {}", why)};
   };
   try {
-    const auto handle = msgpack::unpack(bytes.data(), bytes.size(), nullptr, nullptr, kLimits);
+    const auto handle =
+        msgpack::unpack(bytes.data(), bytes.size(), nullptr, nullptr, limits_for(bytes.size()));
     return read_delta(handle.get());
   } catch (const FieldError& error) {
     return refuse(error.message);

@@ -17,6 +17,8 @@ import redis
 
 DEADLINE = 30.0  # seconds; generous, as nothing waits for it when all is well
 EVENT_TYPES = ("trade", "ticker", "orderbook")
+# A command to run each of our programs under, such as "valgrind -q --error-exitcode=99".
+WRAPPER = os.environ.get("MDPIPE_WRAPPER", "").split()
 BIN_DIR = os.environ.get("MDPIPE_BIN_DIR", "")
 
 
@@ -50,7 +52,7 @@ class Program:
         self.name = name
         environment = {key: value for key, value in os.environ.items()
                        if not key.startswith(("METRICS_", "ENABLE_", "REDIS_", "WS_"))}
-        self.process = subprocess.Popen([binary(name), *flags(options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        self.process = subprocess.Popen([*WRAPPER, binary(name), *flags(options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         stdin=stdin, text=True, env=environment)
         self.lines = []
         self.errors = []
@@ -123,6 +125,8 @@ class RedisServer:
         wait_for(self.answers, "redis-server answers")
 
     def answers(self):
+        if not os.path.exists(self.socket):
+            return False
         try:
             return self.client.ping()
         except redis.exceptions.RedisError:
@@ -133,6 +137,7 @@ class RedisServer:
         self.client.close()
         self.process.kill()
         self.process.wait()
+        os.unlink(self.socket)
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)

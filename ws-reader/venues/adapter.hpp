@@ -1,7 +1,8 @@
 #pragma once
-// What ws-reader knows about one exchange: where it is, how to subscribe, and how its frames become events. An adapter is
-// a pure function of (frame, receive time): no socket, no clock, no log. A new exchange is one folder beside the others
-// with an adapter.cpp that defines make_<folder>_adapter(); CMake finds it, nothing else changes.
+// What ws-reader knows about one exchange: where it is, how to subscribe, and how its frames become events.
+// An adapter is a pure function of (frame, receive time): no socket, no clock, no log. A new exchange is one
+// folder beside the others with an adapter.cpp that defines make_<folder>_adapter(); CMake finds it, nothing
+// else changes.
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -38,10 +39,11 @@ enum class Rejection { None, Parse, UnknownChannel };
 struct FrameResult {
   FrameKind kind = FrameKind::Events;
   Rejection rejection = Rejection::None;
-  std::string_view reason;                   // of a rejection: a constant text that names the field or the fault
-  std::optional<std::uint64_t> request_id;   // Control and ApiError: the request this answers, where the exchange says so
-  bool rate_limited = false;                 // ApiError: the last request came too fast and has to be sent again
-  bool reconnect = false;                    // the exchange announced that it is about to close: connect anew now
+  std::string_view reason;  // of a rejection: a constant text that names the field or the fault
+  std::optional<std::uint64_t>
+      request_id;             // Control and ApiError: the request this answers, where the exchange says so
+  bool rate_limited = false;  // ApiError: the last request came too fast and has to be sent again
+  bool reconnect = false;     // the exchange announced that it is about to close: connect anew now
 
   static FrameResult events() { return {}; }
   static FrameResult control(std::optional<std::uint64_t> id = {}) {
@@ -51,7 +53,9 @@ struct FrameResult {
     return {FrameKind::ApiError, Rejection::None, {}, id};
   }
   static FrameResult other() { return {FrameKind::Other, Rejection::None, {}, {}}; }
-  static FrameResult rejected(std::string_view why) { return {FrameKind::Rejected, Rejection::Parse, why, {}}; }
+  static FrameResult rejected(std::string_view why) {
+    return {FrameKind::Rejected, Rejection::Parse, why, {}};
+  }
   static FrameResult unknown_channel(std::string_view why) {
     return {FrameKind::Rejected, Rejection::UnknownChannel, why, {}};
   }
@@ -70,11 +74,12 @@ struct Request {
 };
 
 struct Profile {
-  std::string_view exchange;  // "gmo": the folder's name, the event's `exchange`
-  std::string_view url;       // of the public WebSocket
+  std::string_view exchange;                      // "gmo": the folder's name, the event's `exchange`
+  std::string_view url;                           // of the public WebSocket
   std::chrono::milliseconds request_interval{0};  // least time between two requests
-  bool paced_per_host = false;  // the limit holds for all connections of this host together
-  std::chrono::milliseconds idle_timeout{0};  // no frame of any kind (pings included) for so long: the connection is dead
+  bool paced_per_host = false;                    // the limit holds for all connections of this host together
+  std::chrono::milliseconds idle_timeout{
+      0};  // no frame of any kind (pings included) for so long: the connection is dead
 };
 
 class Adapter {
@@ -83,7 +88,8 @@ class Adapter {
 
   [[nodiscard]] virtual const Profile& profile() const = 0;
 
-  // The requests for these subscriptions, in the order in which they are to be sent. Ids count from `first_id`.
+  // The requests for these subscriptions, in the order in which they are to be sent. Ids count from
+  // `first_id`.
   [[nodiscard]] virtual std::vector<Request> subscribe(const std::vector<Subscription>& subscriptions,
                                                        std::uint64_t first_id) const = 0;
 

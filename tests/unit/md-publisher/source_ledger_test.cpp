@@ -1,0 +1,218 @@
+#include "md-publisher/source_ledger.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace mdpipe::publisher {
+namespace {
+
+constexpr std::uint64_t kEpoch = 100;
+
+wire::BatchHeader batch(std::uint64_t first, std::uint32_t count, std::uint64_t oldest = 1,
+                        std::uint64_t epoch = kEpoch) {
+  return {"gmo", epoch, first, count, oldest};
+}
+
+struct SourceLedgerTest : testing::Test {
+  SourceLedger ledger;
+
+  [[nodiscard]] Progress progress() const { return ledger.sources().at("gmo"); }
+  void expect(const wire::BatchHeader& header, Verdict verdict, std::uint32_t skip = 0,
+              std::uint64_t lost = 0) {
+    const Decision decision = ledger.on_batch(header);
+    EXPECT_EQ(decision.verdict, verdict);
+    EXPECT_EQ(decision.skip, skip);
+    EXPECT_EQ(decision.lost, lost);
+  }
+};
+
+TEST_F(SourceLedgerTest, takes_batches_in_order) {
+  expect(batch(1, 3), Verdict::Accept);
+  expect(batch(4, 1), Verdict::Accept);
+  EXPECT_EQ(progress().accepted, 4U);
+  EXPECT_EQ(progress().confirmed, 0U);
+}
+
+TEST_F(SourceLedgerTest, drops_what_it_has) {
+  expect(batch(1, 3), Verdict::Accept);
+  expect(batch(1, 3), Verdict::Duplicate);
+  expect(batch(2, 1), Verdict::Duplicate);
+  EXPECT_EQ(progress().accepted, 3U);
+}
+
+TEST_F(SourceLedgerTest, skips_the_known_front_of_a_batch) {
+  expect(batch(1, 3), Verdict::Accept);
+  expect(batch(2, 4), Verdict::Accept, 2);
+  EXPECT_EQ(progress().accepted, 5U);
+}
+
+TEST_F(SourceLedgerTest, notices_holes) {
+  expect(batch(2, 1), Verdict::Hole);
+  expect(batch(1, 1), Verdict::Accept);
+  expect(batch(5, 1), Verdict::Hole);
+  EXPECT_EQ(progress().accepted, 1U);
+}
+
+TEST_F(SourceLedgerTest, goes_on_behind_what_the_reader_no_longer_has) {
+  expect(batch(1, 3), Verdict::Accept);
+  expect(batch(10, 2, 10), Verdict::Accept, 0, 6);
+  EXPECT_EQ(progress().accepted, 11U);
+}
+
+TEST_F(SourceLedgerTest, a_loss_in_front_of_a_hole_is_told_once) {
+  expect(batch(8, 1, 5), Verdict::Hole, 0, 4);
+  expect(batch(9, 1, 5), Verdict::Hole, 0, 0);
+  expect(batch(5, 3, 5), Verdict::Accept);
+}
+
+TEST_F(SourceLedgerTest, a_batch_without_events_changes_nothing) {
+  expect(batch(1, 0), Verdict::Duplicate);
+  expect(batch(0, 0), Verdict::Duplicate);
+  EXPECT_EQ(progress().accepted, 0U);
+}
+
+TEST_F(SourceLedgerTest, a_new_epoch_starts_at_one) {
+  expect(batch(1, 3), Verdict::Accept);
+  ledger.on_confirmed("gmo", kEpoch, 3);
+  expect(batch(1, 2, 1, kEpoch + 1), Verdict::Accept);
+  EXPECT_EQ(progress().epoch, kEpoch + 1);
+  EXPECT_EQ(progress().accepted, 2U);
+  EXPECT_EQ(progress().confirmed, 0U);
+}
+
+// A reader that was killed leaves messages in its connection; they come in between those of its successor.
+TEST_F(SourceLedgerTest, messages_of_a_dead_reader_do_not_take_its_successor_back) {
+  expect(batch(1, 3), Verdict::Accept);
+  expect(batch(1, 2, 1, kEpoch + 1), Verdict::Accept);
+  expect(batch(4, 1), Verdict::Accept);  // the dead one's next
+  expect(batch(3, 2, 1, kEpoch + 1), Verdict::Accept);
+  expect(batch(4, 1), Verdict::Duplicate);
+  expect(batch(1, 2, 1, kEpoch + 1), Verdict::Duplicate);
+  EXPECT_EQ(progress().epoch, kEpoch + 1);
+  EXPECT_EQ(progress().accepted, 4U);
+}
+
+TEST_F(SourceLedgerTest, a_dead_readers_first_message_may_come_after_its_successors) {
+  expect(batch(1, 2, 1, kEpoch + 1), Verdict::Accept);
+  expect(batch(1, 3), Verdict::Accept);
+  expect(batch(3, 2, 1, kEpoch + 1), Verdict::Accept);
+  EXPECT_EQ(progress().epoch, kEpoch + 1);
+  EXPECT_EQ(progress().accepted, 4U);
+  expect(batch(4, 1), Verdict::Accept);
+  EXPECT_EQ(progress().epoch, kEpoch + 1);
+}
+
+// The clock was set back between two starts of a reader: its epoch is lower, and it has to be served all the
+// same.
+TEST_F(SourceLedgerTest, a_reader_with_a_lower_epoch_is_served) {
+  expect(batch(1, 2, 1, kEpoch), Verdict::Accept);
+  expect(batch(1, 2, 1, kEpoch - 1), Verdict::Accept);
+  expect(batch(3, 2, 1, kEpoch - 1), Verdict::Accept);
+  EXPECT_EQ(progress().epoch, kEpoch - 1);
+  EXPECT_EQ(progress().accepted, 4U);
+}
+
+TEST_F(SourceLedgerTest, many_restarts_take_no_more_memory_and_serve_the_last) {
+  for (std::uint64_t epoch = 1; epoch <= 1000; ++epoch) expect(batch(1, 1, 1, epoch), Verdict::Accept);
+  expect(batch(2, 1, 1, 1000), Verdict::Accept);
+  EXPECT_EQ(ledger.sources().size(), 1U);
+}
+
+TEST_F(SourceLedgerTest, sources_do_not_touch_each_other) {
+  expect(batch(1, 3), Verdict::Accept);
+  EXPECT_EQ(ledger.on_batch({"bitflyer", 5, 1, 1, 1}).verdict, Verdict::Accept);
+  EXPECT_EQ(progress().accepted, 3U);
+  EXPECT_EQ(ledger.sources().at("bitflyer").accepted, 1U);
+}
+
+TEST(SourceLedger, refuses_more_sources_than_its_limit) {
+  SourceLedger ledger(2);
+  EXPECT_EQ(ledger.on_batch({"a", 1, 1, 1, 1}).verdict, Verdict::Accept);
+  EXPECT_EQ(ledger.on_batch({"b", 1, 1, 1, 1}).verdict, Verdict::Accept);
+  EXPECT_EQ(ledger.on_batch({"c", 1, 1, 1, 1}).verdict, Verdict::Refused);
+  EXPECT_EQ(ledger.on_batch({"a", 1, 2, 1, 1}).verdict, Verdict::Accept);
+}
+
+TEST_F(SourceLedgerTest, a_confirmation_of_another_epoch_or_source_is_not_taken) {
+  expect(batch(1, 3), Verdict::Accept);
+  ledger.on_confirmed("gmo", kEpoch + 1, 3);
+  ledger.on_confirmed("other", kEpoch, 3);
+  EXPECT_EQ(progress().confirmed, 0U);
+  ledger.on_confirmed("gmo", kEpoch, 3);
+  EXPECT_EQ(progress().confirmed, 3U);
+}
+
+TEST_F(SourceLedgerTest, starts_where_the_cursors_are) {
+  EXPECT_TRUE(ledger.on_cursors({{"gmo", "100:7"}}).empty());
+  EXPECT_EQ(progress().accepted, 7U);
+  expect(batch(6, 4, 6), Verdict::Accept, 2);
+}
+
+TEST_F(SourceLedgerTest, takes_back_what_redis_did_not_confirm) {
+  expect(batch(1, 3), Verdict::Accept);
+  ledger.on_confirmed("gmo", kEpoch, 3);
+  expect(batch(4, 3), Verdict::Accept);
+  EXPECT_TRUE(ledger.on_cursors({{"gmo", "100:3"}}).empty());
+  EXPECT_EQ(progress().accepted, 3U);
+}
+
+TEST_F(SourceLedgerTest, believes_redis_that_a_commit_without_answer_went_through) {
+  expect(batch(1, 3), Verdict::Accept);
+  EXPECT_TRUE(ledger.on_cursors({{"gmo", "100:3"}}).empty());
+  EXPECT_EQ(progress().accepted, 3U);
+  EXPECT_EQ(progress().confirmed, 3U);
+}
+
+// Nothing of the reader ever reached Redis: it must stay known, or no position would tell it to send again.
+TEST_F(SourceLedgerTest, a_source_without_a_cursor_stays_known) {
+  expect(batch(1, 3), Verdict::Accept);
+  EXPECT_TRUE(ledger.on_cursors({}).empty());
+  EXPECT_EQ(progress().epoch, kEpoch);
+  EXPECT_EQ(progress().accepted, 0U);
+}
+
+TEST_F(SourceLedgerTest, a_cursor_of_the_readers_last_life_does_not_hide_the_present_one) {
+  expect(batch(1, 3), Verdict::Accept);
+  EXPECT_TRUE(ledger.on_cursors({{"gmo", "99:7"}}).empty());
+  EXPECT_EQ(progress().epoch, kEpoch);
+  EXPECT_EQ(progress().accepted, 0U);
+}
+
+TEST_F(SourceLedgerTest, names_the_sources_of_which_redis_lost_data_and_goes_on_from_what_was_confirmed) {
+  expect(batch(1, 3), Verdict::Accept);
+  ledger.on_confirmed("gmo", kEpoch, 3);
+  EXPECT_EQ(ledger.on_cursors({{"gmo", "100:1"}}), std::vector<std::string>{"gmo"});
+  EXPECT_EQ(progress().accepted, 3U);
+  EXPECT_EQ(ledger.on_cursors({}), std::vector<std::string>{"gmo"});
+  EXPECT_EQ(progress().accepted, 3U);
+  expect(batch(4, 1, 4), Verdict::Accept);
+}
+
+TEST_F(SourceLedgerTest, passes_over_cursors_that_are_none) {
+  EXPECT_TRUE(
+      ledger.on_cursors({{"gmo", "100"}, {"b", ""}, {"c", "x:y"}, {std::string(200, 'x'), "1:1"}}).empty());
+  EXPECT_TRUE(ledger.sources().empty());
+}
+
+TEST(Cursor, is_epoch_and_seq) {
+  constexpr auto kMax = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_EQ(format_cursor(1'795'383'946'620'062'384, 4711), "1795383946620062384:4711");
+  std::uint64_t epoch = 0;
+  std::uint64_t seq = 0;
+  ASSERT_TRUE(parse_cursor(format_cursor(kMax, kMax), epoch, seq));
+  EXPECT_EQ(epoch, kMax);
+  EXPECT_EQ(seq, kMax);
+}
+
+TEST(Cursor, refuses_anything_else) {
+  std::uint64_t epoch = 0;
+  std::uint64_t seq = 0;
+  for (const auto* text : {"", ":", "1", "1:", ":1", "1:2:3", "1:2 ", " 1:2", "a:1", "1:a", "-1:2", "1;2",
+                           "18446744073709551616:1"}) {
+    EXPECT_FALSE(parse_cursor(text, epoch, seq)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace mdpipe::publisher
