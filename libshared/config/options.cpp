@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 
 #include "mdpipe_version.hpp"
@@ -400,6 +401,11 @@ class Loader {
 
   Result<bool> read_file() {
     if (config_file_.empty()) return true;
+    std::error_code ec;
+    if (std::filesystem::is_directory(config_file_, ec)) {  // which toml++ reads as an empty file
+      return Error{ErrorKind::BadConfig,
+                   fmt::format("--config '{}' is a folder; name a TOML file", config_file_)};
+    }
     toml::table file;
     try {
       file = toml::parse_file(config_file_);

@@ -38,14 +38,15 @@ class PipelineTest(unittest.TestCase):
                                                         log_sent=self.sent, seed=7)
         self.reader = self.stack.reader("gmo", symbols="BTC_JPY,ETH_JPY", url=self.url, **reader_options)
 
-    def everything_arrived(self):
-        """All frames the simulator sent are in Redis, as far as its own log goes."""
+    def frames_sent(self):
         with open(self.sent, encoding="utf-8") as file:
-            frames = sum(1 for line in file if '"channel"' in line)
-        return frames >= EVENTS and self.stack.total() == frames
+            return sum(1 for line in file if '"channel"' in line)
 
     def check_complete(self):
-        wait_for(self.everything_arrived, "every frame sent is in Redis")
+        """Every frame the exchange sent is in Redis, once and in order."""
+        wait_for(lambda: self.frames_sent() >= EVENTS, "the exchange sent its events")
+        self.simulator.stop()  # its log is complete then
+        wait_for(lambda: self.stack.total() == self.frames_sent(), "every frame sent is in Redis")
         found = [(entry["symbol"], entry["price"], entry["size"]) for entry in self.stack.entries("md:trade")]
         self.assertEqual(found, sent_trades(self.sent))
         entries = self.stack.all_entries()

@@ -177,7 +177,7 @@ TEST_F(OptionTableTest, a_wrong_variable_or_file_is_bad_configuration_and_named)
   EXPECT_THAT(error({file("\nnaem = 1\n")}),
               AllOf(HasSubstr("c.toml:2: unknown key 'naem'"), HasSubstr("--help")));
   EXPECT_THAT(error({file("name = \n")}), HasSubstr("c.toml:1"));
-  EXPECT_THAT(error({file("[section]\nname = 'x'\n")}), HasSubstr("key 'section' must be"));
+  EXPECT_THAT(error({file("[name]\nx = 'x'\n")}), HasSubstr("key 'name' must be"));
   EXPECT_THAT(error({file("items = [1]\n")}), HasSubstr("key 'items'"));
   EXPECT_EQ(load({file("naem = 1\n")}).error().kind, ErrorKind::BadConfig);
 }
