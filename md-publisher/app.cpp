@@ -76,16 +76,13 @@ int App::run() {
 bool App::has_room() const { return filling_->commands().size() < config_.in_flight_bytes_max.count; }
 
 bool App::receive_batches() {
-  for (int i = 0; i < kBatchesPerTurn; ++i) {
-    paused_ = !redis_.is_ready() || !has_room();
-    if (paused_) return false;  // resumed by on_redis_ready or on_committed
-    if (!receive_batch()) {
-      write_next();
-      return false;
-    }
+  bool more = true;
+  for (int i = 0; i < kBatchesPerTurn && more; ++i) {
+    paused_ = !redis_.is_ready() || !has_room();  // resumed by on_redis_ready or on_committed
+    more = !paused_ && receive_batch();
   }
-  write_next();
-  return true;
+  write_next();  // also where there is no room any more: only a commit makes some
+  return more;
 }
 
 bool App::receive_batch() {

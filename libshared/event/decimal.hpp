@@ -1,5 +1,6 @@
 #pragma once
-// Prices and sizes as the exact decimal text the exchange wrote. Nothing here ever converts to floating point.
+// Prices and sizes as the exact decimal text the exchange wrote. Nothing here ever converts to floating
+// point.
 #include <string_view>
 
 namespace mdpipe {

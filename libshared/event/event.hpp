@@ -1,6 +1,7 @@
 #pragma once
-// The normalized market event, as views into the frame it was read from. An Event lives for one call: whoever keeps
-// it encodes it (libshared/wire). The keys and their meaning are the contract of docs/architecture.md, "The event".
+// The normalized market event, as views into the frame it was read from. An Event lives for one call: whoever
+// keeps it encodes it (libshared/wire). The keys and their meaning are the contract of docs/architecture.md,
+// "The event".
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -15,14 +16,21 @@ inline constexpr EventType kEventTypes[] = {EventType::Ticker, EventType::Trade,
 
 constexpr std::string_view to_string(EventType type) {
   switch (type) {
-    case EventType::Ticker: return "ticker";
-    case EventType::Trade: return "trade";
-    case EventType::OrderBook: return "orderbook";
+    case EventType::Ticker:
+      return "ticker";
+    case EventType::Trade:
+      return "trade";
+    case EventType::OrderBook:
+      return "orderbook";
   }
   return "";
 }
 
-enum class Side { None, Buy, Sell };  // the taker's; None where the exchange names none (bitFlyer's Itayose auction)
+enum class Side {
+  None,
+  Buy,
+  Sell
+};  // the taker's; None where the exchange names none (bitFlyer's Itayose auction)
 enum class BookKind { Snapshot, Delta };
 
 // Exact decimal text, as the exchange wrote it; empty where the exchange gave none.

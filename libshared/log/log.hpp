@@ -1,7 +1,7 @@
 #pragma once
-// Logs in pino's JSON: one line an event. `level` 10..60, `time` in ms, `pid`, `hostname`, `name`, `msg`, then fields.
-// Not for market events: never a line per event. INFO is lifecycle, WARN nothing was lost, ERROR data was lost or a
-// person is needed.
+// Logs in pino's JSON: one line an event. `level` 10..60, `time` in ms, `pid`, `hostname`, `name`, `msg`,
+// then fields. Not for market events: never a line per event. INFO is lifecycle, WARN nothing was lost, ERROR
+// data was lost or a person is needed.
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
@@ -52,7 +52,8 @@ inline void warn(std::string_view msg, Fields fields = {}) { write(Level::Warn, 
 inline void error(std::string_view msg, Fields fields = {}) { write(Level::Error, msg, fields); }
 
 // Formats one line without its line end; separate from write so that a test compares text.
-std::string format_line(Level level, std::string_view name, UnixNanos time, std::string_view msg, Fields fields);
+std::string format_line(Level level, std::string_view name, UnixNanos time, std::string_view msg,
+                        Fields fields);
 
 // Lets one repeat through each interval and counts the others.
 //   if (const auto suppressed = limit.admit(now)) log::warn("...", {{"suppressed", *suppressed}});

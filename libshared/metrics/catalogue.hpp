@@ -1,6 +1,6 @@
 #pragma once
-// Every metric mdpipe has: name, kind, labels, help. The one table behind the collectors, /metrics, the man pages and
-// the README; a test compares them.
+// Every metric mdpipe has: name, kind, labels, help. The one table behind the collectors, /metrics, the man
+// pages and the README; a test compares them.
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -62,67 +62,162 @@ struct MetricInfo {
 
 // In the order of Metric.
 inline constexpr std::array kCatalogue = {
-    MetricInfo{Metric::MessagesReceived, "collector_messages_received_total", Kind::Counter,
-               {"exchange", "channel", "symbol"}, "Events read from the exchange."},
-    MetricInfo{Metric::ReceivedBytes, "collector_received_bytes_total", Kind::Counter, {"exchange", "channel", "symbol"},
+    MetricInfo{Metric::MessagesReceived,
+               "collector_messages_received_total",
+               Kind::Counter,
+               {"exchange", "channel", "symbol"},
+               "Events read from the exchange."},
+    MetricInfo{Metric::ReceivedBytes,
+               "collector_received_bytes_total",
+               Kind::Counter,
+               {"exchange", "channel", "symbol"},
                "Bytes of the frames that the received events came in."},
-    MetricInfo{Metric::FramesReceived, "collector_frames_received_total", Kind::Counter, {"exchange", "kind", ""},
+    MetricInfo{Metric::FramesReceived,
+               "collector_frames_received_total",
+               Kind::Counter,
+               {"exchange", "kind", ""},
                "WebSocket frames by what they were: events, control, api_error, other, rejected."},
-    MetricInfo{Metric::MessagesPublished, "collector_messages_published_total", Kind::Counter,
-               {"exchange", "stream", "symbol"}, "Events that Redis has confirmed."},
-    MetricInfo{Metric::PublishedBytes, "collector_published_bytes_total", Kind::Counter, {"exchange", "stream", "symbol"},
+    MetricInfo{Metric::MessagesPublished,
+               "collector_messages_published_total",
+               Kind::Counter,
+               {"exchange", "stream", "symbol"},
+               "Events that Redis has confirmed."},
+    MetricInfo{Metric::PublishedBytes,
+               "collector_published_bytes_total",
+               Kind::Counter,
+               {"exchange", "stream", "symbol"},
                "Bytes of the published events, as msgpack."},
-    MetricInfo{Metric::Errors, "collector_errors_total", Kind::Counter, {"component", "error_type", ""},
+    MetricInfo{Metric::Errors,
+               "collector_errors_total",
+               Kind::Counter,
+               {"component", "error_type", ""},
                "Errors by kind; each one is also logged, at most once a second."},
-    MetricInfo{Metric::Reconnects, "collector_reconnects_total", Kind::Counter, {"exchange", "", ""},
+    MetricInfo{Metric::Reconnects,
+               "collector_reconnects_total",
+               Kind::Counter,
+               {"exchange", "", ""},
                "Connections to the exchange that were set up again after one was lost."},
-    MetricInfo{Metric::DroppedEvents, "collector_dropped_events_total", Kind::Counter, {"component", "channel", "reason"},
+    MetricInfo{Metric::DroppedEvents,
+               "collector_dropped_events_total",
+               Kind::Counter,
+               {"component", "channel", "reason"},
                "Events lost, by channel and reason."},
-    MetricInfo{Metric::PublishLatency, "collector_publish_latency_seconds", Kind::Histogram, {"exchange", "stream", ""},
+    MetricInfo{Metric::PublishLatency,
+               "collector_publish_latency_seconds",
+               Kind::Histogram,
+               {"exchange", "stream", ""},
                "From the frame read off the socket to the event confirmed by Redis."},
-    MetricInfo{Metric::ExchangeLatency, "collector_exchange_latency_seconds", Kind::Histogram, {"exchange", "channel", ""},
-               "From the exchange's timestamp to the frame read off the socket; includes the difference of the clocks."},
-    MetricInfo{Metric::NegativeLatency, "collector_negative_latency_total", Kind::Counter, {"exchange", "", ""},
+    MetricInfo{Metric::ExchangeLatency,
+               "collector_exchange_latency_seconds",
+               Kind::Histogram,
+               {"exchange", "channel", ""},
+               "From the exchange's timestamp to the frame read off the socket; includes the difference of "
+               "the clocks."},
+    MetricInfo{Metric::NegativeLatency,
+               "collector_negative_latency_total",
+               Kind::Counter,
+               {"exchange", "", ""},
                "Latencies below zero: the clocks of the exchange and of this host disagree."},
-    MetricInfo{Metric::ClockOffset, "collector_clock_offset_seconds", Kind::Gauge, {"exchange", "", ""},
-               "Smallest exchange latency of the last minute; below zero this host's clock is behind the exchange's."},
-    MetricInfo{Metric::LastMessageTimestamp, "collector_last_message_timestamp_seconds", Kind::Gauge,
-               {"exchange", "channel", "symbol"}, "Unix time at which the last event was read."},
-    MetricInfo{Metric::ConnectionUp, "collector_connection_up", Kind::Gauge, {"exchange", "", ""},
+    MetricInfo{Metric::ClockOffset,
+               "collector_clock_offset_seconds",
+               Kind::Gauge,
+               {"exchange", "", ""},
+               "Smallest exchange latency of the last minute; below zero this host's clock is behind the "
+               "exchange's."},
+    MetricInfo{Metric::LastMessageTimestamp,
+               "collector_last_message_timestamp_seconds",
+               Kind::Gauge,
+               {"exchange", "channel", "symbol"},
+               "Unix time at which the last event was read."},
+    MetricInfo{Metric::ConnectionUp,
+               "collector_connection_up",
+               Kind::Gauge,
+               {"exchange", "", ""},
                "1 while the WebSocket to the exchange is open, else 0."},
-    MetricInfo{Metric::RedisUp, "collector_redis_up", Kind::Gauge, {"component", "", ""},
+    MetricInfo{Metric::RedisUp,
+               "collector_redis_up",
+               Kind::Gauge,
+               {"component", "", ""},
                "1 while Redis answers, else 0."},
-    MetricInfo{Metric::UnconfirmedEvents, "collector_unconfirmed_events", Kind::Gauge, {"source", "", ""},
+    MetricInfo{Metric::UnconfirmedEvents,
+               "collector_unconfirmed_events",
+               Kind::Gauge,
+               {"source", "", ""},
                "Events that the reader keeps because Redis has not confirmed them yet."},
-    MetricInfo{Metric::UnconfirmedBytes, "collector_unconfirmed_bytes", Kind::Gauge, {"source", "", ""},
+    MetricInfo{Metric::UnconfirmedBytes,
+               "collector_unconfirmed_bytes",
+               Kind::Gauge,
+               {"source", "", ""},
                "Memory that the reader's unconfirmed events take."},
-    MetricInfo{Metric::SpoolBytes, "collector_spool_bytes", Kind::Gauge, {"source", "", ""},
+    MetricInfo{Metric::SpoolBytes,
+               "collector_spool_bytes",
+               Kind::Gauge,
+               {"source", "", ""},
                "Disk space that the reader's unconfirmed events take."},
-    MetricInfo{Metric::RedisBufferBytes, "collector_redis_buffer_bytes", Kind::Gauge, {"source", "", ""},
+    MetricInfo{Metric::RedisBufferBytes,
+               "collector_redis_buffer_bytes",
+               Kind::Gauge,
+               {"source", "", ""},
                "Bytes of Redis commands written or waiting without their answer."},
-    MetricInfo{Metric::MetricSeries, "collector_metric_series", Kind::Gauge, {"component", "", ""},
+    MetricInfo{Metric::MetricSeries,
+               "collector_metric_series",
+               Kind::Gauge,
+               {"component", "", ""},
                "Metric series the component counts in."},
-    MetricInfo{Metric::MetricSeriesDropped, "collector_metric_series_dropped_total", Kind::Counter, {"component", "", ""},
+    MetricInfo{Metric::MetricSeriesDropped,
+               "collector_metric_series_dropped_total",
+               Kind::Counter,
+               {"component", "", ""},
                "Times a new series was refused because the limit was reached."},
-    MetricInfo{Metric::MetricDeltasLost, "collector_metric_deltas_lost_total", Kind::Counter, {"component", "", ""},
+    MetricInfo{Metric::MetricDeltasLost,
+               "collector_metric_deltas_lost_total",
+               Kind::Counter,
+               {"component", "", ""},
                "Metric messages that never reached metrics-agent; the totals heal with the next full one."},
-    MetricInfo{Metric::BuildInfo, "collector_build_info", Kind::Gauge, {"component", "version", "commit"},
+    MetricInfo{Metric::BuildInfo,
+               "collector_build_info",
+               Kind::Gauge,
+               {"component", "version", "commit"},
                "1, labelled with what is running."},
-    MetricInfo{Metric::ComponentUp, "collector_component_up", Kind::Gauge, {"component", "source", ""},
+    MetricInfo{Metric::ComponentUp,
+               "collector_component_up",
+               Kind::Gauge,
+               {"component", "source", ""},
                "1 while the component sends metrics, else 0."},
-    MetricInfo{Metric::ComponentLastSeen, "collector_component_last_seen_timestamp_seconds", Kind::Gauge,
-               {"component", "source", ""}, "Unix time of the component's last metrics."},
-    MetricInfo{Metric::ProcessCpuSeconds, "process_cpu_seconds_total", Kind::Counter, {"component", "source", ""},
+    MetricInfo{Metric::ComponentLastSeen,
+               "collector_component_last_seen_timestamp_seconds",
+               Kind::Gauge,
+               {"component", "source", ""},
+               "Unix time of the component's last metrics."},
+    MetricInfo{Metric::ProcessCpuSeconds,
+               "process_cpu_seconds_total",
+               Kind::Counter,
+               {"component", "source", ""},
                "Processor time used, user and system."},
-    MetricInfo{Metric::ProcessResidentBytes, "process_resident_memory_bytes", Kind::Gauge, {"component", "source", ""},
+    MetricInfo{Metric::ProcessResidentBytes,
+               "process_resident_memory_bytes",
+               Kind::Gauge,
+               {"component", "source", ""},
                "Resident memory."},
-    MetricInfo{Metric::ProcessVirtualBytes, "process_virtual_memory_bytes", Kind::Gauge, {"component", "source", ""},
+    MetricInfo{Metric::ProcessVirtualBytes,
+               "process_virtual_memory_bytes",
+               Kind::Gauge,
+               {"component", "source", ""},
                "Virtual memory."},
-    MetricInfo{Metric::ProcessOpenFds, "process_open_fds", Kind::Gauge, {"component", "source", ""},
+    MetricInfo{Metric::ProcessOpenFds,
+               "process_open_fds",
+               Kind::Gauge,
+               {"component", "source", ""},
                "Open file descriptors."},
-    MetricInfo{Metric::ProcessMaxFds, "process_max_fds", Kind::Gauge, {"component", "source", ""},
+    MetricInfo{Metric::ProcessMaxFds,
+               "process_max_fds",
+               Kind::Gauge,
+               {"component", "source", ""},
                "Limit of open file descriptors."},
-    MetricInfo{Metric::ProcessStartTime, "process_start_time_seconds", Kind::Gauge, {"component", "source", ""},
+    MetricInfo{Metric::ProcessStartTime,
+               "process_start_time_seconds",
+               Kind::Gauge,
+               {"component", "source", ""},
                "Unix time at which the process started."},
 };
 
@@ -137,22 +232,25 @@ constexpr const MetricInfo* find_metric(std::string_view name) {
 
 // Values of the label error_type. The first three stand in every window log, 0 when nothing happened.
 namespace error_type {
-inline constexpr std::string_view kParse = "parse_error";                // not JSON, or a field that cannot be right
-inline constexpr std::string_view kPublish = "publish_error";            // Redis refused a command or went away
-inline constexpr std::string_view kApi = "api_error";                    // the exchange answered with an error
-inline constexpr std::string_view kConnection = "connection_error";      // a connection to the exchange failed
-inline constexpr std::string_view kFrameTooLarge = "frame_too_large";    // over --frame-bytes-max, before or after inflation
-inline constexpr std::string_view kBinaryFrame = "binary_frame";         // the exchanges send text only
-inline constexpr std::string_view kUnknownChannel = "unknown_channel";   // a well-formed frame of a channel nobody knows
-inline constexpr std::string_view kUnknownSymbol = "unknown_symbol";     // of a symbol that was not asked for
-inline constexpr std::string_view kLink = "link_error";                  // a message of the link that was refused
-inline constexpr std::array kAll = {kParse,          kPublish,      kApi,         kConnection,
-                                    kFrameTooLarge, kBinaryFrame, kUnknownChannel, kUnknownSymbol, kLink};
+inline constexpr std::string_view kParse = "parse_error";      // not JSON, or a field that cannot be right
+inline constexpr std::string_view kPublish = "publish_error";  // Redis refused a command or went away
+inline constexpr std::string_view kApi = "api_error";          // the exchange answered with an error
+inline constexpr std::string_view kConnection = "connection_error";  // a connection to the exchange failed
+inline constexpr std::string_view kFrameTooLarge =
+    "frame_too_large";  // over --frame-bytes-max, before or after inflation
+inline constexpr std::string_view kBinaryFrame = "binary_frame";  // the exchanges send text only
+inline constexpr std::string_view kUnknownChannel =
+    "unknown_channel";  // a well-formed frame of a channel nobody knows
+inline constexpr std::string_view kUnknownSymbol = "unknown_symbol";  // of a symbol that was not asked for
+inline constexpr std::string_view kLink = "link_error";  // a message of the link that was refused
+inline constexpr std::array kAll = {kParse,          kPublish,       kApi,
+                                    kConnection,     kFrameTooLarge, kBinaryFrame,
+                                    kUnknownChannel, kUnknownSymbol, kLink};
 inline constexpr std::array kAlwaysLogged = {kParse, kPublish, kApi};
 }  // namespace error_type
 
 // Upper bounds of the latency histograms in seconds; the buckets of both name profiles are among them.
-inline constexpr std::array kLatencyBounds = {0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
-                                              0.1,    0.2,    0.5,    1.0,   2.0,   5.0,   10.0};
+inline constexpr std::array kLatencyBounds = {0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02,
+                                              0.05,   0.1,    0.2,    0.5,   1.0,   2.0,   5.0,  10.0};
 
 }  // namespace mdpipe::metrics

@@ -11,9 +11,12 @@ namespace {
 std::uint64_t new_epoch() { return static_cast<std::uint64_t>(wall_now().count); }
 
 // Counters that are fractions of a second travel as gauges do.
-bool is_fractional(Metric metric) { return info(metric).kind == Kind::Gauge || metric == Metric::ProcessCpuSeconds; }
+bool is_fractional(Metric metric) {
+  return info(metric).kind == Kind::Gauge || metric == Metric::ProcessCpuSeconds;
+}
 
-HistogramTotals totals_of(std::uint64_t count, double sum_ns, const std::uint64_t* bounds, const std::uint64_t* buckets) {
+HistogramTotals totals_of(std::uint64_t count, double sum_ns, const std::uint64_t* bounds,
+                          const std::uint64_t* buckets) {
   HistogramTotals totals{count, sum_ns, {bounds, bounds + kLatencyBounds.size()}, {}};
   for (std::size_t i = 0; i < kQuantileBuckets; ++i) {
     if (buckets[i] > 0) totals.buckets.emplace_back(static_cast<std::uint32_t>(i), buckets[i]);
@@ -23,7 +26,8 @@ HistogramTotals totals_of(std::uint64_t count, double sum_ns, const std::uint64_
 
 }  // namespace
 
-MetricsCollector::MetricsCollector(CollectorOptions options) : options_(std::move(options)), epoch_(new_epoch()) {
+MetricsCollector::MetricsCollector(CollectorOptions options)
+    : options_(std::move(options)), epoch_(new_epoch()) {
   series_count_ = series(Metric::MetricSeries, {options_.component});
   series_dropped_ = series(Metric::MetricSeriesDropped, {options_.component});
   for (const std::string_view type : error_type::kAll) series(Metric::Errors, {options_.component, type});
@@ -111,8 +115,8 @@ void MetricsCollector::put_values(Slot& slot, SeriesId id, bool full, Delta& out
   if (slot.histogram) {
     const Histogram& histogram = *slot.histogram;
     if (full || histogram.count != slot.sent_total) {
-      out.histograms.emplace_back(
-          id, totals_of(histogram.count, histogram.sum_ns, histogram.bounds.data(), histogram.buckets.data()));
+      out.histograms.emplace_back(id, totals_of(histogram.count, histogram.sum_ns, histogram.bounds.data(),
+                                                histogram.buckets.data()));
     }
     slot.sent_total = histogram.count;
   } else if (is_fractional(slot.metric)) {

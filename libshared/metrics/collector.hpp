@@ -1,7 +1,7 @@
 #pragma once
-// Where a component counts. A series is interned once and then counted by number in a flat array: no allocation, no
-// look-up and no clock on the hot path. snapshot() says what changed; MetricsSender puts it on the wire every second.
-// One thread only: the component's loop.
+// Where a component counts. A series is interned once and then counted by number in a flat array: no
+// allocation, no look-up and no clock on the hot path. snapshot() says what changed; MetricsSender puts it on
+// the wire every second. One thread only: the component's loop.
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -31,10 +31,10 @@ class Series {
 };
 
 struct CollectorOptions {
-  std::string component;          // "ws-reader"
-  std::string source;             // which of them: "gmo"
-  std::string exchange;           // the exchange of the contract's short forms below; empty where there are several
-  bool enabled = true;            // ENABLE_METRICS; false counts nothing and sends nothing
+  std::string component;  // "ws-reader"
+  std::string source;     // which of them: "gmo"
+  std::string exchange;   // the exchange of the contract's short forms below; empty where there are several
+  bool enabled = true;    // ENABLE_METRICS; false counts nothing and sends nothing
   std::size_t series_max = 20'000;  // further ones are refused and counted
 };
 
@@ -48,8 +48,8 @@ class MetricsCollector {
   void increment_error(std::string_view error_type);
   void increment_reconnect();
 
-  // Interns a series; the values are those of the catalogue's labels, in its order. At series_max the result counts
-  // nothing and collector_metric_series_dropped_total grows.
+  // Interns a series; the values are those of the catalogue's labels, in its order. At series_max the result
+  // counts nothing and collector_metric_series_dropped_total grows.
   Series series(Metric metric, std::initializer_list<std::string_view> labels);
 
   void add(Series series, std::uint64_t count = 1) {
@@ -60,7 +60,8 @@ class MetricsCollector {
   }
   // For counters that something else counts, such as processor time: fractions are kept.
   void set_total(Series series, double total) { set(series, total); }
-  void observe(Series series, std::chrono::nanoseconds duration);  // durations below zero: count them elsewhere
+  void observe(Series series,
+               std::chrono::nanoseconds duration);  // durations below zero: count them elsewhere
 
   // What changed since the last snapshot, or everything. Fills `out`, whose memory is reused.
   void snapshot(bool full, Delta& out);

@@ -1,11 +1,14 @@
 #pragma once
-// The message in which a component tells metrics-agent what changed. Values are totals since the component's start
-// (its epoch), so a lost message costs nothing once the next one arrives. A full message names every series; the ones
-// between carry only what changed, by the number that the last full message or an addition gave the series.
+// The message in which a component tells metrics-agent what changed. Values are totals since the component's
+// start (its epoch), so a lost message costs nothing once the next one arrives. A full message names every
+// series; the ones between carry only what changed, by the number that the last full message or an addition
+// gave the series.
 //
-// As msgpack: {"v":1, "component":str, "source":str, "epoch":int, "n":int, "time":int ns, "full":bool, "last":bool,
-//   "series":[[id, name, [label value, ...]], ...], "counters":[[id, total], ...], "gauges":[[id, value], ...],
-//   "histograms":[[id, count, sum_ns, [count at each of kLatencyBounds, not cumulative], [[bucket, count], ...]], ...]}
+// As msgpack: {"v":1, "component":str, "source":str, "epoch":int, "n":int, "time":int ns, "full":bool,
+// "last":bool,
+//   "series":[[id, name, [label value, ...]], ...], "counters":[[id, total], ...], "gauges":[[id, value],
+//   ...], "histograms":[[id, count, sum_ns, [count at each of kLatencyBounds, not cumulative], [[bucket,
+//   count], ...]], ...]}
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -30,8 +33,10 @@ struct SeriesDefinition {
 struct HistogramTotals {
   std::uint64_t count = 0;
   double sum_ns = 0;
-  std::vector<std::uint64_t> bounds;  // observations in each bucket of kLatencyBounds, not cumulative; beyond: count - sum
-  std::vector<std::pair<std::uint32_t, std::uint64_t>> buckets;  // quantile buckets that are not empty: (bucket, count)
+  std::vector<std::uint64_t>
+      bounds;  // observations in each bucket of kLatencyBounds, not cumulative; beyond: count - sum
+  std::vector<std::pair<std::uint32_t, std::uint64_t>>
+      buckets;  // quantile buckets that are not empty: (bucket, count)
 };
 
 struct Delta {

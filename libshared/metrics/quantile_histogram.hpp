@@ -1,6 +1,6 @@
 #pragma once
-// A log-linear histogram of durations: 64 steps to each power of two, so that a quantile read from it lies within 0.8 % of
-// the exact one. Counts only grow; the histogram of a window is the difference of two states.
+// A log-linear histogram of durations: 64 steps to each power of two, so that a quantile read from it lies
+// within 0.8 % of the exact one. Counts only grow; the histogram of a window is the difference of two states.
 #include <array>
 #include <cstddef>
 #include <cstdint>

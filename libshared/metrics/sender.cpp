@@ -8,7 +8,8 @@ namespace {
 
 constexpr auto kInterval = std::chrono::seconds(1);
 constexpr int kFullEvery = 10;  // seconds: the longest a lost message can matter
-// Messages kept for an agent that is away; further ones are dropped, and the totals in the next one heal that.
+// Messages kept for an agent that is away; further ones are dropped, and the totals in the next one heal
+// that.
 constexpr int kHighWaterMark = 16;
 constexpr auto kLastMessageLinger = std::chrono::milliseconds(200);
 

@@ -1,6 +1,6 @@
 #pragma once
-// Sends a collector's snapshots to metrics-agent once a second, with the process's own usage. A full one goes first,
-// whenever an agent connects, and every tenth second; the last one, on stop, says goodbye.
+// Sends a collector's snapshots to metrics-agent once a second, with the process's own usage. A full one goes
+// first, whenever an agent connects, and every tenth second; the last one, on stop, says goodbye.
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <functional>
@@ -15,8 +15,8 @@ namespace mdpipe::metrics {
 class MetricsSender {
  public:
   // Borrows all three for its life. `before_send` sets gauges that are read rather than counted.
-  MetricsSender(asio::io_context& io, zmq::context_t& context, MetricsCollector& collector, const std::string& endpoint,
-                std::function<void()> before_send);
+  MetricsSender(asio::io_context& io, zmq::context_t& context, MetricsCollector& collector,
+                const std::string& endpoint, std::function<void()> before_send);
 
   void start();
   // Sends the last message; the context must be given a moment to deliver it (linger).

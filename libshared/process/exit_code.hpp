@@ -8,11 +8,15 @@ enum ExitCode { kOk = 0, kUsage = 64, kUnavailable = 69, kInternal = 70, kConfig
 
 constexpr ExitCode exit_code(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::BadUsage: return kUsage;
-    case ErrorKind::BadConfig: return kConfig;
-    case ErrorKind::Unavailable: return kUnavailable;
+    case ErrorKind::BadUsage:
+      return kUsage;
+    case ErrorKind::BadConfig:
+      return kConfig;
+    case ErrorKind::Unavailable:
+      return kUnavailable;
     case ErrorKind::Protocol:
-    case ErrorKind::Internal: return kInternal;
+    case ErrorKind::Internal:
+      return kInternal;
   }
   return kInternal;
 }

@@ -40,7 +40,9 @@ void Notifier::status(std::string_view status_text) { send(fmt::format("STATUS={
 
 void Notifier::watchdog() { send("WATCHDOG=1"); }
 
-void Notifier::stopping(std::string_view status_text) { send(fmt::format("STOPPING=1\nSTATUS={}", status_text)); }
+void Notifier::stopping(std::string_view status_text) {
+  send(fmt::format("STOPPING=1\nSTATUS={}", status_text));
+}
 
 void Notifier::send(const std::string& message) const {
   if (fd_ < 0) return;
@@ -50,7 +52,8 @@ void Notifier::send(const std::string& message) const {
   if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // the abstract namespace
   const auto bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address_.size());
   // A lost notice is repeated by the next one; there is nobody to tell.
-  (void)sendto(fd_, message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), bytes);
+  (void)sendto(fd_, message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+               bytes);
 }
 
 }  // namespace mdpipe::process

@@ -16,7 +16,8 @@ int fail(const config::OptionTable& options, const Error& error) {
 
 }  // namespace
 
-int run_main(config::OptionTable& options, int argc, const char* const* argv, const std::function<int()>& run) {
+int run_main(config::OptionTable& options, int argc, const char* const* argv,
+             const std::function<int()>& run) {
   try {
     const auto loaded = options.load(argc, argv);
     if (!loaded) return fail(options, loaded.error());

@@ -1,5 +1,6 @@
 #pragma once
-// What the kernel says this process uses, for the process_* metrics (the same meaning as in Prometheus's client libraries).
+// What the kernel says this process uses, for the process_* metrics (the same meaning as in Prometheus's
+// client libraries).
 #include <cstdint>
 
 namespace mdpipe::process {

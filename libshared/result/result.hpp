@@ -12,7 +12,8 @@ enum class ErrorKind {
   BadUsage,     // the command line is wrong: exit 64
   BadConfig,    // a configured value is wrong: exit 78
   Unavailable,  // something outside is not there now: retried, exit 69 only with --no-retry
-  Protocol,     // a peer sent what its protocol does not allow: counted, the peer is dropped or the input skipped
+  Protocol,     // a peer sent what its protocol does not allow: counted, the peer is dropped or the input
+                // skipped
   Internal,     // our own fault: exit 70
 };
 
@@ -24,8 +25,9 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}      // NOLINT(google-explicit-constructor): reads as the value
-  Result(Error error) : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor): reads as the error
+  Result(T value) : state_(std::move(value)) {}  // NOLINT(google-explicit-constructor): reads as the value
+  Result(Error error)
+      : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor): reads as the error
 
   [[nodiscard]] bool ok() const { return std::holds_alternative<T>(state_); }
   explicit operator bool() const { return ok(); }

@@ -64,7 +64,8 @@ std::optional<UnixNanos> parse_iso8601(std::string_view text) {
   constexpr std::size_t kSecondsEnd = 19;  // "YYYY-MM-DDTHH:MM:SS"
   if (!text.empty() && text.back() == 'Z') text.remove_suffix(1);
   if (text.size() < kSecondsEnd) return std::nullopt;
-  if (text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':') return std::nullopt;
+  if (text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':')
+    return std::nullopt;
   const int year = read_digits(text, 0, 4);
   const int month = read_digits(text, 5, 2);
   const int day = read_digits(text, 8, 2);
@@ -82,7 +83,8 @@ std::optional<UnixNanos> parse_iso8601(std::string_view text) {
     if (!fraction) return std::nullopt;
     nanos = *fraction;
   }
-  const std::int64_t seconds = days_from_civil(year, month, day) * kSecondsPerDay + hour * 3600 + minute * 60 + second;
+  const std::int64_t seconds =
+      days_from_civil(year, month, day) * kSecondsPerDay + hour * 3600 + minute * 60 + second;
   return UnixNanos{seconds * kNanosPerSecond + nanos};
 }
 
@@ -96,7 +98,8 @@ std::optional<UnixNanos> parse_epoch(std::string_view digits) {
   }
   constexpr std::uint64_t kMaxSeconds = 100'000'000'000;  // year 5138 in seconds, 1973 in milliseconds
   std::uint64_t nanos_per_unit = 1'000'000'000;
-  for (std::uint64_t limit = kMaxSeconds; value >= limit && nanos_per_unit > 1; limit *= 1000) nanos_per_unit /= 1000;
+  for (std::uint64_t limit = kMaxSeconds; value >= limit && nanos_per_unit > 1; limit *= 1000)
+    nanos_per_unit /= 1000;
   constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   if (value > kMax / nanos_per_unit) return std::nullopt;
   return UnixNanos{static_cast<std::int64_t>(value * nanos_per_unit)};
@@ -111,8 +114,8 @@ std::string to_iso8601(UnixNanos time) {
   }
   std::tm utc{};
   gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec, nanos);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", utc.tm_year + 1900, utc.tm_mon + 1,
+                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, nanos);
 }
 
 }  // namespace mdpipe

@@ -26,12 +26,13 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 UnixNanos wall_now();
 inline SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
 
-// Parses "YYYY-MM-DDTHH:MM:SS[.fraction][Z]" in UTC, 0 to 9 or more fractional digits (digits beyond the ninth are
-// cut). Offsets other than Z are refused. Returns nothing where the text is not such a time or lies outside 1970-2261.
+// Parses "YYYY-MM-DDTHH:MM:SS[.fraction][Z]" in UTC, 0 to 9 or more fractional digits (digits beyond the
+// ninth are cut). Offsets other than Z are refused. Returns nothing where the text is not such a time or lies
+// outside 1970-2261.
 std::optional<UnixNanos> parse_iso8601(std::string_view text);
 
-// Reads an integer timestamp whose unit is told by its magnitude: seconds, milliseconds, microseconds or nanoseconds.
-// Exact for instants from 2001 to 2262. Returns nothing for text that is not 1 to 19 digits.
+// Reads an integer timestamp whose unit is told by its magnitude: seconds, milliseconds, microseconds or
+// nanoseconds. Exact for instants from 2001 to 2262. Returns nothing for text that is not 1 to 19 digits.
 std::optional<UnixNanos> parse_epoch(std::string_view digits);
 
 // "2026-09-23T03:25:47.765000000Z", for logs and notes.

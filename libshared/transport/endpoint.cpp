@@ -12,11 +12,14 @@ namespace {
 constexpr std::string_view kIpc = "ipc://";
 constexpr std::string_view kTcp = "tcp://";
 
-bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
 
 Error bad(std::string_view option, std::string_view endpoint, std::string_view why) {
-  return Error{ErrorKind::BadConfig,
-               fmt::format("--{} '{}': {}; expected ipc:///path/of/socket or tcp://host:port", option, endpoint, why)};
+  return Error{
+      ErrorKind::BadConfig,
+      fmt::format("--{} '{}': {}; expected ipc:///path/of/socket or tcp://host:port", option, endpoint, why)};
 }
 
 bool is_port(std::string_view text) {
@@ -37,13 +40,15 @@ Result<bool> check_endpoint(std::string_view option, std::string_view endpoint) 
     constexpr std::size_t kPathMax = sizeof(sockaddr_un::sun_path) - 1;
     if (path.empty() || path.front() != '/') return bad(option, endpoint, "the path is not absolute");
     if (path.size() > kPathMax) {
-      return bad(option, endpoint, fmt::format("the path has {} characters, a socket's may have {}", path.size(), kPathMax));
+      return bad(option, endpoint,
+                 fmt::format("the path has {} characters, a socket's may have {}", path.size(), kPathMax));
     }
     return true;
   }
   if (starts_with(endpoint, kTcp)) {
     const std::size_t colon = endpoint.rfind(':');
-    if (colon <= kTcp.size() || !is_port(endpoint.substr(colon + 1))) return bad(option, endpoint, "host or port is missing");
+    if (colon <= kTcp.size() || !is_port(endpoint.substr(colon + 1)))
+      return bad(option, endpoint, "host or port is missing");
     return true;
   }
   return bad(option, endpoint, "unknown transport");
@@ -53,7 +58,8 @@ Result<std::optional<process::LockFile>> guard_bind(std::string_view endpoint) {
   if (!starts_with(endpoint, kIpc)) return std::optional<process::LockFile>();
   const std::string path(endpoint.substr(kIpc.size()));
   std::error_code ec;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ec);  // LockFile reports what is wrong
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(),
+                                      ec);  // LockFile reports what is wrong
   auto lock = process::LockFile::acquire(path + ".lock");
   if (!lock) return lock.error();
   return std::optional<process::LockFile>(std::move(lock.value()));

@@ -12,11 +12,11 @@ namespace {
 
 [[noreturn]] void fail(std::string_view action, const std::string& endpoint, const zmq::error_t& error) {
   const bool taken = error.num() == EADDRINUSE;
-  throw process::StartupError{
-      Error{taken ? ErrorKind::Unavailable : ErrorKind::BadConfig,
-            fmt::format("cannot {} '{}': {}; {}", action, endpoint, error.what(),
-                        taken ? "stop whoever listens there or configure another endpoint"
-                              : "the folder of an ipc path must exist and be writable, a tcp host must be local")}};
+  throw process::StartupError{Error{
+      taken ? ErrorKind::Unavailable : ErrorKind::BadConfig,
+      fmt::format("cannot {} '{}': {}; {}", action, endpoint, error.what(),
+                  taken ? "stop whoever listens there or configure another endpoint"
+                        : "the folder of an ipc path must exist and be writable, a tcp host must be local")}};
 }
 
 }  // namespace

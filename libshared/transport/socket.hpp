@@ -1,6 +1,7 @@
 #pragma once
-// A ZeroMQ socket in an Asio loop. ZeroMQ signals through an edge-triggered descriptor whose meaning is "look again", so
-// a handler must drain until EAGAIN, check ZMQ_EVENTS after each send, and must not wait while messages are left.
+// A ZeroMQ socket in an Asio loop. ZeroMQ signals through an edge-triggered descriptor whose meaning is "look
+// again", so a handler must drain until EAGAIN, check ZMQ_EVENTS after each send, and must not wait while
+// messages are left.
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <functional>
@@ -14,7 +15,7 @@
 namespace mdpipe::transport {
 
 struct SocketLimits {
-  int high_water_mark = 1000;               // messages queued in each direction by ZeroMQ itself
+  int high_water_mark = 1000;                 // messages queued in each direction by ZeroMQ itself
   std::int64_t message_bytes_max = 64 << 20;  // a larger one closes the peer's connection
 };
 
@@ -26,13 +27,15 @@ class Socket {
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
-  // Both throw process::StartupError with a sentence that names the endpoint. bind also takes the guarding lock.
+  // Both throw process::StartupError with a sentence that names the endpoint. bind also takes the guarding
+  // lock.
   void bind(const std::string& endpoint);
   void connect(const std::string& endpoint);
   void subscribe(std::string_view topic) { socket_.set(zmq::sockopt::subscribe, zmq::buffer(topic)); }
 
-  // Calls `on_ready` in the loop whenever the socket may have become readable or writable. The handler does bounded work
-  // and returns true where it stopped with work left, so that it is called again after the loop's other handlers.
+  // Calls `on_ready` in the loop whenever the socket may have become readable or writable. The handler does
+  // bounded work and returns true where it stopped with work left, so that it is called again after the
+  // loop's other handlers.
   void on_ready(std::function<bool()> handler);
 
   // One part; false where it would block (EAGAIN).

@@ -8,7 +8,9 @@ namespace mdpipe::wire {
 
 class ByteBuffer {
  public:
-  void write(const char* data, std::size_t bytes) { bytes_.append(data, bytes); }  // msgpack-c's stream interface
+  void write(const char* data, std::size_t bytes) {
+    bytes_.append(data, bytes);
+  }  // msgpack-c's stream interface
   void append(std::string_view text) { bytes_.append(text); }
   void push_back(char c) { bytes_.push_back(c); }
   void clear() { bytes_.clear(); }

@@ -43,7 +43,9 @@ std::string_view side_name(Side side) {
   return side == Side::Buy ? "buy" : "sell";
 }
 
-std::uint32_t key_count(const Ticker& t) { return count_given({t.bid, t.ask, t.last, t.high, t.low, t.volume}); }
+std::uint32_t key_count(const Ticker& t) {
+  return count_given({t.bid, t.ask, t.last, t.high, t.low, t.volume});
+}
 std::uint32_t key_count(const Trade& t) { return 2 + count_given({side_name(t.side), t.id}); }
 std::uint32_t key_count(const OrderBook& book) { return book.book_seq ? 4 : 3; }
 
@@ -64,7 +66,8 @@ void put_body(Packer& packer, const Trade& trade) {
 }
 
 void put_body(Packer& packer, const OrderBook& book) {
-  put(packer, "kind", book.kind == BookKind::Snapshot ? std::string_view("snapshot") : std::string_view("delta"));
+  put(packer, "kind",
+      book.kind == BookKind::Snapshot ? std::string_view("snapshot") : std::string_view("delta"));
   if (book.book_seq) {
     put(packer, "book_seq");
     packer.pack_uint64(*book.book_seq);

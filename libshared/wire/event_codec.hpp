@@ -1,6 +1,6 @@
 #pragma once
-// Events as msgpack: one map with string keys per event, an array of them per batch. The encoder is ws-reader's; the
-// decoder of a consumer is any msgpack library. Keys: docs/architecture.md, "The event".
+// Events as msgpack: one map with string keys per event, an array of them per batch. The encoder is
+// ws-reader's; the decoder of a consumer is any msgpack library. Keys: docs/architecture.md, "The event".
 #include <cstdint>
 
 #include "libshared/event/event.hpp"

@@ -15,7 +15,8 @@ Error protocol_error(std::string_view what, std::string_view why) {
 }
 
 // Unpacks an array that starts with our version; `what` names it in errors.
-Result<msgpack::object_handle> unpack_versioned(std::string_view bytes, std::uint32_t fields, std::string_view what) {
+Result<msgpack::object_handle> unpack_versioned(std::string_view bytes, std::uint32_t fields,
+                                                std::string_view what) {
   msgpack::object_handle handle;
   try {
     handle = msgpack::unpack(bytes.data(), bytes.size(), nullptr, nullptr, kLimits);
@@ -23,13 +24,16 @@ Result<msgpack::object_handle> unpack_versioned(std::string_view bytes, std::uin
     return protocol_error(what, fmt::format("not msgpack as mdpipe writes it ({})", error.what()));
   }
   const msgpack::object& object = handle.get();
-  if (object.type != msgpack::type::ARRAY || object.via.array.size == 0) return protocol_error(what, "not an array");
+  if (object.type != msgpack::type::ARRAY || object.via.array.size == 0)
+    return protocol_error(what, "not an array");
   const msgpack::object& version = object.via.array.ptr[0];
-  if (version.type != msgpack::type::POSITIVE_INTEGER) return protocol_error(what, "no wire version in front");
+  if (version.type != msgpack::type::POSITIVE_INTEGER)
+    return protocol_error(what, "no wire version in front");
   if (version.via.u64 != kWireVersion) {
-    return protocol_error(what, fmt::format("wire version {} where this program speaks {}; run the same mdpipe release on "
-                                            "both sides",
-                                            version.via.u64, kWireVersion));
+    return protocol_error(
+        what, fmt::format("wire version {} where this program speaks {}; run the same mdpipe release on "
+                          "both sides",
+                          version.via.u64, kWireVersion));
   }
   if (object.via.array.size != fields) {
     return protocol_error(what, fmt::format("{} fields instead of {}", object.via.array.size, fields));

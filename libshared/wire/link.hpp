@@ -1,6 +1,7 @@
 #pragma once
-// The messages of the link between reader and publisher: the header in front of a batch payload, and the position that
-// comes back. Both carry the wire version first, so a foreign version is refused by name instead of being misread.
+// The messages of the link between reader and publisher: the header in front of a batch payload, and the
+// position that comes back. Both carry the wire version first, so a foreign version is refused by name
+// instead of being misread.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,13 +16,14 @@ inline constexpr std::uint32_t kWireVersion = 1;
 // Limits on names that cross the wire; longer ones are refused.
 inline constexpr std::size_t kSourceCharsMax = 128;
 
-// Part 1 of a PUSH message; part 2 is the batch payload. As msgpack: [version, source, epoch, first_seq, count, oldest].
+// Part 1 of a PUSH message; part 2 is the batch payload. As msgpack: [version, source, epoch, first_seq,
+// count, oldest].
 struct BatchHeader {
   std::string source;           // the reader's stable name
   std::uint64_t epoch = 0;      // new at every start of the reader: wall clock in ns
   std::uint64_t first_seq = 0;  // of the payload's first event
   std::uint32_t count = 0;      // events in the payload
-  std::uint64_t oldest = 0;     // the reader can resend from here on; what came before is confirmed or dropped
+  std::uint64_t oldest = 0;  // the reader can resend from here on; what came before is confirmed or dropped
 };
 
 // Part 2 of a PUB message whose part 1 (the topic) is the source, or kEverySource.

@@ -163,6 +163,7 @@ class Delivery(PublisherTest):
     def test_sigterm_writes_what_was_taken_and_says_goodbye(self):
         publisher = self.publisher()
         reader = self.reader()
+        wait_for(lambda: self.listener.read(100), "the first metrics")
         reader.append(500)
         reader.deliver()
         started = time.monotonic()

@@ -93,7 +93,7 @@ class Connecting(ReaderTest):
         self.assertEqual(failed["reason"], "the server answered HTTP 503")
         self.assertGreaterEqual(failed["retry_ms"], 2000)
         self.connection(server)
-        self.assertEqual(self.errors("connection_error"), 1)
+        wait_for(lambda: self.errors("connection_error") == 1, "the error counted")
 
     def test_gives_up_a_server_that_never_answers(self):
         server = self.server()
@@ -274,7 +274,7 @@ class Running(ReaderTest):
         started = time.monotonic()
         self.assertEqual(reader.stop(), 0)
         self.assertLess(time.monotonic() - started, 5)
-        self.assertEqual(connection.close_code, 1001)
+        self.assertTrue(connection.closed.wait(5))
         self.assertTrue(reader.logs("stopped"))
 
     def test_sigterm_with_events_nobody_took_ends_in_time_and_says_so(self):
@@ -342,6 +342,29 @@ class Running(ReaderTest):
             connection.text(TRADE.replace("750760", str(number)))
         wait_for(lambda: self.stack.total() == 500, "500 entries")
         self.assertEqual([entry["price"] for entry in self.stack.entries("md:trade")], [str(n) for n in range(500)])
+
+    def config(self, text):
+        path = os.path.join(self.folder, "reader.toml")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        return path
+
+    def test_a_file_on_standard_input_is_delivered_whole_through_restarts(self):
+        """The memory bound is far below the file, so reading has to wait for Redis; then the program ends by itself."""
+        frames = 30_000
+        with tempfile.TemporaryFile() as file:
+            file.write((TRADE + "\n").encode() * frames)
+            file.seek(0)
+            reader = self.stack.reader("gmo", stdin=file, retain_bytes=1 << 20,
+                                       config=self.config("stdin = true"))
+        for _ in range(3):
+            publisher = self.stack.publisher(maxlen=0)
+            before = self.stack.total()
+            wait_for(lambda b=before: self.stack.total() > b or not reader.running(), "progress")
+            publisher.kill()
+        self.stack.publisher(maxlen=0)
+        self.assertEqual(reader.wait(30), 0)
+        self.assertEqual([int(e["seq"]) for e in self.stack.entries("md:trade")], list(range(1, frames + 1)))
 
 
 class Filter(unittest.TestCase):

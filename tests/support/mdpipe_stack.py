@@ -19,6 +19,8 @@ DEADLINE = 30.0  # seconds; generous, as nothing waits for it when all is well
 EVENT_TYPES = ("trade", "ticker", "orderbook")
 # A command to run each of our programs under, such as "valgrind -q --error-exitcode=99".
 WRAPPER = os.environ.get("MDPIPE_WRAPPER", "").split()
+# What a sanitizer or an assertion of ours says on standard error.
+FAULTS = ("Sanitizer", "runtime error", "Assertion")
 BIN_DIR = os.environ.get("MDPIPE_BIN_DIR", "")
 
 
@@ -166,10 +168,18 @@ class Stack:
         for program in self.programs:
             if program.running():
                 program.resume()
+                program.process.send_signal(signal.SIGTERM)
+        for program in self.programs:
+            try:
+                program.wait(10)
+            except subprocess.TimeoutExpired:
                 program.kill()
         self.redis.resume()
         self.redis.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+        for program in self.programs:
+            said = "".join(program.errors)
+            assert not any(word in said for word in FAULTS), f"{program.name}: {said}"
 
     def _start(self, name, options, stdin=None):
         program = Program(name, options, stdin)
