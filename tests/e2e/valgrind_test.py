@@ -19,14 +19,13 @@ class ValgrindTest(unittest.TestCase):
     def test_whole_run(self):
         with Stack() as stack:
             programs = [stack.publisher(), stack.agent()]
-            simulator, url = stack.simulator("gmo", symbols="BTC_JPY,ETH_JPY", rate=300, events=EVENTS, garbage_every=50,
-                                             close_after=900)
-            programs += [stack.reader("gmo", symbols="BTC_JPY,ETH_JPY", url=url), simulator]
+            simulator, url = stack.simulator("gmo", symbols="BTC_JPY,ETH_JPY", rate=300, garbage_every=50, close_after=900)
+            reader = stack.reader("gmo", symbols="BTC_JPY,ETH_JPY", url=url)
             wait_for(lambda: stack.total() >= EVENTS, f"{EVENTS} events in Redis", PATIENCE)
             wait_for(lambda: stack.sum_of("collector_messages_published_total") >= EVENTS, "the agent knows", PATIENCE)
-            check_sequence(stack.all_entries(), self)
-            for program in reversed(programs):
+            for program in (reader, simulator, *programs):
                 self.assertEqual(program.stop(PATIENCE), 0, "".join(program.errors))
+            check_sequence(stack.all_entries(), self)
 
 
 if __name__ == "__main__":
