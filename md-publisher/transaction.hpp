@@ -15,9 +15,9 @@ namespace mdpipe::publisher {
 class Transaction {
  public:
   struct Entry {
-    const Stream* stream;
+    const Stream* stream = nullptr;
     UnixNanos recv;
-    std::uint32_t bytes;  // of the XADD command
+    std::uint32_t bytes = 0;  // of the XADD command
   };
   struct Cursor {
     std::uint64_t epoch = 0;

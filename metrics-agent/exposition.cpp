@@ -79,6 +79,7 @@ void add_source_metrics(const SnapshotStore& store, std::vector<MetricFamily>& f
 
 std::vector<MetricFamily> metric_families(const SnapshotStore& store, NameProfile profile) {
   std::vector<MetricFamily> families;
+  families.reserve(metrics::kCatalogue.size());
   for (const auto& info : metrics::kCatalogue) {
     families.push_back({std::string(info.name), std::string(info.help), type_of(info.kind), {}});
   }

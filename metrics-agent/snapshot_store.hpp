@@ -88,7 +88,7 @@ class SnapshotStore {
   std::vector<SourceIndex> expire(SteadyTime now);
 
   // The running epoch's totals of a source, as the source would send them; what the state file keeps.
-  [[nodiscard]] metrics::Delta totals(SourceIndex source) const;
+  [[nodiscard]] metrics::Delta totals(SourceIndex index) const;
 
   [[nodiscard]] const std::vector<SeriesKey>& series() const { return series_; }
   [[nodiscard]] const std::vector<Source>& sources() const { return sources_; }

@@ -35,6 +35,7 @@ std::vector<std::string> exchanges_by_source(const SnapshotStore& store) {
       served[cell.source].insert(key.labels[0]);
   }
   std::vector<std::string> out;
+  out.reserve(served.size());
   for (const auto& exchanges : served)
     out.push_back(exchanges.size() == 1 ? *exchanges.begin() : kNoExchange);
   return out;

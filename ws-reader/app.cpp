@@ -105,6 +105,7 @@ void App::start_source() {
     exit_code_ = process::kUnavailable;
     stop("--no-retry");
   };
+  events.on_stopped = [this] { on_drained_check(); };
   session_ = std::make_unique<Session>(io_, config_, *adapter_, metrics_, std::move(events));
   session_->start();
 }
@@ -185,7 +186,8 @@ void App::stop(const std::string& why) {
 }
 
 void App::on_drained_check() {
-  if (outbox_.everything_confirmed()) finish(exit_code_);
+  const bool connection_closed = !session_ || session_->is_closed();  // the exchange hears that we leave
+  if (connection_closed && outbox_.everything_confirmed()) finish(exit_code_);
 }
 
 void App::finish(int exit_code) {

@@ -27,6 +27,7 @@ struct SessionEvents {
   std::function<venues::FrameResult(std::string_view frame)> on_frame;
   std::function<void()> on_subscribed;  // all requests are out and, where the exchange answers, answered
   std::function<void(const std::string& reason)> on_gave_up;  // only with --no-retry
+  std::function<void()> on_stopped;                           // after stop(): the connection is closed
 };
 
 class Session final : private WebSocketHandler {
@@ -36,7 +37,8 @@ class Session final : private WebSocketHandler {
           SessionEvents events);
 
   void start();
-  void stop();  // closes the connection; nothing is tried again
+  void stop();  // closes the connection, then calls on_stopped; nothing is tried again
+  [[nodiscard]] bool is_closed() const { return !open_; }
 
  private:
   void on_open() override;

@@ -112,8 +112,16 @@ std::string mask_url(std::string_view url) {
   const std::size_t start = scheme == std::string_view::npos ? 0 : scheme + 3;
   const std::size_t at = url.find_last_of('@');
   const std::size_t colon = url.find(':', start);
-  if (at == std::string_view::npos || at < start || colon == std::string_view::npos || colon > at)
-    return std::string(url);
+  if (colon == std::string_view::npos) return std::string(url);
+  if (at == std::string_view::npos || at < start) {
+    // Without '@' what follows the colon should be a port; if it is not, a password may have lost its host.
+    const bool port_follows =
+        colon + 1 < url.size() && std::isdigit(static_cast<unsigned char>(url[colon + 1])) != 0;
+    const bool address = start < url.size() && (url[start] == '[' || url[start] == '/');
+    return std::string(port_follows || address ? url : url.substr(0, colon + 1)) +
+           (port_follows || address ? "" : "***");
+  }
+  if (colon > at) return std::string(url);
   return fmt::format("{}***{}", url.substr(0, colon + 1), url.substr(at));
 }
 

@@ -86,7 +86,7 @@ inline constexpr std::array kCatalogue = {
                "collector_published_bytes_total",
                Kind::Counter,
                {"exchange", "stream", "symbol"},
-               "Bytes of the published events, as msgpack."},
+               "Bytes of the XADD commands of the published events."},
     MetricInfo{Metric::Errors,
                "collector_errors_total",
                Kind::Counter,
