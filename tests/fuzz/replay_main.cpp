@@ -13,7 +13,7 @@ namespace {
 bool replay(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    std::fprintf(stderr, "cannot read %s\n", path.c_str());
+    (void)std::fprintf(stderr, "cannot read %s\n", path.c_str());
     return false;
   }
   const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());

@@ -60,7 +60,7 @@ class Exchange {
   };
   struct Timed {
     Stream stream;
-    std::uint64_t due;  // in steps
+    std::uint64_t due = 0;  // in steps
   };
 
   void add_stream(const Stream& stream, const std::vector<Timed>& before);

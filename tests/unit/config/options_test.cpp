@@ -36,7 +36,7 @@ class OptionTableTest : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  Result<Outcome> load(std::vector<std::string> arguments = {}) {
+  Result<Outcome> load(const std::vector<std::string>& arguments = {}) {
     std::vector<const char*> argv{"prog"};
     for (const auto& argument : arguments) argv.push_back(argument.c_str());
     return table_.load(static_cast<int>(argv.size()), argv.data());
