@@ -41,8 +41,8 @@ class OptionTableTest : public testing::Test {
     for (const auto& argument : arguments) argv.push_back(argument.c_str());
     return table_.load(static_cast<int>(argv.size()), argv.data());
   }
-  std::string error(std::vector<std::string> arguments = {}) {
-    const auto result = load(std::move(arguments));
+  std::string error(const std::vector<std::string>& arguments = {}) {
+    const auto result = load(arguments);
     return result ? "accepted" : result.error().message;
   }
   std::string file(const std::string& content) const {
