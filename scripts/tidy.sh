@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# scripts/tidy.sh BUILD: clang-tidy over our own sources as BUILD compiles them. A file is looked at again only when it, what
-# it includes, .clang-tidy or clang-tidy itself has changed.
+# scripts/tidy.sh BUILD [all]: clang-tidy over our own sources as BUILD compiles them; those of the tests, which take longer than
+# all others together, only with "all". A file is looked at again only when it, what it includes, .clang-tidy or clang-tidy itself
+# has changed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 70
-build=${1:?usage: scripts/tidy.sh BUILD}
+build=${1:?usage: scripts/tidy.sh BUILD [all]}
+skip=$PWD/tests/
+[[ ${2-} != all ]] || skip=//
 export MDPIPE_TIDY_CLEAN=$build/tidy-clean  # one empty file for each content that was found clean
 mkdir -p "$MDPIPE_TIDY_CLEAN"
 if [[ ! -s $build/compile_commands.json ]]; then
@@ -30,7 +33,7 @@ tidy_one() {
 export -f tidy_one
 
 # shellcheck disable=SC2016  # expanded by the inner shell
-jq -j --arg root "$PWD/" --arg build "$(realpath "$build")/" \
-  'map(select(.file | startswith($root) and (startswith($build) | not))) | unique_by(.file)[] | .file, "\u0000", .command, "\u0000"' \
+jq -j --arg root "$PWD/" --arg skip "$skip" --arg build "$(realpath "$build")/" \
+  'map(select(.file | startswith($root) and (startswith($build) | not) and (startswith($skip) | not))) | unique_by(.file)[] | .file, "\u0000", .command, "\u0000"' \
   "$build/compile_commands.json" |
   xargs -0 -r -n 2 -P "$(nproc)" bash -c 'tidy_one "$0" "$1" "$2"' "$build"

@@ -24,7 +24,7 @@ class SentLog {
 
  private:
   struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
+    void operator()(std::FILE* file) const { (void)std::fclose(file); }
   };
   std::unique_ptr<std::FILE, Close> file_;
 };

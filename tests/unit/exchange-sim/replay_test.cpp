@@ -21,7 +21,7 @@ struct ReplayFiles : testing::Test {
     return folder / name;
   }
   std::string gzip(const std::string& name, const std::string& text) const {
-    const std::string path = folder / name;
+    std::string path = folder / name;
     gzFile file = gzopen(path.c_str(), "wb");
     gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
     gzclose(file);

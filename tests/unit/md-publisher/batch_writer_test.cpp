@@ -272,7 +272,7 @@ TEST_F(BatchWriterTest, a_count_that_disagrees_with_the_payload_is_reported) {
 TEST_F(BatchWriterTest, a_payload_that_is_no_list_of_events_writes_nothing) {
   for (const std::string& payload :
        {std::string(), std::string("\x81\xa1k\x01"), std::string("\x01"), std::string("\xc1"),
-        std::string("\xdd\xff\xff\xff\xff"), std::string("\x91\xc7\x00\x01")}) {
+        std::string("\xdd\xff\xff\xff\xff"), std::string("\x91\xc7\x00\x01", 4)}) {
     transaction.clear();
     const BatchCount count = write(payload, 1);
     EXPECT_FALSE(count.complete) << payload.size();
