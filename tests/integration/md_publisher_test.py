@@ -416,8 +416,8 @@ class Faults(PublisherTest):
         reader = self.reader()
         self.redis.pause()  # the connection is there, the first transaction never ends
         reader.append(5)
-        reader.turn()
-        publisher.wait_log("Redis lost; the readers keep the events")
+        lost = "Redis lost; the readers keep the events"
+        wait_for(lambda: (reader.turn(), publisher.logs(lost))[1], lost)  # a turn sends nothing before the link is up
         self.redis.kill()
         for name in ("appendonlydir", "dump.rdb"):
             os.system(f"rm -rf '{self.stack.folder}/{name}'")
