@@ -16,7 +16,7 @@ Result<SentLog> SentLog::open(const std::string& path) {
                  fmt::format("--log-sent: cannot create '{}': {}", path, std::strerror(errno))};
   }
   constexpr std::size_t kBufferBytes = 1U << 20U;
-  std::setvbuf(log.file_.get(), nullptr, _IOFBF, kBufferBytes);
+  (void)std::setvbuf(log.file_.get(), nullptr, _IOFBF, kBufferBytes);
   return log;
 }
 
@@ -31,7 +31,7 @@ void SentLog::note(std::uint64_t connection, UnixNanos time, std::string_view te
 }
 
 void SentLog::flush() {
-  if (file_ != nullptr) std::fflush(file_.get());
+  if (file_ != nullptr) (void)std::fflush(file_.get());
 }
 
 }  // namespace mdpipe::sim

@@ -72,7 +72,7 @@ void Simulator::deliver(Client& client, const std::string& symbol, std::string t
     log_full(now);
     return;
   }
-  if (misbehaviour_.garbage_every > 0 || options_.control.size() > 0) client.last_good = text;
+  if (misbehaviour_.garbage_every > 0 || !options_.control.empty()) client.last_good = text;
   ++stats_.frames;
   stats_.bytes += text.size();
   put(client, std::move(text), false, now);
