@@ -44,6 +44,10 @@ class LinkReader:
         self.progress_at = time.monotonic()
         self.resends = 0
 
+    def wait_connected(self, deadline_ms=30_000):
+        if not self.push.poll(deadline_ms, zmq.POLLOUT):
+            raise AssertionError("no publisher took the connection")
+
     def close(self):
         self.push.close()
         self.sub.close()

@@ -39,6 +39,8 @@ class PublisherTest(unittest.TestCase):
     def reader(self, source="gmo", **options):
         reader = LinkReader(self.stack.folder, source, **options)
         self.addCleanup(reader.close)
+        if any(program.name == "md-publisher" and program.running() for program in self.stack.programs):
+            reader.wait_connected()  # so that a turn right after it does send
         return reader
 
     def publisher(self, **options):

@@ -260,7 +260,7 @@ class Server {
       if (ec) fail(ErrorKind::BadConfig, fmt::format("--tls-cert '{}': {}", options.tls_cert, ec.message()));
       context->use_private_key_file(options.tls_key, ssl::context::pem, ec);
       if (ec) fail(ErrorKind::BadConfig, fmt::format("--tls-key '{}': {}", options.tls_key, ec.message()));
-      endpoint_.set_tls_init_handler([context](ws::connection_hdl) { return context; });
+      endpoint_.set_tls_init_handler([context](const ws::connection_hdl&) { return context; });
     }
   }
 
@@ -307,17 +307,18 @@ class Server {
 
   void on_open(ConnectionPtr connection) {
     const std::uint64_t id = ++connections_;
-    connection->set_message_handler([this, id](ws::connection_hdl, typename Endpoint::message_ptr message) {
-      simulator_.on_text(id, message->get_payload(), now());
-    });
-    connection->set_ping_handler([this, id](ws::connection_hdl, const std::string&) {
+    connection->set_message_handler(
+        [this, id](const ws::connection_hdl&, typename Endpoint::message_ptr message) {
+          simulator_.on_text(id, message->get_payload(), now());
+        });
+    connection->set_ping_handler([this, id](const ws::connection_hdl&, const std::string&) {
       simulator_.on_ping(id, now());
       return !options_.no_pong;  // true: websocketpp answers
     });
-    connection->set_pong_handler([this, id](ws::connection_hdl, const std::string& payload) {
+    connection->set_pong_handler([this, id](const ws::connection_hdl&, const std::string& payload) {
       simulator_.on_pong(id, payload, now());
     });
-    connection->set_close_handler([this, id](ws::connection_hdl) { simulator_.on_close(id, now()); });
+    connection->set_close_handler([this, id](const ws::connection_hdl&) { simulator_.on_close(id, now()); });
     asio::error_code ec;
     const auto peer = connection->get_raw_socket().remote_endpoint(ec);
     connection->get_raw_socket().set_option(asio::ip::tcp::no_delay(true), ec);
