@@ -188,23 +188,23 @@ class Client final : public WebSocket {
   static constexpr bool is_tls() { return std::is_same_v<Config, TlsConfig>; }
 
   void set_handlers(std::uint64_t attempt) {
-    connection_->set_open_handler([this, attempt](Handle) {
+    connection_->set_open_handler([this, attempt](const Handle&) {
       if (attempt == attempt_) handler_.on_open();
     });
-    connection_->set_message_handler([this, attempt](Handle, const MessagePtr& message) {
+    connection_->set_message_handler([this, attempt](const Handle&, const MessagePtr& message) {
       if (attempt == attempt_) on_message(*message);
     });
-    connection_->set_ping_handler([this, attempt](Handle, const std::string&) {
+    connection_->set_ping_handler([this, attempt](const Handle&, const std::string&) {
       if (attempt == attempt_) handler_.on_alive();
       return true;  // answer with a pong that carries the same payload
     });
-    connection_->set_pong_handler([this, attempt](Handle, const std::string&) {
+    connection_->set_pong_handler([this, attempt](const Handle&, const std::string&) {
       if (attempt == attempt_) handler_.on_pong();
     });
-    connection_->set_fail_handler([this, attempt](Handle) {
+    connection_->set_fail_handler([this, attempt](const Handle&) {
       if (attempt == attempt_) finish(describe_failure());
     });
-    connection_->set_close_handler([this, attempt](Handle) {
+    connection_->set_close_handler([this, attempt](const Handle&) {
       if (attempt == attempt_) finish(describe_close());
     });
   }
@@ -290,10 +290,11 @@ class Client final : public WebSocket {
       fail_startup(fmt::format("--ca-file '{}': {}; it must hold certificates in PEM form", options_.ca_file,
                                error.what()));
     }
-    endpoint_.set_tls_init_handler([this](Handle) { return tls_context_; });
-    endpoint_.set_socket_init_handler([this](Handle, asio::ssl::stream<asio::ip::tcp::socket>& stream) {
-      require_host_name(stream.native_handle(), host_);
-    });
+    endpoint_.set_tls_init_handler([this](const Handle&) { return tls_context_; });
+    endpoint_.set_socket_init_handler(
+        [this](const Handle&, asio::ssl::stream<asio::ip::tcp::socket>& stream) {
+          require_host_name(stream.native_handle(), host_);
+        });
   }
 
   WebSocketOptions options_;
