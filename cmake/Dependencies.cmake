@@ -10,6 +10,8 @@ find_package(cppzmq REQUIRED)
 find_package(msgpack REQUIRED)  # Debian's package name for msgpack-c's C++ headers
 find_package(prometheus-cpp REQUIRED)
 find_package(civetweb REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(CURL REQUIRED)
 
 # Debian's Hiredis CMake config is broken in 0.14; pkg-config's is right.
 pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)

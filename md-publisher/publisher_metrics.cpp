@@ -72,8 +72,8 @@ void PublisherMetrics::buffered(std::size_t bytes) {
 }
 
 void PublisherMetrics::drop(std::string_view reason, std::uint64_t count) {
-  collector_.add(collector_.series(Metric::DroppedEvents, {collector_.options().component, "", reason}),
-                 count);
+  collector_.add(
+      collector_.series(Metric::DroppedEvents, {collector_.options().component, "", "", "", reason}), count);
 }
 
 }  // namespace mdpipe::publisher

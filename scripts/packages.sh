@@ -9,6 +9,7 @@ MDPIPE_PACKAGES_BUILD=(
   libasio-dev libhiredis-dev libssl-dev libwebsocketpp-dev zlib1g-dev
   libzmq3-dev cppzmq-dev libmsgpack-cxx-dev
   prometheus-cpp-dev libsimdjson-dev libtomlplusplus-dev libfmt-dev
+  libsqlite3-dev libcurl4-openssl-dev
 )
 MDPIPE_PACKAGES_RUN=(
   ca-certificates curl procps redis-server redis-tools
@@ -17,7 +18,7 @@ MDPIPE_PACKAGES_TEST=(
   libgtest-dev libgmock-dev
   clang clang-format clang-tidy libclang-rt-14-dev shellcheck valgrind
   curl jq openssl procps iproute2 python3 python3-msgpack python3-redis python3-websockets python3-zmq
-  redis-server redis-tools
+  redis-server redis-tools sqlite3 faketime
   man-db groff systemd docker-compose prometheus prometheus-alertmanager
 )
 

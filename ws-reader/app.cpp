@@ -142,7 +142,11 @@ void App::flush() {
   outbox_.flush();
   if (uses_link()) {
     link_->pump();
-    metrics_.dropped(outbox_.take_dropped());
+    const CountByType dropped = outbox_.take_dropped();
+    for (const EventType type : kEventTypes) {
+      const std::uint64_t count = dropped[static_cast<std::size_t>(type)];
+      if (count > 0) metrics_.dropped(type, "", "retain_bytes", count);
+    }
   } else {
     write_to_stdout();
   }

@@ -25,15 +25,12 @@ ReaderMetrics::ReaderMetrics(metrics::MetricsCollector& collector, std::string e
       exchange_(std::move(exchange)),
       symbols_(kSymbolsMax),
       least_latency_ns_(kNoLatency) {
-  const std::string& component = collector.options().component;
   const std::string& source = collector.options().source;
   for (std::size_t kind = 0; kind < frames_.size(); ++kind) {
     frames_[kind] = collector.series(Metric::FramesReceived, {exchange_, kFrameKinds[kind]});
   }
-  for (const EventType type : kEventTypes) {
+  for (const EventType type : kMarketTypes) {
     exchange_latency_[index(type)] = collector.series(Metric::ExchangeLatency, {exchange_, to_string(type)});
-    dropped_[index(type)] =
-        collector.series(Metric::DroppedEvents, {component, to_string(type), "retain_bytes"});
   }
   reconnects_ = collector.series(Metric::Reconnects, {exchange_});
   connection_up_ = collector.series(Metric::ConnectionUp, {exchange_});
@@ -145,18 +142,22 @@ void ReaderMetrics::disconnected() { collector_.set(connection_up_, 0); }
 
 void ReaderMetrics::connection_failed() { collector_.increment_error(error_type::kConnection); }
 
-void ReaderMetrics::dropped(const CountByType& counts) {
-  std::uint64_t total = 0;
-  for (std::size_t type = 0; type < counts.size(); ++type) {
-    collector_.add(dropped_[type], counts[type]);
-    total += counts[type];
-  }
-  if (total == 0) return;
+void ReaderMetrics::dropped(EventType type, std::string_view symbol, std::string_view reason,
+                            std::uint64_t count) {
+  collector_.add(collector_.series(Metric::DroppedEvents, {collector_.options().component, exchange_,
+                                                           to_string(type), symbol, reason}),
+                 count);
   if (const auto suppressed = dropped_limit_.admit(steady_now())) {
-    log::error(
-        "events dropped: --retain-bytes is full and the publisher confirms too little",
-        {{"ticker", counts[0]}, {"trade", counts[1]}, {"orderbook", counts[2]}, {"suppressed", *suppressed}});
+    log::error("events dropped", {{"reason", reason},
+                                  {"channel", to_string(type)},
+                                  {"symbol", symbol},
+                                  {"count", count},
+                                  {"suppressed", *suppressed}});
   }
+}
+
+void ReaderMetrics::conflated(EventType type, std::string_view symbol, std::uint64_t count) {
+  collector_.add(collector_.series(Metric::ConflatedEvents, {exchange_, to_string(type), symbol}), count);
 }
 
 void ReaderMetrics::outbox(const Outbox& outbox) {

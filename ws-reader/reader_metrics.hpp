@@ -32,7 +32,10 @@ class ReaderMetrics {
   void connected(bool again);
   void disconnected();
   void connection_failed();
-  void dropped(const CountByType& counts);
+  // Events that were counted as received and will never reach Redis. `reason` is of the closed list
+  // drop_reason.
+  void dropped(EventType type, std::string_view symbol, std::string_view reason, std::uint64_t count);
+  void conflated(EventType type, std::string_view symbol, std::uint64_t count);
   void outbox(const Outbox& outbox);
 
   // Publishes the smallest exchange latency of the last minute.
@@ -50,10 +53,10 @@ class ReaderMetrics {
   metrics::MetricsCollector& collector_;
   std::string exchange_;
   StringIndex symbols_;
-  std::vector<std::array<StreamSeries, std::size(kEventTypes)>> streams_;  // by symbol, then type
-  std::vector<std::array<bool, std::size(kEventTypes)>> made_;
+  std::vector<std::array<StreamSeries, std::size(kMarketTypes)>> streams_;  // by symbol, then type
+  std::vector<std::array<bool, std::size(kMarketTypes)>> made_;
   std::array<metrics::Series, 5> frames_;  // by FrameKind
-  std::array<metrics::Series, std::size(kEventTypes)> exchange_latency_, dropped_;
+  std::array<metrics::Series, std::size(kMarketTypes)> exchange_latency_;
   metrics::Series reconnects_, connection_up_, unconfirmed_events_, unconfirmed_bytes_, spool_bytes_;
   metrics::Series negative_latency_, clock_offset_;
   log::RateLimit rejected_limit_, too_large_limit_, api_error_limit_, dropped_limit_;

@@ -11,8 +11,11 @@
 
 namespace mdpipe {
 
-enum class EventType { Ticker, Trade, OrderBook };
-inline constexpr EventType kEventTypes[] = {EventType::Ticker, EventType::Trade, EventType::OrderBook};
+enum class EventType { Ticker, Trade, OrderBook, Feed };
+// What exchanges send; these are also the channels one can subscribe to.
+inline constexpr EventType kMarketTypes[] = {EventType::Ticker, EventType::Trade, EventType::OrderBook};
+inline constexpr EventType kEventTypes[] = {EventType::Ticker, EventType::Trade, EventType::OrderBook,
+                                            EventType::Feed};
 
 constexpr std::string_view to_string(EventType type) {
   switch (type) {
@@ -22,6 +25,8 @@ constexpr std::string_view to_string(EventType type) {
       return "trade";
     case EventType::OrderBook:
       return "orderbook";
+    case EventType::Feed:
+      return "feed";
   }
   return "";
 }
@@ -66,6 +71,52 @@ struct OrderBook {
   Levels bids;
   Levels asks;
   std::optional<std::uint64_t> book_seq;  // the exchange's own sequence number
+  // What the exchange gives to check a delta with; never published.
+  std::optional<std::uint64_t>
+      first_book_seq{};  // of the first change where a delta covers several (Binance)
+  Decimal mid_price{};   // of the book after the delta (bitFlyer)
+};
+
+// How one channel of one symbol is doing; docs/feeds.md has the rules.
+enum class FeedState {
+  Pending,  // subscribed, no data yet
+  Live,
+  Quiet,  // silent for longer than it usually is
+  Stale,  // silent beyond its limit
+  Gap,    // events are missing; a book stays so until it is whole again
+  Down,   // no connection
+};
+inline constexpr FeedState kFeedStates[] = {FeedState::Pending, FeedState::Live, FeedState::Quiet,
+                                            FeedState::Stale,   FeedState::Gap,  FeedState::Down};
+
+constexpr std::string_view to_string(FeedState state) {
+  switch (state) {
+    case FeedState::Pending:
+      return "pending";
+    case FeedState::Live:
+      return "live";
+    case FeedState::Quiet:
+      return "quiet";
+    case FeedState::Stale:
+      return "stale";
+    case FeedState::Gap:
+      return "gap";
+    case FeedState::Down:
+      return "down";
+  }
+  return "";
+}
+
+// A feed changed its state.
+struct Feed {
+  EventType channel = EventType::Ticker;
+  FeedState state = FeedState::Pending;
+  UnixNanos since;          // when the state began
+  std::string_view reason;  // a short sentence
+  // Of a gap: receive times of the last event before it and the first one after it (or of the first and last
+  // lost one), 0 where unknown, and how many events are missing, nothing where unknown.
+  UnixNanos from{}, to{};
+  std::optional<std::uint64_t> lost{};
 };
 
 struct Event {
@@ -73,7 +124,7 @@ struct Event {
   std::string_view symbol;    // the exchange's own, verbatim: "BTC_JPY"
   UnixNanos ts;               // the exchange's time; 0 where it gives none
   UnixNanos recv;             // when the frame was read from the socket
-  std::variant<Ticker, Trade, OrderBook> body;
+  std::variant<Ticker, Trade, OrderBook, Feed> body;
 
   [[nodiscard]] EventType type() const { return static_cast<EventType>(body.index()); }
 };

@@ -19,6 +19,7 @@ enum class Metric {
   Errors,
   Reconnects,
   DroppedEvents,
+  ConflatedEvents,
   PublishLatency,
   ExchangeLatency,
   NegativeLatency,
@@ -44,7 +45,7 @@ enum class Metric {
   ProcessStartTime,
 };
 
-inline constexpr std::size_t kLabelsMax = 3;
+inline constexpr std::size_t kLabelsMax = 5;
 
 struct MetricInfo {
   Metric metric;
@@ -100,8 +101,13 @@ inline constexpr std::array kCatalogue = {
     MetricInfo{Metric::DroppedEvents,
                "collector_dropped_events_total",
                Kind::Counter,
-               {"component", "channel", "reason"},
-               "Events lost, by channel and reason."},
+               {"component", "exchange", "channel", "symbol", "reason"},
+               "Events that were read and never reached Redis, by reason."},
+    MetricInfo{Metric::ConflatedEvents,
+               "collector_conflated_events_total",
+               Kind::Counter,
+               {"exchange", "channel", "symbol"},
+               "Events replaced by a newer one of their symbol while Redis was behind (--when-behind)."},
     MetricInfo{Metric::PublishLatency,
                "collector_publish_latency_seconds",
                Kind::Histogram,

@@ -49,6 +49,10 @@ std::uint32_t key_count(const Ticker& t) {
 std::uint32_t key_count(const Trade& t) { return 2 + count_given({side_name(t.side), t.id}); }
 std::uint32_t key_count(const OrderBook& book) { return book.book_seq ? 4 : 3; }
 
+std::uint32_t key_count(const Feed& feed) {
+  return 4 + (feed.from.count != 0 ? 1 : 0) + (feed.to.count != 0 ? 1 : 0) + (feed.lost ? 1 : 0);
+}
+
 void put_body(Packer& packer, const Ticker& ticker) {
   put_if_given(packer, "bid", ticker.bid);
   put_if_given(packer, "ask", ticker.ask);
@@ -74,6 +78,26 @@ void put_body(Packer& packer, const OrderBook& book) {
   }
   put(packer, "bids", book.bids);
   put(packer, "asks", book.asks);
+}
+
+void put_time_if_given(Packer& packer, std::string_view key, UnixNanos time) {
+  if (time.count == 0) return;
+  put(packer, key);
+  packer.pack_int64(time.count);
+}
+
+void put_body(Packer& packer, const Feed& feed) {
+  put(packer, "channel", to_string(feed.channel));
+  put(packer, "state", to_string(feed.state));
+  put(packer, "since");
+  packer.pack_int64(feed.since.count);
+  put(packer, "reason", feed.reason);
+  put_time_if_given(packer, "from", feed.from);
+  put_time_if_given(packer, "to", feed.to);
+  if (feed.lost) {
+    put(packer, "lost");
+    packer.pack_uint64(*feed.lost);
+  }
 }
 
 }  // namespace

@@ -7,6 +7,9 @@
 namespace mdpipe::wire {
 namespace {
 
+constexpr std::uint32_t kHeaderFields = 8;
+constexpr std::uint32_t kPositionFields = 9;
+
 // Far above what a header holds, far below what hurts: array, map, str, bin, ext, depth.
 const msgpack::unpack_limit kLimits(16, 0, kSourceCharsMax, 0, 0, 4);
 
@@ -45,45 +48,53 @@ Result<msgpack::object_handle> unpack_versioned(std::string_view bytes, std::uin
 
 void encode(const BatchHeader& header, ByteBuffer& out) {
   msgpack::packer<ByteBuffer> packer(out);
-  packer.pack_array(6);
+  packer.pack_array(kHeaderFields);
   packer.pack(kWireVersion);
   packer.pack(header.source);
   packer.pack(header.epoch);
   packer.pack(header.first_seq);
   packer.pack(header.count);
   packer.pack(header.oldest);
+  packer.pack(header.confirmed);
+  packer.pack(header.sent_ns);
 }
 
 void encode(const Position& position, ByteBuffer& out) {
   msgpack::packer<ByteBuffer> packer(out);
-  packer.pack_array(6);
+  packer.pack_array(kPositionFields);
   packer.pack(kWireVersion);
   packer.pack(position.instance);
   packer.pack(position.epoch);
   packer.pack(position.confirmed);
   packer.pack(position.accepted);
   packer.pack(position.redis_up);
+  packer.pack(position.lost_after);
+  packer.pack(position.lost_to);
+  packer.pack(position.refused);
 }
 
 Result<BatchHeader> decode_batch_header(std::string_view bytes) {
-  const auto handle = unpack_versioned(bytes, 6, "batch header");
+  const auto handle = unpack_versioned(bytes, kHeaderFields, "batch header");
   if (!handle) return handle.error();
   const msgpack::object* field = handle.value().get().via.array.ptr;
   try {
-    return BatchHeader{field[1].as<std::string>(), field[2].as<std::uint64_t>(), field[3].as<std::uint64_t>(),
-                       field[4].as<std::uint32_t>(), field[5].as<std::uint64_t>()};
+    return BatchHeader{field[1].as<std::string>(),   field[2].as<std::uint64_t>(),
+                       field[3].as<std::uint64_t>(), field[4].as<std::uint32_t>(),
+                       field[5].as<std::uint64_t>(), field[6].as<std::uint64_t>(),
+                       field[7].as<std::int64_t>()};
   } catch (const msgpack::type_error&) {
     return protocol_error("batch header", "a field has the wrong type");
   }
 }
 
 Result<Position> decode_position(std::string_view bytes) {
-  const auto handle = unpack_versioned(bytes, 6, "position");
+  const auto handle = unpack_versioned(bytes, kPositionFields, "position");
   if (!handle) return handle.error();
   const msgpack::object* field = handle.value().get().via.array.ptr;
   try {
     return Position{field[1].as<std::uint64_t>(), field[2].as<std::uint64_t>(), field[3].as<std::uint64_t>(),
-                    field[4].as<std::uint64_t>(), field[5].as<bool>()};
+                    field[4].as<std::uint64_t>(), field[5].as<bool>(),          field[6].as<std::uint64_t>(),
+                    field[7].as<std::uint64_t>(), field[8].as<bool>()};
   } catch (const msgpack::type_error&) {
     return protocol_error("position", "a field has the wrong type");
   }

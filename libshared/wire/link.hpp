@@ -11,29 +11,37 @@
 
 namespace mdpipe::wire {
 
-inline constexpr std::uint32_t kWireVersion = 1;
+inline constexpr std::uint32_t kWireVersion = 2;
 
 // Limits on names that cross the wire; longer ones are refused.
 inline constexpr std::size_t kSourceCharsMax = 128;
 
 // Part 1 of a PUSH message; part 2 is the batch payload. As msgpack: [version, source, epoch, first_seq,
-// count, oldest].
+// count, oldest, confirmed, sent].
 struct BatchHeader {
   std::string source;           // the reader's stable name
   std::uint64_t epoch = 0;      // new at every start of the reader: wall clock in ns
   std::uint64_t first_seq = 0;  // of the payload's first event
   std::uint32_t count = 0;      // events in the payload
   std::uint64_t oldest = 0;  // the reader can resend from here on; what came before is confirmed or dropped
+  std::uint64_t confirmed = 0;  // up to here the reader was told that Redis holds everything of this epoch
+  std::int64_t sent_ns =
+      0;  // wall clock of the reader: tells a living reader from what a dead one left behind
 };
 
 // Part 2 of a PUB message whose part 1 (the topic) is the source, or kEverySource.
-// As msgpack: [version, instance, epoch, confirmed, accepted, redis_up].
+// As msgpack: [version, instance, epoch, confirmed, accepted, redis_up, lost_after, lost_to, refused].
 struct Position {
   std::uint64_t instance = 0;   // the publisher's own start; a new one tells readers to resend
   std::uint64_t epoch = 0;      // the reader's epoch this is about; 0 where the publisher knows none
   std::uint64_t confirmed = 0;  // Redis has confirmed every event up to here
   std::uint64_t accepted = 0;   // the publisher has taken every event up to here; next it wants accepted + 1
   bool redis_up = false;
+  // Redis had confirmed the events (lost_after, lost_to] of this epoch once and holds them no more: it was
+  // emptied, failed over or restored. Both 0 where that never happened.
+  std::uint64_t lost_after = 0;
+  std::uint64_t lost_to = 0;
+  bool refused = false;  // another reader of this name is alive: this one must stop
 };
 
 // Topic of positions that concern every reader: a publisher that announces itself. No source has this name.

@@ -6,7 +6,7 @@ import time
 import msgpack
 import zmq
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 
 
 def event(seq, symbol="BTC_JPY", kind="trade", **more):
@@ -63,7 +63,7 @@ class LinkReader:
 
     def header(self, first, count, oldest=None, version=WIRE_VERSION):
         oldest = oldest if oldest is not None else min(self.kept, default=self.next_seq)
-        return msgpack.packb([version, self.source, self.epoch, first, count, oldest])
+        return msgpack.packb([version, self.source, self.epoch, first, count, oldest, self.confirmed, time.time_ns()])
 
     def send_raw(self, *parts):
         """Waits for a connection with room; the publisher may be starting."""
@@ -88,7 +88,7 @@ class LinkReader:
         while self.sub.poll(timeout_ms):
             timeout_ms = 0
             _, body = self.sub.recv_multipart()
-            version, instance, epoch, confirmed, accepted, redis_up = msgpack.unpackb(body)
+            version, instance, epoch, confirmed, accepted, redis_up, lost_after, lost_to, refused = msgpack.unpackb(body)
             assert version == WIRE_VERSION
             self.redis_up = redis_up
             replaced = self.instance not in (0, instance)

@@ -185,8 +185,8 @@ class Refusals(PublisherTest):
         reader = self.reader()
         good = msgpack.packb([event(1)])
         bad = [(b"garbage",), (b"a", b"b", b"c"), (b"", b""), (b"\xc1", good),
-               (msgpack.packb([1, "gmo", 1, 1]), good), (msgpack.packb([1, 5, 1, 1, 1, 1]), good),
-               (msgpack.packb([1, "x" * 200, 1, 1, 1, 1]), good)]
+               (msgpack.packb([2, "gmo", 1, 1]), good), (msgpack.packb([2, 5, 1, 1, 1, 1, 1, 1]), good),
+               (msgpack.packb([2, "x" * 200, 1, 1, 1, 1, 1, 1]), good)]
         for parts in bad:
             reader.send_raw(*parts)
         reader.append(1)
@@ -200,9 +200,9 @@ class Refusals(PublisherTest):
         publisher = self.publisher()
         reader = self.reader()
         reader.append(1)
-        reader.send_batch(1, 1, version=2)
+        reader.send_batch(1, 1, version=3)
         refused = publisher.wait_log("message of a reader refused")
-        self.assertIn("wire version 2 where this program speaks 1", refused[0]["reason"])
+        self.assertIn("wire version 3 where this program speaks 2", refused[0]["reason"])
         self.assertEqual(self.stack.total(), 0)
 
     def test_events_that_are_none_are_dropped_and_counted(self):
@@ -214,7 +214,7 @@ class Refusals(PublisherTest):
         reader.next_to_send = 5
         reader.deliver()
         self.assertEqual(self.seqs(), [1, 4])
-        dropped = ("collector_dropped_events_total", "md-publisher", "", "malformed")
+        dropped = ("collector_dropped_events_total", "md-publisher", "", "", "", "malformed")
         wait_for(lambda: self.listener.value(*dropped) == 2, "the drops in the metrics")
 
     def test_a_payload_that_breaks_off_costs_only_its_rest(self):
@@ -409,7 +409,7 @@ class Faults(PublisherTest):
         self.assertEqual(self.seqs(), [1, 2, 3, 4, 5, 11, 12, 13, 14, 15])
         refused = publisher.wait_log("Redis refused an event; its stream's key holds something else")[0]
         self.assertEqual(refused["stream"], "md:ticker")
-        dropped = ("collector_dropped_events_total", "md-publisher", "", "redis_refused")
+        dropped = ("collector_dropped_events_total", "md-publisher", "", "", "", "redis_refused")
         wait_for(lambda: self.listener.value(*dropped) == 5, "the drops in the metrics")
 
     def test_events_never_confirmed_are_asked_for_when_redis_comes_back_empty(self):

@@ -48,7 +48,6 @@ TEST_F(ReaderMetricsTest, series_of_subscriptions_are_there_with_zero_from_the_s
   EXPECT_EQ(value("collector_messages_received_total{gmo,trade,BTC_JPY}"), 0);
   EXPECT_EQ(value("collector_reconnects_total{gmo}"), 0);
   EXPECT_EQ(value("collector_connection_up{gmo}"), 0);
-  EXPECT_EQ(value("collector_dropped_events_total{ws-reader,trade,retain_bytes}"), 0);
   EXPECT_EQ(value("collector_errors_total{ws-reader,parse_error}"), 0);
 }
 
@@ -117,11 +116,12 @@ TEST_F(ReaderMetricsTest, shows_what_the_outbox_holds_and_dropped) {
   Outbox outbox("gmo", 1, {});
   outbox.append(trade());
   reader_metrics.outbox(outbox);
-  reader_metrics.dropped({3, 2, 1});
+  reader_metrics.dropped(EventType::Ticker, "BTC_JPY", "retain_bytes", 3);
+  reader_metrics.conflated(EventType::OrderBook, "BTC_JPY", 2);
   EXPECT_EQ(value("collector_unconfirmed_events{src}"), 1);
   EXPECT_GT(value("collector_unconfirmed_bytes{src}"), 0);
-  EXPECT_EQ(value("collector_dropped_events_total{ws-reader,ticker,retain_bytes}"), 3);
-  EXPECT_EQ(value("collector_dropped_events_total{ws-reader,orderbook,retain_bytes}"), 1);
+  EXPECT_EQ(value("collector_dropped_events_total{ws-reader,gmo,ticker,BTC_JPY,retain_bytes}"), 3);
+  EXPECT_EQ(value("collector_conflated_events_total{gmo,orderbook,BTC_JPY}"), 2);
 }
 
 }  // namespace

@@ -31,6 +31,8 @@ std::string_view stream_suffix(EventType type) {
       return "@trade";
     case EventType::OrderBook:
       return "@depth@100ms";
+    case EventType::Feed:  // ours, no channel of an exchange
+      break;
   }
   return {};
 }

@@ -33,6 +33,8 @@ std::vector<std::string_view> channels_of(EventType type) {
       return {kExecutions};
     case EventType::OrderBook:
       return {kBoardSnapshot, kBoard};  // deltas alone never make a book
+    case EventType::Feed:               // ours, no channel of an exchange
+      break;
   }
   return {};
 }

@@ -22,6 +22,8 @@ std::string_view channel_name(EventType type) {
       return "trades";
     case EventType::OrderBook:
       return "orderbooks";
+    case EventType::Feed:  // ours, no channel of an exchange
+      break;
   }
   return {};
 }
