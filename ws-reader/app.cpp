@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "libshared/json/json_string.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
 #include "libshared/wire/json.hpp"
@@ -39,6 +40,8 @@ std::optional<process::LockFile> lock_source(const Config& config) {
   return std::optional<process::LockFile>(std::move(lock.value()));
 }
 
+Moment moment_now() { return {wall_now(), steady_now()}; }
+
 }  // namespace
 
 App::App(const Config& config)
@@ -51,10 +54,26 @@ App::App(const Config& config)
       tap_(uses_link() && config.tap_endpoint != "none"
                ? std::make_unique<Tap>(io_, zmq_, config.tap_endpoint)
                : nullptr),
-      pipeline_({*adapter_, metrics_, outbox_, tap_.get()}, config.symbols, [this] { schedule_flush(); }),
+      feed_publisher_(config.from_stdin
+                          ? nullptr
+                          : std::make_unique<FeedPublisher>(
+                                collector_, config.exchange, config.subscriptions(),
+                                FeedPublisher::Actions{
+                                    [this](const Event& event) { pipeline_.keep(event); },
+                                    [this](const venues::Subscription& subscription) {
+                                      return session_->resubscribe(subscription);
+                                    },
+                                    [this](const std::string& reason) { session_->reconnect(reason); }})),
+      feeds_(config.from_stdin
+                 ? nullptr
+                 : std::make_unique<FeedMonitor>(config.subscriptions(),
+                                                 config.stale_limits(adapter_->profile()), *feed_publisher_)),
+      pipeline_({*adapter_, metrics_, outbox_, tap_.get(), feeds_.get()}, config.symbols,
+                [this] { schedule_flush(); }),
       signals_(io_, [this](int) { stop("signal"); }),
       stop_timer_(io_),
-      watchdog_timer_(io_) {}
+      watchdog_timer_(io_),
+      feed_timer_(io_) {}
 
 int App::run() {
   log::info("starting", {{"exchange", config_.exchange}, {"source", config_.source}});
@@ -95,8 +114,21 @@ void App::start_source() {
     notifier_.ready("reading standard input");
     return;
   }
+  session_ = std::make_unique<Session>(io_, config_, *adapter_, metrics_, session_events());
+  start_feeds();
+  session_->start();
+}
+
+SessionEvents App::session_events() {
   SessionEvents events;
-  events.on_frame = [this](std::string_view frame) { return pipeline_.on_frame(frame, wall_now()); };
+  events.on_frame = [this](std::string_view frame) {
+    return pipeline_.on_frame(frame, wall_now(), steady_now());
+  };
+  events.on_connected = [this] { feeds_->on_connected(moment_now()); };
+  events.on_requests_sent = [this] { feeds_->on_subscribed(moment_now()); };
+  events.on_disconnected = [this](const std::string& reason) {
+    feeds_->on_disconnected(printable_sample(reason), moment_now());
+  };
   events.on_subscribed = [this] {
     notifier_.ready(fmt::format("subscribed to {} streams", config_.subscriptions().size()));
   };
@@ -106,8 +138,21 @@ void App::start_source() {
     stop("--no-retry");
   };
   events.on_stopped = [this] { on_drained_check(); };
-  session_ = std::make_unique<Session>(io_, config_, *adapter_, metrics_, std::move(events));
-  session_->start();
+  return events;
+}
+
+void App::start_feeds() {
+  feeds_->start(moment_now());
+  schedule_feed_tick();
+}
+
+void App::schedule_feed_tick() {
+  feed_timer_.expires_after(FeedMonitor::kTickInterval);
+  feed_timer_.async_wait([this](const asio::error_code& ec) {
+    if (ec || stopping_) return;
+    feeds_->tick(moment_now());
+    schedule_feed_tick();
+  });
 }
 
 void App::on_line(std::string_view line) {
@@ -179,6 +224,8 @@ void App::stop(const std::string& why) {
   stopping_ = true;
   log::info("stopping", {{"why", why}});
   notifier_.stopping("draining");
+  // Told before the last flush, so that no consumer takes the last state for the present one.
+  if (feeds_) feeds_->on_disconnected("the reader stops", moment_now());
   if (session_) session_->stop();
   if (lines_) lines_->stop();
   flush();
