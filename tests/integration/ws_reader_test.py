@@ -269,6 +269,7 @@ class Tls(ReaderTest):
 class Running(ReaderTest):
     def test_sigterm_ends_in_time_with_0(self):
         server = self.server()
+        self.stack.publisher()
         reader = self.reader(server)
         connection = self.connection(server)
         started = time.monotonic()
@@ -285,7 +286,8 @@ class Running(ReaderTest):
         started = time.monotonic()
         self.assertEqual(reader.stop(), 0)
         self.assertLess(time.monotonic() - started, 5)
-        self.assertEqual(reader.logs("stopped; unconfirmed events are lost")[0]["unconfirmed"], 1)
+        feed_changes = 4  # pending, gap, live, down
+        self.assertEqual(reader.logs("stopped; unconfirmed events are lost")[0]["unconfirmed"], 1 + feed_changes)
 
     def test_a_second_sigterm_ends_at_once(self):
         server = self.server()
