@@ -156,7 +156,7 @@ Page App::make_page(const std::string& path) {
 
 Page App::health_page() const {
   const auto reasons =
-      config_.enable_metrics ? health_reasons(store_, kOwnComponent) : std::vector<std::string>();
+      config_.enable_metrics ? health_reasons(store_, kOwnComponent, wall_now()) : std::vector<std::string>();
   if (reasons.empty()) return {200, Page().content_type, "ok\n"};
   return {503, Page().content_type, fmt::format("{}\n", fmt::join(reasons, "\n"))};
 }

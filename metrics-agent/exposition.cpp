@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "libshared/event/event.hpp"
 #include "metrics-agent/merged.hpp"
 #include "metrics-agent/names_ws.hpp"
 
@@ -20,6 +21,7 @@ prometheus::MetricType type_of(Kind kind) {
     case Kind::Counter:
       return prometheus::MetricType::Counter;
     case Kind::Gauge:
+    case Kind::StateSet:
       return prometheus::MetricType::Gauge;
     case Kind::Histogram:
       return prometheus::MetricType::Histogram;
@@ -60,6 +62,17 @@ bool set_value(const SeriesKey& key, const MergedValue& value, ClientMetric& met
   return true;
 }
 
+// A series for each state, 1 for the one that `metric` holds the number of.
+void add_states(ClientMetric metric, MetricFamily& family) {
+  const double current = metric.gauge.value;
+  metric.label.push_back({"state", ""});
+  for (const FeedState state : kFeedStates) {
+    metric.label.back().value = to_string(state);
+    metric.gauge.value = current == static_cast<double>(state) ? 1 : 0;
+    family.metric.push_back(metric);
+  }
+}
+
 // What the store knows about the sources themselves; nobody sends it.
 void add_source_metrics(const SnapshotStore& store, std::vector<MetricFamily>& families) {
   const auto family = [&families](Metric metric) -> MetricFamily& {
@@ -89,7 +102,12 @@ std::vector<MetricFamily> metric_families(const SnapshotStore& store, NameProfil
     if (key.info->metric == Metric::ComponentUp || key.info->metric == Metric::ComponentLastSeen) continue;
     ClientMetric metric = labelled(key);
     if (!set_value(key, values[i], metric)) continue;
-    families[static_cast<std::size_t>(key.info->metric)].metric.push_back(std::move(metric));
+    MetricFamily& family = families[static_cast<std::size_t>(key.info->metric)];
+    if (key.info->kind == Kind::StateSet) {
+      add_states(std::move(metric), family);
+    } else {
+      family.metric.push_back(std::move(metric));
+    }
   }
   add_source_metrics(store, families);
   if (profile == NameProfile::Ws) families = with_ws_names(std::move(families));

@@ -7,7 +7,9 @@
 
 namespace mdpipe::agent {
 
-// One sentence a reason. `own_component` is the agent itself, which alone makes no collector.
-std::vector<std::string> health_reasons(const SnapshotStore& store, std::string_view own_component);
+// One sentence a reason, feeds last and at most twenty of them by name. `now` is the wall clock.
+// `own_component` is the agent itself, which alone makes no collector.
+std::vector<std::string> health_reasons(const SnapshotStore& store, std::string_view own_component,
+                                        UnixNanos now);
 
 }  // namespace mdpipe::agent

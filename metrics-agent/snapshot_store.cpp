@@ -32,7 +32,8 @@ std::string joined(std::string_view head, const std::vector<std::string>& tail) 
 }  // namespace
 
 bool is_gauge_on_wire(const metrics::MetricInfo& info) {
-  return info.kind == Kind::Gauge || info.metric == metrics::Metric::ProcessCpuSeconds;
+  return info.kind == Kind::Gauge || info.kind == Kind::StateSet ||
+         info.metric == metrics::Metric::ProcessCpuSeconds;
 }
 
 bool is_label_text(std::string_view text) {

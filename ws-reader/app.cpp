@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "libshared/json/json_string.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
 #include "libshared/wire/json.hpp"
@@ -63,6 +64,7 @@ std::uint64_t begin_epoch(Spool* spool) {
 SpoolUse spool_use(const Config& config, Spool* spool) {
   return {spool, config.spool == "always" ? SpoolMode::Always : SpoolMode::Late, config.spool_after};
 }
+Moment moment_now() { return {wall_now(), steady_now()}; }
 
 }  // namespace
 
@@ -78,11 +80,27 @@ App::App(const Config& config)
       tap_(uses_link() && config.tap_endpoint != "none"
                ? std::make_unique<Tap>(io_, zmq_, config.tap_endpoint)
                : nullptr),
-      pipeline_({*adapter_, metrics_, outbox_, tap_.get()}, config.symbols, [this] { schedule_flush(); }),
+      feed_publisher_(config.from_stdin
+                          ? nullptr
+                          : std::make_unique<FeedPublisher>(
+                                collector_, config.exchange, config.subscriptions(),
+                                FeedPublisher::Actions{
+                                    [this](const Event& event) { pipeline_.keep(event); },
+                                    [this](const venues::Subscription& subscription) {
+                                      return session_->resubscribe(subscription);
+                                    },
+                                    [this](const std::string& reason) { session_->reconnect(reason); }})),
+      feeds_(config.from_stdin
+                 ? nullptr
+                 : std::make_unique<FeedMonitor>(config.subscriptions(),
+                                                 config.stale_limits(adapter_->profile()), *feed_publisher_)),
+      pipeline_({*adapter_, metrics_, outbox_, tap_.get(), feeds_.get()}, config.symbols,
+                [this] { schedule_flush(); }),
       signals_(io_, [this](int) { stop("signal"); }),
       stop_timer_(io_),
       watchdog_timer_(io_),
-      retention_timer_(io_) {}
+      retention_timer_(io_),
+      feed_timer_(io_) {}
 
 int App::run() {
   log::info("starting", {{"exchange", config_.exchange}, {"source", config_.source}});
@@ -127,8 +145,21 @@ void App::start_source() {
     notifier_.ready("reading standard input");
     return;
   }
+  session_ = std::make_unique<Session>(io_, config_, *adapter_, metrics_, session_events());
+  start_feeds();
+  session_->start();
+}
+
+SessionEvents App::session_events() {
   SessionEvents events;
-  events.on_frame = [this](std::string_view frame) { return pipeline_.on_frame(frame, wall_now()); };
+  events.on_frame = [this](std::string_view frame) {
+    return pipeline_.on_frame(frame, wall_now(), steady_now());
+  };
+  events.on_connected = [this] { feeds_->on_connected(moment_now()); };
+  events.on_requests_sent = [this] { feeds_->on_subscribed(moment_now()); };
+  events.on_disconnected = [this](const std::string& reason) {
+    feeds_->on_disconnected(printable_sample(reason), moment_now());
+  };
   events.on_subscribed = [this] {
     notifier_.ready(fmt::format("subscribed to {} streams", config_.subscriptions().size()));
   };
@@ -138,8 +169,21 @@ void App::start_source() {
     stop("--no-retry");
   };
   events.on_stopped = [this] { on_drained_check(); };
-  session_ = std::make_unique<Session>(io_, config_, *adapter_, metrics_, std::move(events));
-  session_->start();
+  return events;
+}
+
+void App::start_feeds() {
+  feeds_->start(moment_now());
+  schedule_feed_tick();
+}
+
+void App::schedule_feed_tick() {
+  feed_timer_.expires_after(FeedMonitor::kTickInterval);
+  feed_timer_.async_wait([this](const asio::error_code& ec) {
+    if (ec || stopping_) return;
+    feeds_->tick(moment_now());
+    schedule_feed_tick();
+  });
 }
 
 void App::on_line(std::string_view line) {
@@ -211,15 +255,38 @@ void App::watch_retention() {
   });
 }
 
+// The gap events of what was dropped are in its place already; those of a damaged spool say only that there
+// is a hole.
 void App::report_losses() {
-  for (const auto& [feed, loss] : outbox_.take_losses())
+  bool states_lost = false;
+  for (const auto& [feed, loss] : outbox_.take_losses()) {
     metrics_.dropped(feed.first, feed.second, drop_reason::kRetention, loss.count);
-  if (const std::uint64_t damaged = outbox_.take_damaged(); damaged > 0) metrics_.spool_damaged(damaged);
+    states_lost = states_lost || feed.first == EventType::Feed;
+  }
+  if (const std::uint64_t damaged = outbox_.take_damaged(); damaged > 0) {
+    metrics_.spool_damaged(damaged);
+    report_gap_everywhere("the spool was damaged");
+    states_lost = true;
+  }
+  if (states_lost && feeds_) feeds_->announce_all("earlier changes were lost", moment_now());
 }
 
+void App::report_gap_everywhere(std::string_view reason) {
+  if (!feeds_) return;
+  const Moment now = moment_now();
+  for (std::size_t feed = 0; feed < feeds_->size(); ++feed) {
+    const venues::Subscription& what = feeds_->subscription(feed);
+    feeds_->on_gap(what.channel, what.symbol, reason, {}, now);
+  }
+}
+
+// Redis holds less than it had confirmed. What it lost this reader let go of long ago, so consumers are told;
+// and the states of all feeds, which are gone with it, are said again.
 void App::on_redis_lost(std::uint64_t after, std::uint64_t to) {
   log::warn("Redis lost events that it had confirmed: it was emptied, failed over or restored",
             {{"after", after}, {"to", to}, {"events", to - after}});
+  report_gap_everywhere("Redis lost events that it had confirmed");
+  if (feeds_) feeds_->announce_all("Redis lost what it knew", moment_now());
 }
 
 void App::on_refused() {
@@ -234,6 +301,8 @@ void App::stop(const std::string& why) {
   stopping_ = true;
   log::info("stopping", {{"why", why}});
   notifier_.stopping("draining");
+  // Told before the last flush, so that no consumer takes the last state for the present one.
+  if (feeds_) feeds_->on_disconnected("the reader stops", moment_now());
   if (session_) session_->stop();
   if (lines_) lines_->stop();
   flush();

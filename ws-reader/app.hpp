@@ -13,6 +13,8 @@
 #include "libshared/process/notify.hpp"
 #include "libshared/process/stop_signals.hpp"
 #include "ws-reader/config.hpp"
+#include "ws-reader/feeds/feed_monitor.hpp"
+#include "ws-reader/feeds/feed_publisher.hpp"
 #include "ws-reader/line_reader.hpp"
 #include "ws-reader/outbox.hpp"
 #include "ws-reader/pipeline.hpp"
@@ -35,6 +37,9 @@ class App {
  private:
   [[nodiscard]] bool uses_link() const { return !config_.to_stdout; }
   void start_source();
+  void start_feeds();
+  void schedule_feed_tick();
+  [[nodiscard]] SessionEvents session_events();
   void start_link();
   void on_line(std::string_view line);
   void schedule_flush();
@@ -47,6 +52,7 @@ class App {
   void on_refused();
   void watch_retention();
   void report_losses();
+  void report_gap_everywhere(std::string_view reason);
   void finish(int exit_code);
   void before_metrics();
   void feed_watchdog();
@@ -62,13 +68,15 @@ class App {
   Outbox outbox_;
   std::unique_ptr<Tap> tap_;
   std::unique_ptr<PublisherLink> link_;
+  std::unique_ptr<FeedPublisher> feed_publisher_;  // both null with --stdin: a filter has no feeds
+  std::unique_ptr<FeedMonitor> feeds_;
   Pipeline pipeline_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<LineReader> lines_;
   std::unique_ptr<metrics::MetricsSender> sender_;
   process::Notifier notifier_;
   process::StopSignals signals_;
-  asio::steady_timer stop_timer_, watchdog_timer_, retention_timer_;
+  asio::steady_timer stop_timer_, watchdog_timer_, retention_timer_, feed_timer_;
   std::string ndjson_;
   bool flush_scheduled_ = false;
   bool stopping_ = false;

@@ -22,6 +22,20 @@ std::optional<EventType> parse_channel(std::string_view name) {
   return std::nullopt;
 }
 
+// "ticker=3s"
+struct StaleLimit {
+  EventType channel;
+  config::Milliseconds limit;
+};
+std::optional<StaleLimit> parse_stale_limit(std::string_view text) {
+  constexpr config::Milliseconds kMin{1'000}, kMax{86'400'000};
+  const std::size_t equals = std::min(text.find('='), text.size());
+  const auto channel = parse_channel(text.substr(0, equals));
+  const auto limit = config::parse_duration(text.substr(std::min(equals + 1, text.size())));
+  if (!channel || !limit || *limit < kMin || *limit > kMax) return std::nullopt;
+  return StaleLimit{*channel, *limit};
+}
+
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= wire::kSourceCharsMax &&
          std::all_of(text.begin(), text.end(), [](char c) {
@@ -100,6 +114,11 @@ Result<bool> check(Config& config) {
   }
   if (config.channels.empty())
     return bad("--channels is empty; name at least one of ticker, trade, orderbook");
+  for (const auto& text : config.stale_after) {
+    if (!parse_stale_limit(text))
+      return bad(fmt::format(
+          "--stale-after '{}': expected a channel and a time from 1s to 24h, such as ticker=30s", text));
+  }
   if (!config.source.empty() && !is_name(config.source)) {
     return bad(fmt::format("--source '{}': letters, digits, '-', '_' and '.' only, at most {} characters",
                            config.source, wire::kSourceCharsMax));
@@ -133,6 +152,15 @@ std::vector<venues::Subscription> Config::subscriptions() const {
   return wanted;
 }
 
+venues::StaleAfter Config::stale_limits(const venues::Profile& profile) const {
+  venues::StaleAfter limits = profile.stale_after;
+  for (const auto& text : stale_after) {
+    if (const auto limit = parse_stale_limit(text))
+      limits[static_cast<std::size_t>(limit->channel)] = limit->limit;
+  }
+  return limits;
+}
+
 void add_options(config::OptionTable& table, Config& config) {
   using config::Milliseconds;
   table.section("What to collect");
@@ -140,6 +168,11 @@ void add_options(config::OptionTable& table, Config& config) {
   table.add("symbols", config.symbols, "Symbols as the exchange writes them; with --stdin, empty takes all.");
   table.add("channels", config.channels, "Kinds of market data.")
       .one_of({"ticker", "trade", "orderbook", "trades", "orderbooks"});
+  table
+      .add("stale-after", config.stale_after,
+           "Least silence that is called stale, by channel; a thin market is given longer.")
+      .value_name("CHANNEL=TIME,...")
+      .default_shown("ticker=30s,trade=5m,orderbook=15s");
 
   table.section("Connection");
   table.add("url", config.url, "WebSocket to read instead of the exchange's own.")

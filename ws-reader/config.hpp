@@ -16,8 +16,9 @@ struct Config {
   std::string exchange;
   config::StringList symbols;
   config::StringList channels = {"ticker", "trade", "orderbook"};
-  std::string url;     // empty: the exchange's own
-  std::string source;  // empty: the exchange's name
+  config::StringList stale_after;  // "ticker=3s"; the exchange's own for channels that are not named
+  std::string url;                 // empty: the exchange's own
+  std::string source;              // empty: the exchange's name
   std::string ca_file;
 
   bool from_stdin = false;
@@ -51,6 +52,7 @@ struct Config {
 
   // What `symbols` and `channels` ask for, symbol by symbol.
   [[nodiscard]] std::vector<venues::Subscription> subscriptions() const;
+  [[nodiscard]] venues::StaleAfter stale_limits(const venues::Profile& profile) const;
 };
 
 // Adds every option to the table; the config must outlive it. Loading it also validates and fills in

@@ -9,7 +9,8 @@ Pipeline::Pipeline(Parts parts, const std::vector<std::string>& symbols, std::fu
   for (const auto& symbol : symbols) wanted_.find_or_add(symbol);
 }
 
-venues::FrameResult Pipeline::on_frame(std::string_view frame, UnixNanos received) {
+venues::FrameResult Pipeline::on_frame(std::string_view frame, UnixNanos received, SteadyTime now) {
+  now_ = now;
   frame_bytes_left_ = frame.size();
   const venues::FrameResult result = parts_.adapter.on_frame(frame, received, *this);
   count(result);
@@ -44,6 +45,11 @@ void Pipeline::on_event(const Event& event) {
   }
   ++totals_.events;
   parts_.metrics.event(event, std::exchange(frame_bytes_left_, 0));
+  if (parts_.feeds != nullptr) parts_.feeds->on_data(event.type(), event.symbol, {event.recv, now_});
+  keep(event);
+}
+
+void Pipeline::keep(const Event& event) {
   parts_.outbox.append(event);
   if (parts_.tap != nullptr) parts_.tap->offer(event, parts_.outbox.last_seq());
   after_event_();

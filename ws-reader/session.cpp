@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "libshared/json/json_string.hpp"
 #include "libshared/log/log.hpp"
@@ -15,6 +16,8 @@ using std::chrono::milliseconds;
 constexpr unsigned kGoingAway = 1001;  // RFC 6455, 7.4.1
 // A request refused for coming too fast is sent again at most so often in a row.
 constexpr unsigned kRepeatsMax = 5;
+// While so many requests wait, none is added for a stream that went silent: it will be asked again.
+constexpr std::size_t kWaitingMax = 64;
 
 std::string pacing_file(const Config& config, const venues::Profile& profile) {
   if (!profile.paced_per_host) return {};
@@ -77,15 +80,35 @@ void Session::on_open() {
   to_send_.assign(requests.begin(), requests.end());
   next_request_id_ += requests.size();
   unanswered_.clear();
+  requests_sent_ = false;
   subscribed_ = false;
   awaiting_pong_ = false;
+  events_.on_connected();
   send_next_request();
   schedule_ping();
   watch_idle();
 }
 
+bool Session::resubscribe(const venues::Subscription& subscription) {
+  if (!open_ || to_send_.size() >= kWaitingMax) return false;
+  auto requests = adapter_.resubscribe(subscription, next_request_id_);
+  if (requests.empty()) return false;
+  next_request_id_ += requests.size();
+  const bool was_idle = to_send_.empty();
+  for (auto& request : requests) {
+    request.id.reset();  // nobody waits for the answers; an unsubscription may well be refused
+    to_send_.push_back(std::move(request));
+  }
+  if (was_idle) send_next_request();
+  return true;
+}
+
+void Session::reconnect(const std::string& reason) {
+  if (open_ && !stopping_ && !config_.no_retry) give_up_connection(reason);
+}
+
 void Session::send_next_request() {
-  if (to_send_.empty()) return check_subscribed();
+  if (to_send_.empty()) return on_request_queue_empty();
   request_timer_.expires_after(pacer_.reserve());
   request_timer_.async_wait([this](const asio::error_code& ec) {
     if (ec || !open_) return;
@@ -95,6 +118,11 @@ void Session::send_next_request() {
     if (last_sent_.id) unanswered_.push_back(*last_sent_.id);
     send_next_request();
   });
+}
+
+void Session::on_request_queue_empty() {
+  if (!std::exchange(requests_sent_, true)) events_.on_requests_sent();
+  check_subscribed();
 }
 
 void Session::check_subscribed() {
@@ -192,6 +220,7 @@ void Session::on_closed(const CloseInfo& info) {
   if (info.retry_after_seconds) ended.retry_after = std::chrono::seconds(*info.retry_after_seconds);
   open_ = false;
   metrics_.disconnected();
+  events_.on_disconnected(info.reason);
   if (stopping_) return events_.on_stopped();
   if (!info.was_open) metrics_.connection_failed();
   if (config_.no_retry) return events_.on_gave_up(info.reason);

@@ -25,6 +25,9 @@ namespace mdpipe::reader {
 struct SessionEvents {
   // Reads one frame; called for each, in order.
   std::function<venues::FrameResult(std::string_view frame)> on_frame;
+  std::function<void()> on_connected;
+  std::function<void()> on_requests_sent;                          // all subscriptions are out
+  std::function<void(const std::string& reason)> on_disconnected;  // or not connected at all
   std::function<void()> on_subscribed;  // all requests are out and, where the exchange answers, answered
   std::function<void(const std::string& reason)> on_gave_up;  // only with --no-retry
   std::function<void()> on_stopped;                           // after stop(): the connection is closed
@@ -40,6 +43,12 @@ class Session final : private WebSocketHandler {
   void stop();  // closes the connection, then calls on_stopped; nothing is tried again
   [[nodiscard]] bool is_closed() const { return !open_; }
 
+  // Ends this subscription and begins it again, after what waits to be sent and within the pacing. False
+  // where nothing was done: not connected, too much is waiting, or the exchange has no way to do it.
+  bool resubscribe(const venues::Subscription& subscription);
+  // Connects anew, also where this connection seems well. With --no-retry it stays.
+  void reconnect(const std::string& reason);
+
  private:
   void on_open() override;
   void on_text(std::string_view frame) override;
@@ -52,6 +61,7 @@ class Session final : private WebSocketHandler {
   void connect();
   void give_up_connection(const std::string& reason);
   void send_next_request();
+  void on_request_queue_empty();
   void check_subscribed();
   void on_answer(const venues::FrameResult& result);
   void schedule_ping();
@@ -79,6 +89,7 @@ class Session final : private WebSocketHandler {
   bool awaiting_pong_ = false;
   bool heard_ = false;  // something came since the idle watch last looked
   SteadyTime opened_at_{};
+  bool requests_sent_ = false;
   std::deque<venues::Request> to_send_;
   venues::Request last_sent_;
   unsigned repeats_ = 0;

@@ -107,6 +107,12 @@ std::string expect(std::string_view what) { return fmt::format("expected {}", wh
 
 }  // namespace
 
+std::optional<Milliseconds> parse_duration(std::string_view text) {
+  const auto count = parse_with_unit(text, {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}});
+  if (!count) return std::nullopt;
+  return Milliseconds(*count);
+}
+
 std::string mask_url(std::string_view url) {
   const std::size_t scheme = url.find("://");
   const std::size_t start = scheme == std::string_view::npos ? 0 : scheme + 3;
@@ -237,15 +243,15 @@ Option& OptionTable::add(std::string flag, Milliseconds& target, std::string hel
   option.show_ = [&target] { return show_duration(target); };
   option.default_text_ = option.show_();
   option.store_ = [&target](const Option& self, const std::string& text) -> std::string {
-    const auto value = parse_with_unit(text, {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}});
-    if (!value || *value < std::max<std::int64_t>(self.min_, 0) || *value > self.max_) {
+    const auto value = parse_duration(text);
+    if (!value || value->count() < std::max<std::int64_t>(self.min_, 0) || value->count() > self.max_) {
       const auto upper = self.max_ == std::numeric_limits<std::int64_t>::max()
                              ? std::string("any")
                              : show_duration(Milliseconds(self.max_));
       return expect(fmt::format("a time such as 1500ms, 10s or 5m, from {} to {}",
                                 show_duration(Milliseconds(std::max<std::int64_t>(self.min_, 0))), upper));
     }
-    target = Milliseconds(*value);
+    target = *value;
     return {};
   };
   return option;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -113,6 +114,9 @@ class OptionTable {
   std::vector<Section> sections_;
   std::function<Result<bool>()> check_;
 };
+
+// A text that an option of Milliseconds takes; nothing where it is none.
+std::optional<Milliseconds> parse_duration(std::string_view text);
 
 // "redis://user:secret@host" with the password replaced by "***".
 std::string mask_url(std::string_view url);

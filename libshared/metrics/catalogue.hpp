@@ -8,7 +8,8 @@
 
 namespace mdpipe::metrics {
 
-enum class Kind { Counter, Gauge, Histogram };
+// A StateSet travels as one gauge, the number of the state, and is shown as one 0/1 gauge for each state.
+enum class Kind { Counter, Gauge, Histogram, StateSet };
 
 enum class Metric {
   MessagesReceived,
@@ -18,6 +19,7 @@ enum class Metric {
   PublishedBytes,
   Errors,
   Reconnects,
+  Resubscribes,
   DroppedEvents,
   ConflatedEvents,
   RedisLostEvents,
@@ -26,6 +28,8 @@ enum class Metric {
   NegativeLatency,
   ClockOffset,
   LastMessageTimestamp,
+  FeedState,
+  FeedStateSince,
   ConnectionUp,
   RedisUp,
   UnconfirmedEvents,
@@ -99,6 +103,11 @@ inline constexpr std::array kCatalogue = {
                Kind::Counter,
                {"exchange", "", ""},
                "Connections to the exchange that were set up again after one was lost."},
+    MetricInfo{Metric::Resubscribes,
+               "collector_resubscribes_total",
+               Kind::Counter,
+               {"exchange", "channel", ""},
+               "Feeds that went silent while others had data and were subscribed again on their own."},
     MetricInfo{Metric::DroppedEvents,
                "collector_dropped_events_total",
                Kind::Counter,
@@ -141,6 +150,16 @@ inline constexpr std::array kCatalogue = {
                Kind::Gauge,
                {"exchange", "channel", "symbol"},
                "Unix time at which the last event was read."},
+    MetricInfo{Metric::FeedState,
+               "collector_feed_state",
+               Kind::StateSet,
+               {"exchange", "channel", "symbol"},
+               "1 for the state the feed is in, 0 for the others: pending, live, quiet, stale, gap, down."},
+    MetricInfo{Metric::FeedStateSince,
+               "collector_feed_state_since_timestamp_seconds",
+               Kind::Gauge,
+               {"exchange", "channel", "symbol"},
+               "Unix time at which the feed's state began."},
     MetricInfo{Metric::ConnectionUp,
                "collector_connection_up",
                Kind::Gauge,

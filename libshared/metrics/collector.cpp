@@ -12,7 +12,8 @@ std::uint64_t new_epoch() { return static_cast<std::uint64_t>(wall_now().count);
 
 // Counters that are fractions of a second travel as gauges do.
 bool is_fractional(Metric metric) {
-  return info(metric).kind == Kind::Gauge || metric == Metric::ProcessCpuSeconds;
+  return info(metric).kind == Kind::Gauge || info(metric).kind == Kind::StateSet ||
+         metric == Metric::ProcessCpuSeconds;
 }
 
 HistogramTotals totals_of(std::uint64_t count, double sum_ns, const std::uint64_t* bounds,

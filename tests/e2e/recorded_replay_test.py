@@ -95,7 +95,7 @@ class RecordedReplayTest(unittest.TestCase):
 
     def check_metrics(self, stack, exchange, wanted):
         def counted(metric, label, prefix):
-            pattern = re.compile(rf'{metric}{{exchange="{exchange}",{label}="{prefix}(\w+)",symbol="(\w+)"}}$')
+            pattern = re.compile(rf'{metric}{{exchange="{exchange}",{label}="{prefix}((?!feed)\w+)",symbol="(\w+)"}}$')
             matches = ((pattern.match(name), value) for name, value in stack.samples().items())
             return {":".join(match.groups()): value for match, value in matches if match and value}
         wait_for(lambda: counted("collector_messages_received_total", "channel", "") == wanted, "/metrics: received")

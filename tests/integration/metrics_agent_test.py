@@ -57,6 +57,8 @@ class MetricsAgentTest(unittest.TestCase):
             reader.add("collector_errors_total", ["ws-reader", error_type], 1 if error_type == "api_error" else 0)
         reader.set("gauges", "collector_connection_up", ["gmo"], 1.0)
         reader.set("gauges", "collector_unconfirmed_events", ["gmo"], 7.0)
+        reader.set("gauges", "collector_feed_state", RECEIVED[1], 1.0)  # live
+        reader.set("gauges", "collector_feed_state_since_timestamp_seconds", RECEIVED[1], 1764064800.5)
         reader.set("gauges", "process_cpu_seconds_total", ["ws-reader", "gmo"], 0.25)
         return reader
 
@@ -101,6 +103,23 @@ class MetricsAgentTest(unittest.TestCase):
         self.assertNotIn('collector_connection_up{exchange="gmo"}', samples)
         self.assertEqual(samples[RECEIVED_TEXT], 150)
         self.assertIn("component silent", agent.messages())
+
+    def test_health_names_each_feed_that_is_not_well_and_since_when(self):
+        agent = self.agent()
+        reader = self.reader_with_traffic()
+        reader.send()
+        wait_for(lambda: agent.request("/healthz")[::2] == (200, b"ok\n"), "healthy while the feed is live")
+        for number, state in ((3, "stale"), (4, "gap"), (5, "down")):
+            reader.set("gauges", "collector_feed_state", RECEIVED[1], float(number))
+            reader.send()
+            answer = f"gmo ticker BTC_JPY {state} since 2025-11-25T10:00:00Z\n".encode()
+            wait_for(lambda a=answer: agent.request("/healthz")[::2] == (503, a), answer)
+            series = 'collector_feed_state{exchange="gmo",channel="ticker",symbol="BTC_JPY",state="%s"}'
+            agent.wait_sample(series % state, 1)
+            self.assertEqual(agent.samples()[series % "live"], 0)
+        reader.set("gauges", "collector_feed_state", RECEIVED[1], 2.0)
+        reader.send()
+        wait_for(lambda: agent.request("/healthz")[::2] == (200, b"ok\n"), "quiet is healthy")
 
     def test_window_log_has_the_contracts_form_and_adds_up(self):
         agent = self.agent()

@@ -227,10 +227,15 @@ class Stack:
         return [fields for _, fields in self.redis.client.xrange(stream)]
 
     def all_entries(self):
-        return sum((self.entries(f"md:{kind}") for kind in EVENT_TYPES), [])
+        """Events of the exchange and, last, those about the feeds: all that the reader numbered."""
+        return sum((self.entries(f"md:{kind}") for kind in (*EVENT_TYPES, "feed")), [])
+
+    def feed_events(self, channel=None, symbol=None):
+        return [entry for entry in self.entries("md:feed")
+                if channel in (None, entry["channel"]) and symbol in (None, entry["symbol"])]
 
     def total(self):
-        """Number of events in Redis."""
+        """Number of the exchange's events in Redis."""
         return sum(self.redis.client.xlen(f"md:{kind}") for kind in EVENT_TYPES)
 
     def counts(self):
@@ -259,7 +264,9 @@ class Stack:
         return {name: float(value) for name, value in pairs}
 
     def sum_of(self, metric):
-        return sum(value for name, value in self.samples().items() if name.startswith(metric + "{"))
+        """Over all series but those of events about the feeds, which no exchange sent."""
+        return sum(value for name, value in self.samples().items()
+                   if name.startswith(metric + "{") and 'stream="md:feed"' not in name)
 
 
 def check_sequence(entries, test):
@@ -272,9 +279,10 @@ def check_sequence(entries, test):
 
 
 def window_totals(agent, part):
-    """Sum of all window logs: {key: count} of "received" or "published"."""
+    """Sum of all window logs: {key: count} of "received" or "published", the exchange's events only."""
     totals = {}
     for line in agent.logs("metrics"):
         for key, count in line["metrics"][part].items():
-            totals[key] = totals.get(key, 0) + count
+            if not key.startswith("md:feed:"):
+                totals[key] = totals.get(key, 0) + count
     return totals

@@ -3,6 +3,7 @@
 // An adapter is a pure function of (frame, receive time): no socket, no clock, no log. A new exchange is one
 // folder beside the others with an adapter.cpp that defines make_<folder>_adapter(); CMake finds it, nothing
 // else changes.
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -73,6 +74,11 @@ struct Request {
   std::optional<std::uint64_t> id;  // the exchange will answer with this id; nothing where it does not answer
 };
 
+// For each channel, in the order of kMarketTypes: a silence shorter than this is never stale.
+using StaleAfter = std::array<std::chrono::milliseconds, std::size(kMarketTypes)>;
+inline constexpr StaleAfter kStaleAfter = {std::chrono::seconds(30), std::chrono::seconds(300),
+                                           std::chrono::seconds(15)};
+
 struct Profile {
   std::string_view exchange;                      // "gmo": the folder's name, the event's `exchange`
   std::string_view url;                           // of the public WebSocket
@@ -80,6 +86,7 @@ struct Profile {
   bool paced_per_host = false;                    // the limit holds for all connections of this host together
   std::chrono::milliseconds idle_timeout{
       0};  // no frame of any kind (pings included) for so long: the connection is dead
+  StaleAfter stale_after = kStaleAfter;
 };
 
 class Adapter {
@@ -92,6 +99,13 @@ class Adapter {
   // `first_id`.
   [[nodiscard]] virtual std::vector<Request> subscribe(const std::vector<Subscription>& subscriptions,
                                                        std::uint64_t first_id) const = 0;
+
+  // The requests that end this subscription and begin it again, for one that went silent. Empty where the
+  // exchange has no way to end one.
+  [[nodiscard]] virtual std::vector<Request> resubscribe(const Subscription& /*subscription*/,
+                                                         std::uint64_t /*first_id*/) const {
+    return {};
+  }
 
   // Reads one text frame. Either all of its events reach the sink or, for anything but Events, none.
   virtual FrameResult on_frame(std::string_view frame, UnixNanos received, EventSink& sink) = 0;

@@ -50,6 +50,17 @@ TEST_F(ExpositionTest, DefaultNames) {
                              "symbol=\"BTC_JPY\"} 17036892"));
 }
 
+TEST_F(ExpositionTest, AStateIsOneSeriesForEachThatThereIs) {
+  store_.apply(reader_.gauge(Metric::FeedState, kTicker, 3).message(), at(1));
+  const std::string out = text(NameProfile::Collector);
+  EXPECT_THAT(out, HasSubstr("# TYPE collector_feed_state gauge\n"));
+  const std::string series =
+      "collector_feed_state{exchange=\"gmo\",channel=\"ticker\",symbol=\"BTC_JPY\",state=";
+  for (const char* other : {"pending", "live", "quiet", "gap", "down"})
+    EXPECT_THAT(out, HasSubstr(series + '"' + other + "\"} 0\n"));
+  EXPECT_THAT(out, HasSubstr(series + "\"stale\"} 1\n"));
+}
+
 TEST_F(ExpositionTest, HistogramBucketsAreCumulative) {
   const std::string out = text(NameProfile::Collector);
   const std::string name = "collector_publish_latency_seconds";

@@ -193,6 +193,14 @@ TEST(Binance, subscribes_to_many_streams_at_once) {
   EXPECT_EQ(requests[0].id, 9U);
 }
 
+TEST(Binance, resubscribes_one_stream) {
+  const auto requests = make_adapter("binance")->resubscribe({EventType::OrderBook, "BTCUSDT"}, 9);
+  ASSERT_EQ(requests.size(), 2U);
+  EXPECT_EQ(requests[0].text, R"({"method":"UNSUBSCRIBE","params":["btcusdt@depth@100ms"],"id":9})");
+  EXPECT_EQ(requests[1].text, R"({"method":"SUBSCRIBE","params":["btcusdt@depth@100ms"],"id":10})");
+  EXPECT_EQ(requests[1].id, 10U);
+}
+
 TEST(Binance, a_request_holds_at_most_100_streams) {
   const auto requests =
       make_adapter("binance")->subscribe(std::vector<Subscription>(201, {EventType::Trade, "A"}), 1);

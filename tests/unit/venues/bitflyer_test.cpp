@@ -193,5 +193,22 @@ TEST(Bitflyer, subscribes_one_channel_a_call_and_to_both_for_a_book) {
   EXPECT_EQ(requests[3].id, 8U);
 }
 
+TEST(Bitflyer, resubscribes_both_channels_of_a_book) {
+  const auto requests = make_adapter("bitflyer")->resubscribe({EventType::OrderBook, "BTC_JPY"}, 5);
+  ASSERT_EQ(requests.size(), 4U);
+  EXPECT_EQ(
+      requests[0].text,
+      R"({"jsonrpc":"2.0","method":"unsubscribe","params":{"channel":"lightning_board_snapshot_BTC_JPY"},"id":5})");
+  EXPECT_EQ(
+      requests[1].text,
+      R"({"jsonrpc":"2.0","method":"unsubscribe","params":{"channel":"lightning_board_BTC_JPY"},"id":6})");
+  EXPECT_EQ(
+      requests[2].text,
+      R"({"jsonrpc":"2.0","method":"subscribe","params":{"channel":"lightning_board_snapshot_BTC_JPY"},"id":7})");
+  EXPECT_EQ(
+      requests[3].text,
+      R"({"jsonrpc":"2.0","method":"subscribe","params":{"channel":"lightning_board_BTC_JPY"},"id":8})");
+}
+
 }  // namespace
 }  // namespace mdpipe::venues

@@ -137,6 +137,15 @@ TEST(Gmo, subscribes_to_one_channel_and_symbol_a_message) {
   for (const Request& request : requests) EXPECT_EQ(request.id, std::nullopt);
 }
 
+TEST(Gmo, resubscribes_one_channel_of_one_symbol) {
+  const auto requests = make_adapter("gmo")->resubscribe({EventType::Trade, "E\"TH"}, 1);
+  ASSERT_EQ(requests.size(), 2U);
+  EXPECT_EQ(requests[0].text, R"({"command":"unsubscribe","channel":"trades","symbol":"E\"TH"})");
+  EXPECT_EQ(requests[1].text,
+            R"({"command":"subscribe","channel":"trades","symbol":"E\"TH","option":"TAKER_ONLY"})");
+  EXPECT_EQ(requests[0].id, std::nullopt);
+}
+
 TEST(Gmo, keeps_below_one_request_a_second_for_the_whole_host) {
   const auto adapter = make_adapter("gmo");
   EXPECT_GE(adapter->profile().request_interval, std::chrono::seconds(1));

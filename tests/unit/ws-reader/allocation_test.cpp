@@ -45,14 +45,17 @@ constexpr int kFrames = 10'000;
 constexpr int kFramesPerTurn = 3;  // events of one loop turn share a batch
 
 // The market-data frames of one exchange through the parts they pass in the program.
-class Way {
+class Way final : private FeedSink {
  public:
   explicit Way(const std::string& exchange)
       : adapter_(venues::make_adapter(exchange)),
         collector_({"ws-reader", exchange, exchange, true, 20'000}),
         metrics_(collector_, exchange, {}),
         outbox_(exchange, 1, {}),
-        pipeline_({*adapter_, metrics_, outbox_, nullptr}, {}, [] {}) {
+        feeds_(subscriptions(*adapter_, exchange), venues::kStaleAfter, *this),
+        pipeline_({*adapter_, metrics_, outbox_, nullptr, &feeds_}, {}, [] {}) {
+    feeds_.start({venues::kReceived, SteadyTime()});
+    feeds_.on_connected({venues::kReceived, SteadyTime()});
     for (auto& [name, frame] : venues::frame_files(exchange)) {
       if (venues::read_frame(*adapter_, frame).result.kind == venues::FrameKind::Events)
         frames_.push_back(frame);
@@ -61,7 +64,7 @@ class Way {
 
   void run(int frames) {
     for (int i = 0; i < frames; ++i) {
-      pipeline_.on_frame(frames_[static_cast<std::size_t>(i) % frames_.size()], venues::kReceived);
+      pipeline_.on_frame(frames_[static_cast<std::size_t>(i) % frames_.size()], venues::kReceived, now_);
       if (i % kFramesPerTurn == 0) end_turn();
     }
   }
@@ -69,8 +72,24 @@ class Way {
   [[nodiscard]] std::uint64_t events() const { return pipeline_.totals().events; }
 
  private:
+  // Every feed that the recorded frames are of.
+  static std::vector<venues::Subscription> subscriptions(venues::Adapter& adapter,
+                                                         const std::string& exchange) {
+    std::vector<venues::Subscription> found;
+    for (auto& [name, frame] : venues::frame_files(exchange)) {
+      for (const auto& event : venues::read_frame(adapter, frame).events)
+        found.push_back({event.type, event.symbol});
+    }
+    return found;
+  }
+  void on_feed(std::size_t, const Feed&, UnixNanos) override {}
+  bool resubscribe(std::size_t) override { return true; }
+  void reconnect(std::string_view) override {}
+
   void end_turn() {
-    outbox_.flush(steady_now());
+    now_ += FeedMonitor::kTickInterval;
+    feeds_.tick({venues::kReceived, now_});
+    outbox_.flush(now_);
     while (outbox_.next() != nullptr) {
       outbox_.mark_sent(SteadyTime());
       outbox_.confirm_sent();
@@ -81,7 +100,9 @@ class Way {
   metrics::MetricsCollector collector_;
   ReaderMetrics metrics_;
   Outbox outbox_;
+  FeedMonitor feeds_;
   Pipeline pipeline_;
+  SteadyTime now_{};
   std::vector<std::string> frames_;
 };
 

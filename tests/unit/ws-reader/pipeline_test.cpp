@@ -1,5 +1,6 @@
 #include "ws-reader/pipeline.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/ws-reader/outbox_support.hpp"
@@ -87,6 +88,32 @@ TEST_F(PipelineTest, the_totals_tell_frames_apart) {
 
 TEST_F(PipelineTest, hands_on_what_the_adapter_said) {
   EXPECT_EQ(make({}).on_frame("bad", UnixNanos{1}).reason, "no sense");
+}
+
+TEST_F(PipelineTest, what_data_changes_about_a_feed_is_told_before_it) {
+  struct Sink final : FeedSink {
+    Pipeline* pipeline = nullptr;
+    std::vector<FeedState> states;
+    void on_feed(std::size_t, const Feed& change, UnixNanos now) override {
+      states.push_back(change.state);
+      pipeline->keep(Event{"test", "BTC", UnixNanos{}, now, change});
+    }
+    bool resubscribe(std::size_t) override { return true; }
+    void reconnect(std::string_view) override {}
+  } sink;
+  FeedMonitor feeds({{EventType::Trade, "BTC"}}, venues::kStaleAfter, sink);
+  Pipeline pipeline({adapter, reader_metrics, outbox, nullptr, &feeds}, {"BTC"}, [this] { ++events_seen; });
+  sink.pipeline = &pipeline;
+  feeds.on_connected({});
+  pipeline.on_frame("BTC XRP", UnixNanos{1});
+  EXPECT_THAT(sink.states, testing::ElementsAre(FeedState::Gap, FeedState::Live));
+  EXPECT_EQ(pipeline.totals().events, 1U);
+  EXPECT_EQ(count(metrics::Metric::MessagesReceived, {"test", "feed", "BTC"}), 0U)
+      << "not read from the exchange";
+  outbox.flush({});
+  EXPECT_EQ(outbox.next()->count, 3U);
+  EXPECT_NE(outbox.next()->payload.view().rfind("trade"), std::string_view::npos);
+  EXPECT_EQ(outbox.last_seq(), 3U);
 }
 
 }  // namespace

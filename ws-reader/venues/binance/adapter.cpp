@@ -93,16 +93,20 @@ class BinanceAdapter final : public Adapter {
     for (std::size_t at = 0; at < subscriptions.size(); at += kStreamsPerRequestMax) {
       std::string names;
       for (std::size_t i = at; i < std::min(subscriptions.size(), at + kStreamsPerRequestMax); ++i) {
-        std::string stream = subscriptions[i].symbol;
-        std::transform(stream.begin(), stream.end(), stream.begin(), to_lower);
-        stream.append(stream_suffix(subscriptions[i].channel));
         if (!names.empty()) names.push_back(',');
-        append_json_string(stream, names);
+        append_stream(subscriptions[i], names);
       }
-      requests.push_back({fmt::format(R"({{"method":"SUBSCRIBE","params":[{}],"id":{}}})", names, id), id});
+      requests.push_back(call("SUBSCRIBE", names, id));
       ++id;
     }
     return requests;
+  }
+
+  [[nodiscard]] std::vector<Request> resubscribe(const Subscription& subscription,
+                                                 std::uint64_t first_id) const override {
+    std::string name;
+    append_stream(subscription, name);
+    return {call("UNSUBSCRIBE", name, first_id), call("SUBSCRIBE", name, first_id + 1)};
   }
 
   FrameResult on_frame(std::string_view frame, UnixNanos received, EventSink& sink) override {
@@ -110,6 +114,17 @@ class BinanceAdapter final : public Adapter {
   }
 
  private:
+  static void append_stream(const Subscription& wanted, std::string& names) {
+    std::string stream = wanted.symbol;
+    std::transform(stream.begin(), stream.end(), stream.begin(), to_lower);
+    stream.append(stream_suffix(wanted.channel));
+    append_json_string(stream, names);
+  }
+
+  static Request call(std::string_view method, std::string_view names, std::uint64_t id) {
+    return {fmt::format(R"({{"method":"{}","params":[{}],"id":{}}})", method, names, id), id};
+  }
+
   // What is around an event, or an answer to a request.
   struct Envelope {
     std::string_view stream;

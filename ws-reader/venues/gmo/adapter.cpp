@@ -54,6 +54,18 @@ class GmoAdapter final : public Adapter {
     return requests;
   }
 
+  // Without the option: an unsubscription names channel and symbol alone.
+  [[nodiscard]] std::vector<Request> resubscribe(const Subscription& subscription,
+                                                 std::uint64_t first_id) const override {
+    std::string symbol;
+    append_json_string(subscription.symbol, symbol);
+    std::vector<Request> requests = {{fmt::format(R"({{"command":"unsubscribe","channel":"{}","symbol":{}}})",
+                                                  channel_name(subscription.channel), symbol),
+                                      std::nullopt}};
+    requests.push_back(subscribe({subscription}, first_id).front());
+    return requests;
+  }
+
   FrameResult on_frame(std::string_view frame, UnixNanos received, EventSink& sink) override {
     return reject_bad_frames([&] { return read(frame, received, sink); });
   }

@@ -1,0 +1,245 @@
+#include "ws-reader/feeds/feed_monitor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace mdpipe::reader {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr std::uint32_t kNoFeed = ~std::uint32_t{0};
+// Ticks later than this were not merely late: the process was stopped or starved.
+constexpr Span kOwnPause = seconds(1);
+constexpr Span kResubscribePauseMin = seconds(30);
+constexpr Span kResubscribePauseMax = minutes(10);
+constexpr Span kSilenceAllowedMax = hours(1);
+
+// A sentence on the stack: changes are rare, but may come in a shower.
+class Text {
+ public:
+  template <typename... Args>
+  explicit Text(fmt::format_string<Args...> format, Args&&... args) {
+    const auto result = fmt::format_to_n(buffer_.data(), buffer_.size(), format, std::forward<Args>(args)...);
+    size_ = std::min(result.size, buffer_.size());
+  }
+  [[nodiscard]] std::string_view view() const { return {buffer_.data(), size_}; }
+
+ private:
+  std::array<char, 160> buffer_{};
+  std::size_t size_ = 0;
+};
+
+// "0.4 s", "12 s"
+Text show(Span span) {
+  const double seconds_count = std::chrono::duration<double>(span).count();
+  return seconds_count < 10 ? Text("{:.1f} s", seconds_count) : Text("{:.0f} s", seconds_count);
+}
+
+}  // namespace
+
+FeedMonitor::FeedMonitor(std::vector<venues::Subscription> subscriptions,
+                         const venues::StaleAfter& stale_after, FeedSink& sink)
+    : sink_(&sink), symbols_(subscriptions.size()) {
+  feeds_.reserve(subscriptions.size());
+  for (auto& wanted : subscriptions) {
+    const auto channel = static_cast<std::size_t>(wanted.channel);
+    const std::uint32_t symbol = *symbols_.find_or_add(wanted.symbol);
+    if (symbol == by_symbol_.size()) by_symbol_.emplace_back().fill(kNoFeed);
+    by_symbol_[symbol][channel] = static_cast<std::uint32_t>(feeds_.size());
+    feeds_.push_back({std::move(wanted), SilenceRule(stale_after[channel])});
+  }
+}
+
+std::optional<std::size_t> FeedMonitor::find(EventType channel, std::string_view symbol) const {
+  const auto known = symbols_.find(symbol);
+  if (!known || channel == EventType::Feed) return std::nullopt;
+  const std::uint32_t feed = by_symbol_[*known][static_cast<std::size_t>(channel)];
+  if (feed == kNoFeed) return std::nullopt;
+  return feed;
+}
+
+FeedMonitor::Watched* FeedMonitor::find_feed(EventType channel, std::string_view symbol) {
+  const auto feed = find(channel, symbol);
+  return feed ? &feeds_[*feed] : nullptr;
+}
+
+void FeedMonitor::announce(const Watched& feed, std::string_view reason, UnixNanos now) {
+  sink_->on_feed(index_of(feed), Feed{feed.what.channel, feed.state, feed.since, reason}, now);
+}
+
+void FeedMonitor::announce_gap(const Watched& feed, std::string_view reason, const MissingEvents& missing,
+                               UnixNanos now) {
+  Feed change{feed.what.channel, FeedState::Gap, feed.is_broken ? feed.since : now, reason};
+  change.from = missing.from;
+  change.to = missing.to;
+  change.lost = missing.lost;
+  sink_->on_feed(index_of(feed), change, now);
+}
+
+void FeedMonitor::set_state(Watched& feed, FeedState state, std::string_view reason, UnixNanos now) {
+  feed.state = state;
+  feed.since = now;
+  announce(feed, reason, now);
+}
+
+void FeedMonitor::start(Moment now) {
+  last_tick_ = now.steady;
+  for (Watched& feed : feeds_) set_state(feed, FeedState::Pending, "reader started", now.wall);
+}
+
+void FeedMonitor::on_connected(Moment now) {
+  connected_ = true;
+  subscribed_ = false;
+  has_data_ = false;
+  for (Watched& feed : feeds_) {
+    feed.rule.restart(now.steady);
+    if (feed.state != FeedState::Pending) set_state(feed, FeedState::Pending, "connected", now.wall);
+  }
+}
+
+void FeedMonitor::on_subscribed(Moment now) {
+  subscribed_ = true;
+  subscribed_at_ = now.steady;
+  if (!has_data_) last_data_ = now.steady;
+  for (Watched& feed : feeds_) {
+    if (feed.awaits_first) feed.rule.restart(now.steady);
+  }
+}
+
+void FeedMonitor::on_disconnected(std::string_view reason, Moment now) {
+  connected_ = false;
+  subscribed_ = false;
+  for (Watched& feed : feeds_) {
+    feed.awaits_first = true;
+    feed.is_broken = false;
+    feed.resubscribe_pause = Span(0);
+    if (feed.state != FeedState::Down) set_state(feed, FeedState::Down, reason, now.wall);
+  }
+}
+
+void FeedMonitor::on_data(EventType channel, std::string_view symbol, Moment now) {
+  Watched* feed = find_feed(channel, symbol);
+  if (feed == nullptr || !connected_) return;
+  if (now.steady - last_tick_ > kOwnPause) forgive_own_pause(now.steady);
+  if (feed->state != FeedState::Live || feed->awaits_first) wake(*feed, now);
+  feed->rule.on_event(now.steady);
+  feed->last_recv = now.wall;
+  last_data_ = now.steady;
+  has_data_ = true;
+  // A snapshot right after subscribing is no sign that data flows again.
+  if (silent_reconnects_ > 0 && subscribed_ && now.steady - subscribed_at_ > silence_allowed_)
+    silent_reconnects_ = 0;
+}
+
+void FeedMonitor::wake(Watched& feed, Moment now) {
+  feed.resubscribe_pause = Span(0);
+  if (std::exchange(feed.awaits_first, false)) {
+    announce_gap(feed, feed.has_spoken ? "reconnected" : "reader started", {feed.last_recv, now.wall, {}},
+                 now.wall);
+    feed.has_spoken = true;
+    if (!feed.is_broken) set_state(feed, FeedState::Live, "data", now.wall);
+  } else if (!feed.is_broken) {
+    const Text reason("data again after {} of silence", show(feed.rule.silence(now.steady)).view());
+    set_state(feed, FeedState::Live, reason.view(), now.wall);
+  }
+}
+
+void FeedMonitor::on_gap(EventType channel, std::string_view symbol, std::string_view reason,
+                         const MissingEvents& missing, Moment now) {
+  const Watched* feed = find_feed(channel, symbol);
+  if (feed == nullptr) return;
+  announce_gap(*feed, reason, missing, now.wall);
+  if (!feed->is_broken) announce(*feed, "as before the gap", now.wall);
+}
+
+void FeedMonitor::begin_gap(EventType channel, std::string_view symbol, std::string_view reason, Moment now) {
+  Watched* feed = find_feed(channel, symbol);
+  if (feed == nullptr || !connected_) return;
+  feed->is_broken = true;
+  set_state(*feed, FeedState::Gap, reason, now.wall);
+}
+
+void FeedMonitor::end_gap(EventType channel, std::string_view symbol, Moment now) {
+  Watched* feed = find_feed(channel, symbol);
+  if (feed == nullptr || !std::exchange(feed->is_broken, false)) return;
+  set_state(*feed, feed->awaits_first ? FeedState::Pending : FeedState::Live, "whole again", now.wall);
+}
+
+void FeedMonitor::announce_all(std::string_view reason, Moment now) {
+  for (const Watched& feed : feeds_) announce(feed, reason, now.wall);
+}
+
+void FeedMonitor::tick(Moment now) {
+  if (now.steady - last_tick_ > kOwnPause) forgive_own_pause(now.steady);
+  last_tick_ = now.steady;
+  if (!connected_ || feeds_.empty()) return;
+  Span shortest = Span::max();
+  Span longest{};
+  for (Watched& feed : feeds_) {
+    judge(feed, now);
+    shortest = std::min(shortest, feed.rule.stale_after());
+    longest = std::max(longest, feed.rule.stale_after());
+  }
+  if (subscribed_) watch_connection(shortest, longest, now.steady);
+}
+
+void FeedMonitor::judge(Watched& feed, Moment now) {
+  if (feed.awaits_first && !subscribed_) return;  // its request may still wait for its turn
+  const Span silence = feed.rule.silence(now.steady);
+  const Span limit = feed.rule.stale_after();
+  if (silence < std::min(limit, feed.rule.quiet_after())) return;
+  if (silence < limit) {
+    if (feed.state == FeedState::Live)
+      set_state(feed, FeedState::Quiet, Text("nothing for {}", show(silence).view()).view(), now.wall);
+    return;
+  }
+  // Whether the fault is the feed's or the connection's, the data of its siblings tell.
+  const bool siblings_have_data = has_data_ && now.steady - last_data_ < limit / 2;
+  if (feed.state == FeedState::Live || feed.state == FeedState::Quiet) {
+    const Text reason("nothing for {}, {}", show(silence).view(),
+                      siblings_have_data ? "while others have data" : "the whole connection is silent");
+    set_state(feed, FeedState::Stale, reason.view(), now.wall);
+  }
+  if (siblings_have_data) resubscribe_when_due(feed, now.steady);
+}
+
+void FeedMonitor::resubscribe_when_due(Watched& feed, SteadyTime now) {
+  const bool asked = feed.resubscribe_pause.count() > 0;
+  if (asked && now < feed.resubscribe_at) return;
+  if (!sink_->resubscribe(index_of(feed))) return;
+  feed.resubscribe_pause =
+      asked ? std::min(feed.resubscribe_pause * 2, kResubscribePauseMax) : kResubscribePauseMin;
+  feed.resubscribe_at = now + feed.resubscribe_pause;
+}
+
+// All of it is silent where every feed is beyond its limit, or nothing at all came for twice the shortest:
+// then the thin feeds, which may have an hour, need not be waited for.
+void FeedMonitor::watch_connection(Span shortest, Span longest, SteadyTime now) {
+  Span allowed = std::min(longest, 2 * shortest);
+  for (unsigned i = 0; i < silent_reconnects_ && allowed < kSilenceAllowedMax; ++i)
+    allowed = std::min(2 * allowed, kSilenceAllowedMax);
+  const Span silence = now - std::max(last_data_, subscribed_at_);
+  if (silence < allowed) return;
+  ++silent_reconnects_;
+  silence_allowed_ = allowed;
+  sink_->reconnect(Text("no data on the whole connection for {}", show(silence).view()).view());
+}
+
+void FeedMonitor::forgive_own_pause(SteadyTime now) {
+  const Span excess = now - last_tick_ - kTickInterval;
+  last_tick_ = now;
+  last_data_ = std::min(last_data_ + excess, now);
+  subscribed_at_ = std::min(subscribed_at_ + excess, now);
+  for (Watched& feed : feeds_) {
+    feed.rule.forgive(excess, now);
+    feed.resubscribe_at += excess;
+  }
+}
+
+}  // namespace mdpipe::reader

@@ -1,0 +1,128 @@
+#pragma once
+// Decides how each feed (one channel of one symbol) is doing, from data alone: heartbeats do not count, its
+// siblings on the connection and what was usual so far do. Pure: facts and the time come in; changes, and
+// wishes to subscribe or connect anew, go to a FeedSink. docs/feeds.md tells users the rules; each feed's
+// patience is SilenceRule's.
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "libshared/event/event.hpp"
+#include "libshared/intern/string_index.hpp"
+#include "libshared/time/time.hpp"
+#include "ws-reader/feeds/silence_rule.hpp"
+#include "ws-reader/venues/adapter.hpp"
+
+namespace mdpipe::reader {
+
+// Durations are measured with `steady` only; `wall` is what consumers read.
+struct Moment {
+  UnixNanos wall;
+  SteadyTime steady;
+};
+
+class FeedSink {
+ public:
+  // Feed number `feed` changed. The views in `change` are valid during the call only.
+  virtual void on_feed(std::size_t feed, const Feed& change, UnixNanos now) = 0;
+  // Please subscribe this feed anew; false where that cannot be done now: it will be asked again.
+  virtual bool resubscribe(std::size_t feed) = 0;
+  // Please connect anew. May call back into the monitor.
+  virtual void reconnect(std::string_view reason) = 0;
+
+ protected:
+  ~FeedSink() = default;
+};
+
+// What is missing: see Feed in libshared/event/event.hpp.
+struct MissingEvents {
+  UnixNanos from{}, to{};
+  std::optional<std::uint64_t> lost{};
+};
+
+class FeedMonitor {
+ public:
+  // How often tick() is to be called.
+  static constexpr std::chrono::milliseconds kTickInterval{250};
+
+  // `stale_after` is the floor of each channel (SilenceRule). Borrows the sink for its life.
+  FeedMonitor(std::vector<venues::Subscription> subscriptions, const venues::StaleAfter& stale_after,
+              FeedSink& sink);
+
+  void start(Moment now);
+  void on_connected(Moment now);
+  void on_subscribed(Moment now);  // every request is out
+  void on_disconnected(std::string_view reason, Moment now);
+  void tick(Moment now);
+
+  // An event of the feed is about to be kept: changes that follow from it go to the sink before this returns.
+  // Allocates nothing where nothing changes. Unknown feeds are ignored, here and below.
+  void on_data(EventType channel, std::string_view symbol, Moment now);
+
+  // Events are missing, and those that follow are good again: a gap event, then the state as it was.
+  void on_gap(EventType channel, std::string_view symbol, std::string_view reason,
+              const MissingEvents& missing, Moment now);
+  // What comes cannot be used, such as a book's changes without the book, until end_gap(). A lost connection
+  // ends it too.
+  void begin_gap(EventType channel, std::string_view symbol, std::string_view reason, Moment now);
+  void end_gap(EventType channel, std::string_view symbol, Moment now);
+
+  // Says again how every feed is doing, for a consumer that lost what it knew.
+  void announce_all(std::string_view reason, Moment now);
+
+  [[nodiscard]] std::size_t size() const { return feeds_.size(); }
+  [[nodiscard]] const venues::Subscription& subscription(std::size_t feed) const { return feeds_[feed].what; }
+  [[nodiscard]] FeedState state(std::size_t feed) const { return feeds_[feed].state; }
+  [[nodiscard]] std::optional<std::size_t> find(EventType channel, std::string_view symbol) const;
+  // When the feed's last event was read, 0 where none was. What an earlier process knew can be given back
+  // before start(): the first gap then says where it began.
+  [[nodiscard]] UnixNanos last_recv(std::size_t feed) const { return feeds_[feed].last_recv; }
+  void restore_last_recv(std::size_t feed, UnixNanos recv) { feeds_[feed].last_recv = recv; }
+
+ private:
+  struct Watched {
+    venues::Subscription what;
+    SilenceRule rule;
+    FeedState state = FeedState::Pending;
+    UnixNanos since{};
+    UnixNanos last_recv{};
+    bool has_spoken = false;   // in the life of this process
+    bool awaits_first = true;  // no event on this connection yet
+    bool is_broken = false;    // between begin_gap() and end_gap()
+    Span resubscribe_pause{};  // until the next request; 0 where none was made in this silence
+    SteadyTime resubscribe_at{};
+  };
+
+  Watched* find_feed(EventType channel, std::string_view symbol);
+  void set_state(Watched& feed, FeedState state, std::string_view reason, UnixNanos now);
+  void announce(const Watched& feed, std::string_view reason, UnixNanos now);
+  void announce_gap(const Watched& feed, std::string_view reason, const MissingEvents& missing,
+                    UnixNanos now);
+  void wake(Watched& feed, Moment now);
+  void judge(Watched& feed, Moment now);
+  void resubscribe_when_due(Watched& feed, SteadyTime now);
+  void watch_connection(Span shortest, Span longest, SteadyTime now);
+  void forgive_own_pause(SteadyTime now);
+  [[nodiscard]] std::size_t index_of(const Watched& feed) const {
+    return static_cast<std::size_t>(&feed - feeds_.data());
+  }
+
+  FeedSink* sink_;
+  StringIndex symbols_;
+  std::vector<Watched> feeds_;
+  std::vector<std::array<std::uint32_t, std::size(kMarketTypes)>> by_symbol_;  // feed of symbol and channel
+
+  bool connected_ = false;
+  bool subscribed_ = false;
+  bool has_data_ = false;   // on this connection
+  SteadyTime last_data_{};  // of any feed; before the first, when everything was subscribed
+  SteadyTime subscribed_at_{};
+  SteadyTime last_tick_{};
+  unsigned silent_reconnects_ = 0;  // in a row
+  Span silence_allowed_{};          // before the last of them
+};
+
+}  // namespace mdpipe::reader
