@@ -149,11 +149,7 @@ void App::on_redis_ready(const Cursors& cursors) {
   log::info("Redis reached", {{"redis", config_.redis.display()}, {"sources", cursors.size()}});
   metrics_.redis_up();
   filling_->clear();
-  for (const auto& source : ledger_.on_cursors(cursors)) {
-    log::warn("Redis holds less of a source than it had confirmed: it was emptied, failed over or restored",
-              {{"source", source}});
-    streams_.forget_lengths();  // nobody deleted from them: they are older
-  }
+  read_cursors(cursors);
   notifier_.ready(fmt::format("writing to {}", config_.redis.display()));
   announce_positions();
   events_.rearm();
@@ -163,7 +159,7 @@ void App::on_committed(const Transaction& transaction, const Outcome& outcome) {
   metrics_.committed(transaction, outcome, wall_now());
   note_gaps(outcome);
   if (outcome.states_refused) filling_->add_missing_states(transaction.states());
-  if (outcome.cursors_gone) return on_redis_emptied();
+  if (outcome.cursors_gone) return on_redis_emptied(transaction);
   for (const auto& [source, cursor] : transaction.cursors())
     ledger_.on_confirmed(source, cursor.epoch, cursor.seq);
   for (const auto& [source, cursor] : transaction.cursors())
@@ -189,14 +185,24 @@ void App::note_gaps(const Outcome& outcome) {
   for (const Removed& stream : outcome.removed) gaps_.on_removed(stream);
 }
 
-// The transaction just written made the cursors anew. To the ledger Redis is empty now; the cursors are read
-// again next, and say that this transaction is in it.
-void App::on_redis_emptied() {
-  for (const auto& source : ledger_.on_cursors({})) {
+// The transaction just written made its cursors anew. To the ledger those sources are empty now; the cursors
+// are read again next, and say that this transaction is in it and which other sources are gone.
+void App::on_redis_emptied(const Transaction& transaction) {
+  Cursors others;
+  for (const auto& [source, progress] : ledger_.sources()) {
+    if (transaction.cursors().count(source) == 0)
+      others.emplace_back(source, format_cursor(progress.epoch, progress.confirmed));
+  }
+  read_cursors(others);
+}
+
+// What Redis is known to hold of each source.
+void App::read_cursors(const Cursors& cursors) {
+  for (const auto& source : ledger_.on_cursors(cursors)) {
     log::warn("Redis holds less of a source than it had confirmed: it was emptied, failed over or restored",
               {{"source", source}});
+    streams_.forget_lengths();  // nobody deleted from them: they are older
   }
-  streams_.forget_lengths();
 }
 
 void App::on_redis_lost(const Loss& loss) {
@@ -218,8 +224,9 @@ void App::announce_positions() {
 
 void App::send_position(std::string_view topic, const Progress& progress) {
   position_bytes_.clear();
-  encode(wire::Position{instance_, progress.epoch, progress.confirmed, progress.accepted, redis_.is_ready()},
-         position_bytes_);
+  encode(
+      wire::Position{instance_, progress.epoch, progress.confirmed, progress.accepted, redis_.takes_writes()},
+      position_bytes_);
   if (positions_.send(topic, zmq::send_flags::sndmore)) positions_.send(position_bytes_.view());
 }
 

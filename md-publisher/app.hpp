@@ -42,7 +42,8 @@ class App {
   void on_committed(const Transaction& transaction, const Outcome& outcome);
   void on_removed(const std::vector<Removed>& removed);
   void note_gaps(const Outcome& outcome);
-  void on_redis_emptied();
+  void on_redis_emptied(const Transaction& transaction);
+  void read_cursors(const Cursors& cursors);
   void on_redis_lost(const Loss& loss);
   [[nodiscard]] RedisEvents redis_events();
 

@@ -62,6 +62,10 @@ class RedisWriter {
 
   [[nodiscard]] bool is_ready() const { return state_ == State::Ready; }
   [[nodiscard]] bool is_idle() const { return in_flight_ == nullptr; }
+  // False also while a refused transaction waits for its next try.
+  [[nodiscard]] bool takes_writes() const {
+    return is_ready() && (in_flight_ == nullptr || step_ != Step::Waiting);
+  }
 
   // Seals and writes a transaction, borrowed until on_committed or on_lost. Only while ready and idle.
   void write(Transaction& transaction);
