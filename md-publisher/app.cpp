@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "libshared/event/event.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
 
@@ -22,7 +25,8 @@ metrics::CollectorOptions collector_options(const Config& config) {
 }
 
 RedisOptions redis_options(const Config& config) {
-  return {config.redis, config.cursor_key, config.redis_timeout, config.reconnect_delay_max, config.no_retry};
+  return {config.redis,         config.cursor_key,          config.state_key,
+          config.redis_timeout, config.reconnect_delay_max, config.no_retry};
 }
 
 }  // namespace
@@ -30,25 +34,12 @@ RedisOptions redis_options(const Config& config) {
 App::App(const Config& config)
     : config_(config),
       collector_(collector_options(config)),
-      metrics_(collector_),
+      metrics_(collector_, config.redis.user),
       streams_(config.naming, config.trim, collector_),
       writer_(streams_, config.format == "msgpack" ? EntryFormat::Msgpack : EntryFormat::Fields),
       events_(io_, zmq_, zmq::socket_type::pull),
       positions_(io_, zmq_, zmq::socket_type::pub),
-      redis_(
-          io_, redis_options(config),
-          {[this](const Cursors& cursors) { on_redis_ready(cursors); },
-           [this](const Transaction& transaction, const auto& refused) {
-             on_committed(transaction, refused);
-           },
-           [this](const std::string& reason, std::chrono::milliseconds retry) {
-             on_redis_lost(reason, retry);
-           },
-           [this](const std::string& reason) {
-             log::error("Redis cannot be reached", {{"redis", config_.redis.display()}, {"reason", reason}});
-             exit_code_ = process::kUnavailable;
-             finish();
-           }}),
+      redis_(io_, redis_options(config), redis_events()),
       sender_(io_, zmq_, collector_, config.metrics_endpoint,
               [this] { metrics_.buffered(filling_->commands().size() + writing_->commands().size()); }),
       signals_(io_, [this](int) { stop(); }),
@@ -60,6 +51,26 @@ App::App(const Config& config)
       instance_(static_cast<std::uint64_t>(wall_now().count)) {
   events_.bind(config.events_endpoint);
   positions_.bind(config.positions_endpoint);
+}
+
+RedisEvents App::redis_events() {
+  RedisEvents events;
+  events.on_ready = [this](const Cursors& cursors) { on_redis_ready(cursors); };
+  events.on_committed = [this](const Transaction& transaction, const Outcome& outcome) {
+    on_committed(transaction, outcome);
+  };
+  events.on_refused = [this](const RefusedCommand& refused, std::chrono::milliseconds retry) {
+    metrics_.refused(refused, retry);
+  };
+  events.on_removed = [this](const std::vector<Removed>& removed) { on_removed(removed); };
+  events.on_unguarded = [this](const RefusedCommand& refused) { metrics_.unguarded(refused); };
+  events.on_lost = [this](const Loss& loss) { on_redis_lost(loss); };
+  events.on_gave_up = [this](const std::string& reason) {
+    log::error("Redis cannot be reached", {{"redis", config_.redis.display()}, {"reason", reason}});
+    exit_code_ = process::kUnavailable;
+    finish();
+  };
+  return events;
 }
 
 int App::run() {
@@ -128,9 +139,12 @@ void App::on_batch(std::string_view header_bytes, std::string_view payload) {
 }
 
 void App::write_next() {
-  if (!redis_.is_ready() || !redis_.is_idle() || filling_->empty()) return;
+  if (!redis_.is_ready() || !redis_.is_idle()) return;
+  if (!gaps_.empty()) {
+    for (const auto& [feed, note] : gaps_.take()) writer_.write_gap(*feed, note, wall_now(), *filling_);
+  }
+  if (filling_->empty()) return;
   std::swap(filling_, writing_);
-  writing_->seal(config_.cursor_key);
   redis_.write(*writing_);
 }
 
@@ -138,17 +152,17 @@ void App::on_redis_ready(const Cursors& cursors) {
   log::info("Redis reached", {{"redis", config_.redis.display()}, {"sources", cursors.size()}});
   metrics_.redis_up();
   filling_->clear();
-  for (const auto& source : ledger_.on_cursors(cursors)) {
-    const Progress& progress = ledger_.sources().find(source)->second;
-    metrics_.redis_lost_data(source, progress.lost_to - progress.lost_after);
-  }
+  read_cursors(cursors);
   notifier_.ready(fmt::format("writing to {}", config_.redis.display()));
   announce_positions();
   events_.rearm();
 }
 
-void App::on_committed(const Transaction& transaction, const std::vector<RefusedEntry>& refused) {
-  metrics_.committed(transaction, refused, wall_now());
+void App::on_committed(const Transaction& transaction, const Outcome& outcome) {
+  metrics_.committed(transaction, outcome, wall_now());
+  note_gaps(outcome);
+  if (outcome.states_refused) filling_->add_missing_states(transaction.states());
+  if (outcome.cursors_gone) return on_redis_emptied(transaction);
   for (const auto& [source, cursor] : transaction.cursors())
     ledger_.on_confirmed(source, cursor.epoch, cursor.seq);
   for (const auto& [source, cursor] : transaction.cursors())
@@ -159,9 +173,45 @@ void App::on_committed(const Transaction& transaction, const std::vector<Refused
   if (stopping_ && redis_.is_idle()) finish();
 }
 
-void App::on_redis_lost(const std::string& reason, std::chrono::milliseconds retry) {
-  metrics_.redis_lost(reason, retry);
+void App::on_removed(const std::vector<Removed>& removed) {
+  metrics_.removed(removed);
+  for (const Removed& stream : removed) gaps_.on_removed(stream);
+}
+
+void App::note_gaps(const Outcome& outcome) {
+  const bool own_refused = std::any_of(
+      outcome.refused.begin(), outcome.refused.end(),
+      [](const RefusedEntry& entry) { return entry.entry->stream->type == to_string(EventType::Feed); });
+  own_refused ? gaps_.on_lost() : gaps_.on_committed();
+  for (const RefusedEntry& entry : outcome.refused) gaps_.on_refused(*entry.entry->stream);
+  if (outcome.cursors_gone) return;  // the readers announce what Redis lost
+  for (const Removed& stream : outcome.removed) gaps_.on_removed(stream);
+}
+
+// The transaction just written made its cursors anew. To the ledger those sources are empty now; the cursors
+// are read again next, and say that this transaction is in it and which other sources are gone.
+void App::on_redis_emptied(const Transaction& transaction) {
+  Cursors others;
+  for (const auto& [source, progress] : ledger_.sources()) {
+    if (transaction.cursors().count(source) == 0)
+      others.emplace_back(source, format_cursor(progress.epoch, progress.confirmed));
+  }
+  read_cursors(others);
+}
+
+// What Redis is known to hold of each source.
+void App::read_cursors(const Cursors& cursors) {
+  for (const auto& source : ledger_.on_cursors(cursors)) {
+    const Progress& progress = ledger_.sources().find(source)->second;
+    metrics_.redis_lost_data(source, progress.lost_to - progress.lost_after);
+    streams_.forget_lengths();  // nobody deleted from them: they are older
+  }
+}
+
+void App::on_redis_lost(const Loss& loss) {
+  metrics_.redis_lost(loss);
   notifier_.status("Redis is away; the readers keep the events");
+  gaps_.on_lost();
   filling_->clear();
   writing_->clear();
   if (stopping_) finish();
@@ -177,8 +227,8 @@ void App::announce_positions() {
 
 void App::send_position(std::string_view topic, const Progress& progress) {
   position_bytes_.clear();
-  encode(wire::Position{instance_, progress.epoch, progress.confirmed, progress.accepted, redis_.is_ready(),
-                        progress.lost_after, progress.lost_to, progress.refused},
+  encode(wire::Position{instance_, progress.epoch, progress.confirmed, progress.accepted,
+                        redis_.takes_writes(), progress.lost_after, progress.lost_to, progress.refused},
          position_bytes_);
   if (positions_.send(topic, zmq::send_flags::sndmore)) positions_.send(position_bytes_.view());
 }

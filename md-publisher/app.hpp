@@ -14,6 +14,7 @@
 #include "libshared/wire/link.hpp"
 #include "md-publisher/batch_writer.hpp"
 #include "md-publisher/config.hpp"
+#include "md-publisher/gap_notes.hpp"
 #include "md-publisher/publisher_metrics.hpp"
 #include "md-publisher/redis_writer.hpp"
 #include "md-publisher/source_ledger.hpp"
@@ -38,8 +39,13 @@ class App {
   void write_next();
 
   void on_redis_ready(const Cursors& cursors);
-  void on_committed(const Transaction& transaction, const std::vector<RefusedEntry>& refused);
-  void on_redis_lost(const std::string& reason, std::chrono::milliseconds retry);
+  void on_committed(const Transaction& transaction, const Outcome& outcome);
+  void on_removed(const std::vector<Removed>& removed);
+  void note_gaps(const Outcome& outcome);
+  void on_redis_emptied(const Transaction& transaction);
+  void read_cursors(const Cursors& cursors);
+  void on_redis_lost(const Loss& loss);
+  [[nodiscard]] RedisEvents redis_events();
 
   void announce_positions();
   void send_position(std::string_view topic, const Progress& progress);
@@ -56,6 +62,7 @@ class App {
   SourceLedger ledger_;
   StreamTable streams_;
   BatchWriter writer_;
+  GapNotes gaps_;
   transport::Socket events_, positions_;
   RedisWriter redis_;
   metrics::MetricsSender sender_;

@@ -6,6 +6,8 @@
 #include <msgpack.hpp>
 #include <utility>
 
+#include "libshared/event/event.hpp"
+#include "libshared/json/json_string.hpp"
 #include "libshared/wire/json_visitor.hpp"
 #include "md-publisher/resp.hpp"
 
@@ -19,7 +21,19 @@ constexpr int kDepthMax = 8;
 struct Routing {
   std::string_view type, exchange, symbol;
   std::int64_t recv = 0;
+  // Of an event of type `feed`; the keys come in any order.
+  std::string_view channel, state, reason;
+  std::int64_t since = 0;
 };
+
+std::string state_json(const Routing& feed) {
+  std::string out = R"({"state":)";
+  append_json_string(feed.state, out);
+  fmt::format_to(std::back_inserter(out), R"(,"since":{},"reason":)", feed.since);
+  append_json_string(feed.reason, out);
+  out.push_back('}');
+  return out;
+}
 
 // The entry as one field a key. Plain values go straight into the body; arrays and maps become JSON text.
 class FieldsBody {
@@ -127,13 +141,14 @@ template <typename Body>
 class BatchVisitor : public msgpack::null_visitor {
  public:
   BatchVisitor(std::string& buffer, std::string& scratch, StreamTable& streams, Transaction& transaction,
-               std::uint32_t skip, std::uint32_t count)
+               std::uint32_t skip, std::uint32_t count, bool keep_states)
       : body_(buffer, scratch),
         buffer_(buffer),
         streams_(streams),
         transaction_(transaction),
         skip_(skip),
-        left_(count) {}
+        left_(count),
+        keep_states_(keep_states) {}
 
   [[nodiscard]] BatchCount result() const { return result_; }
   [[nodiscard]] bool all_seen() const { return left_ == 0; }
@@ -187,9 +202,7 @@ class BatchVisitor : public msgpack::null_visitor {
       body_.key(text);
       return true;
     }
-    if (key_ == "type") routing_.type = text;
-    if (key_ == "exchange") routing_.exchange = text;
-    if (key_ == "symbol") routing_.symbol = text;
+    route(text);
     body_.text(text);
     return true;
   }
@@ -197,6 +210,7 @@ class BatchVisitor : public msgpack::null_visitor {
   bool visit_positive_integer(std::uint64_t value) {
     if (depth_ >= 3) return body_.nested().visit_positive_integer(value);
     if (key_ == "recv") routing_.recv = static_cast<std::int64_t>(value);
+    if (key_ == "since") routing_.since = static_cast<std::int64_t>(value);
     return plain([&] { body_.integer(value); });
   }
   bool visit_negative_integer(std::int64_t value) {
@@ -222,6 +236,22 @@ class BatchVisitor : public msgpack::null_visitor {
 
  private:
   [[nodiscard]] bool event_level() const { return depth_ == 2 && is_map_; }
+
+  void route(std::string_view text) {
+    if (key_ == "type") routing_.type = text;
+    if (key_ == "exchange") routing_.exchange = text;
+    if (key_ == "symbol") routing_.symbol = text;
+    if (key_ == "channel") routing_.channel = text;
+    if (key_ == "state") routing_.state = text;
+    if (key_ == "reason") routing_.reason = text;
+  }
+
+  void keep_state() {
+    if (!keep_states_ || routing_.type != to_string(EventType::Feed)) return;
+    if (routing_.channel.empty() || routing_.state.empty()) return;
+    transaction_.set_state(fmt::format("{}:{}:{}", routing_.exchange, routing_.channel, routing_.symbol),
+                           state_json(routing_));
+  }
 
   void begin_nested() {
     if (in_key_) is_map_ = false;
@@ -271,6 +301,7 @@ class BatchVisitor : public msgpack::null_visitor {
     }
     body_.end();
     transaction_.add(*stream, buffer_, body_.words(), UnixNanos{routing_.recv});
+    keep_state();
     ++result_.added;
   }
 
@@ -279,6 +310,7 @@ class BatchVisitor : public msgpack::null_visitor {
   StreamTable& streams_;
   Transaction& transaction_;
   std::uint32_t skip_, left_;
+  bool keep_states_;
   BatchCount result_;
   Routing routing_;
   std::string_view key_;
@@ -301,10 +333,50 @@ BatchCount walk(BatchVisitor<Body>&& visitor, std::string_view payload) {
 
 BatchCount BatchWriter::write(std::string_view payload, std::uint32_t skip, std::uint32_t count,
                               Transaction& transaction) {
+  return walk_batch(payload, skip, count, States::Keep, transaction);
+}
+
+BatchCount BatchWriter::walk_batch(std::string_view payload, std::uint32_t skip, std::uint32_t count,
+                                   States states, Transaction& transaction) {
+  const bool keep = states == States::Keep;
   if (format_ == EntryFormat::Fields) {
-    return walk(BatchVisitor<FieldsBody>(body_, scratch_, streams_, transaction, skip, count), payload);
+    return walk(BatchVisitor<FieldsBody>(body_, scratch_, streams_, transaction, skip, count, keep), payload);
   }
-  return walk(BatchVisitor<MsgpackBody>(body_, scratch_, streams_, transaction, skip, count), payload);
+  return walk(BatchVisitor<MsgpackBody>(body_, scratch_, streams_, transaction, skip, count, keep), payload);
+}
+
+void BatchWriter::write_gap(const Stream& feed, const GapNote& note, UnixNanos now,
+                            Transaction& transaction) {
+  constexpr std::uint32_t kKeys = 9;
+  gap_.clear();
+  msgpack::packer<wire::ByteBuffer> packer(gap_);
+  const auto text = [&packer](std::string_view value) {
+    const auto bytes = static_cast<std::uint32_t>(value.size());
+    packer.pack_str(bytes).pack_str_body(value.data(), bytes);
+  };
+  const auto put = [&](std::string_view key, std::string_view value) {
+    text(key);
+    text(value);
+  };
+  const auto put_time = [&](std::string_view key, UnixNanos time) {
+    text(key);
+    packer.pack_int64(time.count);
+  };
+  packer.pack_array(1).pack_map(note.lost ? kKeys + 1 : kKeys);
+  put("type", to_string(EventType::Feed));
+  put("exchange", feed.exchange);
+  put("symbol", feed.symbol);
+  put_time("ts", {});
+  put_time("recv", now);
+  put("channel", feed.type);
+  put("state", to_string(FeedState::Gap));
+  put_time("since", now);
+  put("reason", note.reason);
+  if (note.lost) {
+    text("lost");
+    packer.pack_uint64(*note.lost);
+  }
+  walk_batch(gap_.view(), 0, 1, States::Ignore, transaction);
 }
 
 }  // namespace mdpipe::publisher

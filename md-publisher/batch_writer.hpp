@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "libshared/wire/byte_buffer.hpp"
+#include "md-publisher/gap_notes.hpp"
 #include "md-publisher/stream_table.hpp"
 #include "md-publisher/transaction.hpp"
 
@@ -19,6 +21,7 @@ struct BatchCount {
       true;  // false: the payload broke off or holds another number of events than the header says
 };
 
+// Writes events of type `feed` twice: to their stream, and as the state of their feed.
 class BatchWriter {
  public:
   BatchWriter(StreamTable& streams, EntryFormat format) : streams_(streams), format_(format) {}
@@ -27,10 +30,19 @@ class BatchWriter {
   BatchCount write(std::string_view payload, std::uint32_t skip, std::uint32_t count,
                    Transaction& transaction);
 
+  // Adds a `gap` event of md-publisher's own. It has no number, as no reader sent it, and leaves the feed's
+  // state as it is.
+  void write_gap(const Stream& feed, const GapNote& note, UnixNanos now, Transaction& transaction);
+
  private:
+  enum class States { Keep, Ignore };
+  BatchCount walk_batch(std::string_view payload, std::uint32_t skip, std::uint32_t count, States states,
+                        Transaction& transaction);
+
   StreamTable& streams_;
   EntryFormat format_;
   std::string body_, scratch_;
+  wire::ByteBuffer gap_;
 };
 
 }  // namespace mdpipe::publisher

@@ -37,6 +37,10 @@ Result<bool> check(Config& config) {
   config.trim = std::move(trim.value());
   if (config.cursor_key.empty())
     return Error{ErrorKind::BadConfig, "--cursor-key is empty; name a key such as md:cursor"};
+  if (config.state_key.empty())
+    return Error{ErrorKind::BadConfig, "--state-key is empty; name a key such as md:state"};
+  if (config.state_key == config.cursor_key)
+    return Error{ErrorKind::BadConfig, "--state-key and --cursor-key are the same key; they are two hashes"};
   return check_endpoints(config);
 }
 
@@ -56,7 +60,9 @@ void add_options(config::OptionTable& table, Config& config) {
       .value_name("FILE");
   table.add("redis-timeout", config.redis_timeout, "A command unanswered for so long ends the connection.")
       .range(100, 600'000);
-  table.add("reconnect-delay-max", config.reconnect_delay_max, "Longest pause between tries to reach Redis.")
+  table
+      .add("reconnect-delay-max", config.reconnect_delay_max,
+           "Longest pause between tries to reach Redis, or to write what it refused.")
       .range(10, 600'000);
   table.add("no-retry", config.no_retry,
             "Exit with 69 where Redis cannot be reached, instead of trying again.");
@@ -80,6 +86,8 @@ void add_options(config::OptionTable& table, Config& config) {
            "Entries each stream is trimmed to (about), by type: 100000,orderbook=20000; 0 keeps all.")
       .value_name("N[,TYPE=N]...");
   table.add("cursor-key", config.cursor_key, "Hash in which each reader's last written position is kept.")
+      .value_name("KEY");
+  table.add("state-key", config.state_key, "Hash in which the present state of each feed is kept.")
       .value_name("KEY");
 
   table.section("Link");

@@ -15,6 +15,7 @@ struct Config {
   std::string redis_password_file;  // empty: the systemd credential redis_password, where there is one
   std::string stream_name = "md:{type}";
   std::string cursor_key = "md:cursor";
+  std::string state_key = "md:state";
   std::string format = "fields";
   std::string maxlen = "100000,orderbook=20000";
 

@@ -1,47 +1,108 @@
 #include "md-publisher/publisher_metrics.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mdpipe::publisher {
 
 using metrics::Metric;
 namespace error_type = metrics::error_type;
 
-PublisherMetrics::PublisherMetrics(metrics::MetricsCollector& collector)
+PublisherMetrics::PublisherMetrics(metrics::MetricsCollector& collector, std::string redis_user)
     : collector_(collector),
+      redis_user_(redis_user.empty() ? "default" : std::move(redis_user)),
       redis_up_(collector.series(Metric::RedisUp, {collector.options().component})),
-      buffer_bytes_(collector.series(Metric::RedisBufferBytes, {collector.options().source})) {}
+      buffer_bytes_(collector.series(Metric::RedisBufferBytes, {collector.options().source})) {
+  for (const RefusalInfo& refusal : all_refusals()) {
+    refusals_.at(static_cast<std::size_t>(refusal.kind)) =
+        collector.series(Metric::RedisRefusals, {collector.options().component, refusal.label});
+  }
+}
 
-void PublisherMetrics::committed(const Transaction& transaction, const std::vector<RefusedEntry>& refused,
-                                 UnixNanos now) {
-  auto next_refused = refused.begin();
+void PublisherMetrics::committed(const Transaction& transaction, const Outcome& outcome, UnixNanos now) {
+  auto next_refused = outcome.refused.begin();
   for (const Transaction::Entry& entry : transaction.entries()) {
-    if (next_refused != refused.end() && next_refused->entry == &entry) {
-      collector_.increment_error(error_type::kPublish);
-      drop("redis_refused", 1);
-      if (const auto suppressed = refused_entry_limit_.admit(steady_now())) {
-        log::error(
-            "Redis refused an event; its stream's key holds something else",
-            {{"stream", entry.stream->name}, {"error", next_refused->error}, {"suppressed", *suppressed}});
-      }
-      ++next_refused;
+    if (next_refused != outcome.refused.end() && next_refused->entry == &entry) {
+      entry_refused(*next_refused++);
       continue;
     }
     collector_.add(entry.stream->published);
     collector_.add(entry.stream->bytes, entry.bytes);
     collector_.observe(entry.stream->latency, std::max(now - entry.recv, std::chrono::nanoseconds(0)));
   }
+  if (outcome.states_refused) refused(*outcome.states_refused, std::chrono::milliseconds(0));
+  removed(outcome.removed);
+}
+
+void PublisherMetrics::entry_refused(const RefusedEntry& refused) {
+  const Stream& stream = *refused.entry->stream;
+  collector_.increment_error(error_type::kPublish);
+  count_refusal(classify(refused.error));
+  drop(stream, "redis_refused", 1);
+  if (const auto suppressed = refused_entry_limit_.admit(steady_now())) {
+    log::error("Redis refused an event; its stream's key holds something else",
+               {{"stream", stream.key->name}, {"error", refused.error}, {"suppressed", *suppressed}});
+  }
 }
 
 void PublisherMetrics::redis_up() { collector_.set(redis_up_, 1); }
 
-void PublisherMetrics::redis_lost(const std::string& reason, std::chrono::milliseconds retry) {
+void PublisherMetrics::redis_lost(const Loss& loss) {
   collector_.set(redis_up_, 0);
   collector_.increment_error(error_type::kPublish);
-  if (const auto suppressed = lost_limit_.admit(steady_now())) {
-    log::warn("Redis lost; the readers keep the events",
-              {{"reason", reason}, {"retry_ms", retry.count()}, {"suppressed", *suppressed}});
+  if (loss.refused) count_refusal(loss.refused->kind);
+  const auto suppressed = lost_limit_.admit(steady_now());
+  if (!suppressed) return;
+  constexpr std::string_view kMessage = "Redis lost; the readers keep the events";
+  const std::int64_t retry_ms = loss.retry.count();
+  if (!loss.refused)
+    return log::warn(kMessage,
+                     {{"reason", loss.reason}, {"retry_ms", retry_ms}, {"suppressed", *suppressed}});
+  const RefusalInfo& kind = info(loss.refused->kind);
+  log::write(kind.policy == RetryPolicy::Slow ? log::Level::Error : log::Level::Warn, kMessage,
+             {{"reason", loss.reason},
+              {"refusal", kind.label},
+              {"user", redis_user_},
+              {"remedy", remedy(*loss.refused, redis_user_)},
+              {"retry_ms", retry_ms},
+              {"suppressed", *suppressed}});
+}
+
+void PublisherMetrics::refused(const RefusedCommand& refused, std::chrono::milliseconds retry) {
+  collector_.increment_error(error_type::kPublish);
+  count_refusal(refused.kind);
+  const auto suppressed = refused_limit_.admit(steady_now());
+  if (!suppressed) return;
+  const RefusalInfo& kind = info(refused.kind);
+  const bool person = kind.policy == RetryPolicy::Slow;
+  log::write(person ? log::Level::Error : log::Level::Warn,
+             person ? "Redis refuses the events until someone changes it; they are kept and tried again"
+                    : "Redis refused the events; they are kept and written again",
+             {{"refusal", kind.label},
+              {"error", refused.error},
+              {"command", refused.command},
+              {"key", refused.key},
+              {"user", redis_user_},
+              {"remedy", remedy(refused, redis_user_)},
+              {"retry_ms", static_cast<std::int64_t>(retry.count())},
+              {"suppressed", *suppressed}});
+}
+
+void PublisherMetrics::removed(const std::vector<Removed>& removed) {
+  for (const Removed& stream : removed) {
+    collector_.add(stream.key->removed, stream.entries);
+    if (const auto suppressed = removed_limit_.admit(steady_now())) {
+      log::warn("someone deleted or trimmed a stream; the feeds in it get a gap",
+                {{"stream", stream.key->name}, {"entries", stream.entries}, {"suppressed", *suppressed}});
+    }
   }
+}
+
+void PublisherMetrics::unguarded(const RefusedCommand& refused) {
+  count_refusal(refused.kind);
+  if (std::exchange(said_unguarded_, true)) return;
+  log::warn("the length of a stream may not be asked for; nobody will notice when it is deleted or trimmed",
+            {{"stream", refused.key}, {"error", refused.error}, {"remedy", remedy(refused, redis_user_)}});
 }
 
 void PublisherMetrics::batch_refused(std::string_view why) {
@@ -53,7 +114,7 @@ void PublisherMetrics::batch_refused(std::string_view why) {
 
 void PublisherMetrics::events_malformed(std::string_view source, std::uint64_t count) {
   collector_.increment_error(error_type::kLink);
-  drop("malformed", count);
+  drop({}, "malformed", count);
   if (const auto suppressed = malformed_limit_.admit(steady_now())) {
     log::error("events without type, exchange or symbol dropped",
                {{"source", source}, {"count", count}, {"suppressed", *suppressed}});
@@ -71,9 +132,8 @@ void PublisherMetrics::reader_dropped(std::string_view source, std::uint64_t cou
 void PublisherMetrics::redis_lost_data(std::string_view source, std::uint64_t count) {
   collector_.add(collector_.series(Metric::RedisLostEvents, {source}), count);
   log::warn(
-      "Redis holds less of a source than it had confirmed: it was emptied, failed over or restored. What is "
-      "lost can be had from a backup of Redis alone; the reader writes gap events",
-      {{"source", source}, {"events", count}});
+      "Redis holds less of a source than it had confirmed: it was emptied, failed over or restored",
+      {{"source", source}, {"events", count}, {"remedy", "a backup of Redis; the reader writes gap events"}});
 }
 
 void PublisherMetrics::twin_refused(std::string_view source) {
@@ -87,9 +147,14 @@ void PublisherMetrics::buffered(std::size_t bytes) {
   collector_.set(buffer_bytes_, static_cast<double>(bytes));
 }
 
-void PublisherMetrics::drop(std::string_view reason, std::uint64_t count) {
-  collector_.add(
-      collector_.series(Metric::DroppedEvents, {collector_.options().component, "", "", "", reason}), count);
+void PublisherMetrics::drop(const Stream& of, std::string_view reason, std::uint64_t count) {
+  collector_.add(collector_.series(Metric::DroppedEvents,
+                                   {collector_.options().component, of.exchange, of.type, of.symbol, reason}),
+                 count);
+}
+
+void PublisherMetrics::count_refusal(Refusal kind) {
+  collector_.add(refusals_.at(static_cast<std::size_t>(kind)));
 }
 
 }  // namespace mdpipe::publisher

@@ -1,24 +1,31 @@
 #pragma once
 // What md-publisher counts; each notable thing has one function that counts it and logs it at most once a
 // second.
+#include <array>
 #include <chrono>
 #include <string>
 #include <string_view>
 
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/collector.hpp"
+#include "md-publisher/outcome.hpp"
 #include "md-publisher/redis_writer.hpp"
+#include "md-publisher/refusal.hpp"
 #include "md-publisher/transaction.hpp"
 
 namespace mdpipe::publisher {
 
 class PublisherMetrics {
  public:
-  explicit PublisherMetrics(metrics::MetricsCollector& collector);
+  // `redis_user` is named where a person has to change what it may do.
+  PublisherMetrics(metrics::MetricsCollector& collector, std::string redis_user);
 
-  void committed(const Transaction& transaction, const std::vector<RefusedEntry>& refused, UnixNanos now);
+  void committed(const Transaction& transaction, const Outcome& outcome, UnixNanos now);
   void redis_up();
-  void redis_lost(const std::string& reason, std::chrono::milliseconds retry);
+  void redis_lost(const Loss& loss);
+  void refused(const RefusedCommand& refused, std::chrono::milliseconds retry);
+  void removed(const std::vector<Removed>& removed);
+  void unguarded(const RefusedCommand& refused);
   void batch_refused(std::string_view why);
   void events_malformed(std::string_view source, std::uint64_t count);
   void reader_dropped(std::string_view source, std::uint64_t count);
@@ -27,12 +34,17 @@ class PublisherMetrics {
   void buffered(std::size_t bytes);
 
  private:
-  void drop(std::string_view reason, std::uint64_t count);
+  void drop(const Stream& of, std::string_view reason, std::uint64_t count);
+  void entry_refused(const RefusedEntry& refused);
+  void count_refusal(Refusal kind);
 
   metrics::MetricsCollector& collector_;
+  std::string redis_user_;
   metrics::Series redis_up_, buffer_bytes_;
+  std::array<metrics::Series, kRefusals> refusals_;
+  bool said_unguarded_ = false;
   log::RateLimit lost_limit_, refused_entry_limit_, refused_batch_limit_, malformed_limit_,
-      lost_events_limit_;
+      lost_events_limit_, refused_limit_, removed_limit_;
 };
 
 }  // namespace mdpipe::publisher

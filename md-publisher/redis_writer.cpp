@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "md-publisher/resp.hpp"
+#include <utility>
 
 namespace mdpipe::publisher {
 namespace {
@@ -12,13 +10,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kReadBufferBytes = 64U << 10U;
-constexpr milliseconds kDelayMin{50};
 
-// The steps of the greeting, named for error messages.
-constexpr const char* kAuth = "AUTH";
-constexpr const char* kSelect = "SELECT";
-constexpr const char* kSetName = "CLIENT SETNAME";
-constexpr const char* kReadCursors = "HGETALL";
+std::string in_words(const RefusedCommand& refused) {
+  return fmt::format("{}{}{} refused: {}", refused.command, refused.key.empty() ? "" : " ", refused.key,
+                     refused.error);
+}
 
 }  // namespace
 
@@ -52,41 +48,35 @@ void RedisWriter::connect() {
 void RedisWriter::greet() {
   state_ = State::Greeting;
   replies_.reset();
-  greeting_.clear();
-  greeting_steps_.clear();
-  const RedisAddress& address = options_.address;
-  if (!address.password.empty()) {
-    if (address.user.empty()) {
-      resp::append_command(greeting_, "AUTH", address.password);
-    } else {
-      resp::append_command(greeting_, "AUTH", address.user, address.password);
-    }
-    greeting_steps_.emplace_back(kAuth);
-  }
-  if (address.database != 0) {
-    resp::append_command(greeting_, "SELECT", std::to_string(address.database));
-    greeting_steps_.emplace_back(kSelect);
-  }
-  resp::append_command(greeting_, "CLIENT", "SETNAME", "md-publisher");
-  greeting_steps_.emplace_back(kSetName);
-  resp::append_command(greeting_, "HGETALL", options_.cursor_key);
-  greeting_steps_.emplace_back(kReadCursors);
-  std::reverse(greeting_steps_.begin(), greeting_steps_.end());
-  expect_answer_in_time();
-  stream_->write(greeting_, [this](const std::error_code& ec) {
-    if (ec) lose(fmt::format("cannot write: {}", ec.message()));
-  });
+  greeting_.prepare(options_.address, options_.cursor_key);
+  send(greeting_.commands());
   read_more();
 }
 
-void RedisWriter::write(const Transaction& transaction) {
-  in_flight_ = &transaction;
-  replies_left_ = transaction.command_count();
-  queue_error_.clear();
+void RedisWriter::send(const std::string& bytes) {
   expect_answer_in_time();
-  stream_->write(transaction.commands(), [this](const std::error_code& ec) {
+  stream_->write(bytes, [this](const std::error_code& ec) {
     if (ec) lose(fmt::format("cannot write: {}", ec.message()));
   });
+}
+
+void RedisWriter::write(Transaction& transaction) {
+  in_flight_ = &transaction;
+  ask_or_send();
+}
+
+void RedisWriter::ask_or_send() {
+  if (!preflight_.prepare(*in_flight_, options_.state_key)) return send_transaction();
+  step_ = Step::Asking;
+  send(preflight_.commands());
+}
+
+void RedisWriter::send_transaction() {
+  in_flight_->seal(options_.cursor_key, options_.state_key, steady_now());
+  step_ = Step::Writing;
+  replies_seen_ = 0;
+  queue_error_.reset();
+  send(in_flight_->commands());
 }
 
 void RedisWriter::read_more() {
@@ -113,52 +103,92 @@ void RedisWriter::on_bytes(std::size_t bytes) {
 void RedisWriter::on_reply() {
   const Reply& reply = replies_.reply();
   if (state_ == State::Greeting) return on_greeting_reply(reply);
-  if (in_flight_ == nullptr) return lose(fmt::format("an answer nobody asked for: {}", reply.text));
+  if (in_flight_ == nullptr || step_ == Step::Waiting)
+    return lose(fmt::format("an answer nobody asked for: {}", reply.text));
+  if (step_ == Step::Asking) return on_preflight_reply(reply);
   on_transaction_reply(reply);
 }
 
 void RedisWriter::on_greeting_reply(const Reply& reply) {
-  const std::string step = greeting_steps_.back();
-  greeting_steps_.pop_back();
-  if (reply.is_error()) {
-    if (step == kSetName) return;  // an ACL may forbid it; only CLIENT LIST is poorer
-    return lose(fmt::format("{} refused: {}", step, reply.text));
-  }
-  if (step != kReadCursors) return;
-  Cursors cursors;
-  for (std::size_t i = 0; i + 1 < reply.element_count; i += 2) {
-    cursors.emplace_back(reply.elements[i].text, reply.elements[i + 1].text);
+  switch (greeting_.on_reply(reply)) {
+    case Greeting::Next::More:
+      return;
+    case Greeting::Next::Refused:
+      return lose(in_words(greeting_.refused()), greeting_.refused());
+    case Greeting::Next::Done:
+      break;
   }
   timeout_timer_.cancel();
+  preflight_.forget();
+  stored_cursors_.clear();
+  for (const auto& [source, cursor] : greeting_.cursors()) stored_cursors_.insert(source);
   state_ = State::Ready;
-  events_.on_ready(cursors);
+  events_.on_ready(greeting_.cursors());
+}
+
+void RedisWriter::on_preflight_reply(const Reply& reply) {
+  if (!preflight_.on_reply(reply, steady_now())) return;
+  timeout_timer_.cancel();
+  if (!preflight_.removed().empty()) events_.on_removed(preflight_.removed());
+  if (preflight_.unguarded()) events_.on_unguarded(*preflight_.unguarded());
+  if (preflight_.problem()) return refuse(*preflight_.problem());
+  send_transaction();
 }
 
 void RedisWriter::on_transaction_reply(const Reply& reply) {
-  if (--replies_left_ == 0) return on_exec(reply);
-  if (reply.is_error() && queue_error_.empty()) queue_error_ = reply.text;
+  const std::size_t index = replies_seen_++;
+  if (replies_seen_ == in_flight_->command_count()) return on_exec(reply);
+  if (!reply.is_error() || queue_error_) return;
+  const Transaction::Command command = in_flight_->command(index);
+  queue_error_ =
+      RefusedCommand{classify(reply.text), reply.text, std::string(command.name), std::string(command.key)};
 }
 
 void RedisWriter::on_exec(const Reply& reply) {
   timeout_timer_.cancel();
-  if (reply.type != Reply::Type::Array) {
-    return lose(
-        fmt::format("the transaction was refused: {}", queue_error_.empty() ? reply.text : queue_error_));
-  }
+  if (reply.type == Reply::Type::Array) return on_executed(reply);
+  if (!queue_error_) queue_error_ = RefusedCommand{classify(reply.text), reply.text, "EXEC", {}};
+  if (says_nothing_was_written(reply.text)) return refuse(*queue_error_);
+  lose(in_words(*queue_error_), queue_error_);  // what was written, the cursors will say
+}
+
+void RedisWriter::on_executed(const Reply& reply) {
+  auto outcome = read_outcome(reply, *in_flight_, steady_now());
+  if (!outcome) return lose("the answer does not fit the transaction");
   const Transaction& transaction = *std::exchange(in_flight_, nullptr);
-  std::vector<RefusedEntry> refused;
-  const auto& entries = transaction.entries();
-  for (std::size_t i = 0; i < entries.size() && i < reply.element_count; ++i) {
-    if (reply.elements[i].type == Reply::Type::Error)
-      refused.push_back({&entries[i], reply.elements[i].text});
+  failures_ = refusals_ = 0;  // not before: Redis may be reached and refuse every write
+  if (!outcome->refused.empty() || outcome->states_refused) preflight_.forget();
+  outcome->cursors_gone = lack_cursors(transaction, outcome->cursors_created);
+  const bool start_over = outcome->cursors_gone || outcome->cursors_refused;
+  if (start_over) state_ = State::Down;  // nothing more is written before the cursors have been read again
+  events_.on_committed(transaction, *outcome);
+  if (outcome->cursors_refused) return lose(in_words(*outcome->cursors_refused), outcome->cursors_refused);
+  if (outcome->cursors_gone) lose("the cursors were deleted: Redis was emptied");
+}
+
+// HSET tells how many of the fields are new. A cursor that was there and is new again was deleted.
+bool RedisWriter::lack_cursors(const Transaction& transaction, std::uint64_t created) {
+  std::uint64_t expected = 0;
+  for (const auto& [source, cursor] : transaction.cursors()) {
+    if (stored_cursors_.find(source) != stored_cursors_.end()) continue;
+    stored_cursors_.insert(source);
+    ++expected;
   }
-  if (reply.element_count == entries.size() + 1 &&
-      reply.elements[entries.size()].type == Reply::Type::Error) {
-    in_flight_ = &transaction;
-    return lose(fmt::format("the cursor cannot be written: {}", reply.elements[entries.size()].text));
-  }
-  failures_ = 0;  // not before: Redis may be reached and refuse every write
-  events_.on_committed(transaction, refused);
+  return created > expected;
+}
+
+// Nothing was written, and Redis said so.
+void RedisWriter::refuse(const RefusedCommand& refused) {
+  const RetryPolicy policy = info(refused.kind).policy;
+  if (policy == RetryPolicy::Reconnect || options_.no_retry) return lose(in_words(refused), refused);
+  if (policy == RetryPolicy::Slow) preflight_.forget();  // what a person changes may concern any key
+  step_ = Step::Waiting;
+  const milliseconds delay = retry_delay(policy, refusals_++, options_.reconnect_delay_max);
+  retry_timer_.expires_after(delay);
+  retry_timer_.async_wait([this](const asio::error_code& ec) {
+    if (!ec && in_flight_ != nullptr && step_ == Step::Waiting) ask_or_send();
+  });
+  events_.on_refused(refused, delay);
 }
 
 void RedisWriter::expect_answer_in_time() {
@@ -168,23 +198,28 @@ void RedisWriter::expect_answer_in_time() {
   });
 }
 
-void RedisWriter::lose(const std::string& reason) {
+void RedisWriter::lose(const std::string& reason, std::optional<RefusedCommand> refused) {
   if (stopped_) return;
   stream_->close();
   state_ = State::Down;
   in_flight_ = nullptr;
   timeout_timer_.cancel();
   if (options_.no_retry) return events_.on_gave_up(reason);
-  constexpr unsigned kDoublingsMax = 20;
-  const milliseconds ceiling = std::min<milliseconds>(
-      kDelayMin * (1LL << std::min(failures_++, kDoublingsMax)), options_.reconnect_delay_max);
-  const milliseconds delay(
-      std::uniform_int_distribution<milliseconds::rep>(ceiling.count() / 2, ceiling.count())(random_));
+  const milliseconds delay = reconnect_delay(refused);
   retry_timer_.expires_after(delay);
   retry_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec && !stopped_) connect();
   });
-  events_.on_lost(reason, delay);
+  events_.on_lost({reason, delay, std::move(refused)});
+}
+
+milliseconds RedisWriter::reconnect_delay(const std::optional<RefusedCommand>& refused) {
+  const RetryPolicy policy = refused ? info(refused->kind).policy : RetryPolicy::Reconnect;
+  const unsigned failures = failures_++;
+  // The name may lead to the new primary already.
+  if (refused && refused->kind == Refusal::ReadOnly && failures == 0) return milliseconds(0);
+  const auto ceiling = retry_delay(policy, failures, options_.reconnect_delay_max).count();
+  return milliseconds(std::uniform_int_distribution<milliseconds::rep>(ceiling / 2, ceiling)(random_));
 }
 
 }  // namespace mdpipe::publisher

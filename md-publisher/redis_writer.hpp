@@ -2,44 +2,52 @@
 // The connection to Redis: reaches it, logs in, reads the cursors, then writes one transaction at a time. One
 // at a time is what makes a failed one harmless: nothing behind it can have moved the cursor past it, so
 // after any fault the cursor says exactly where to go on. While one is on its way the next one grows, so
-// batches are as large as Redis is slow.
+// batches are as large as Redis is slow. A transaction that Redis refused as a whole is kept and written
+// again.
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
+#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "libshared/config/options.hpp"
 #include "md-publisher/byte_stream.hpp"
+#include "md-publisher/greeting.hpp"
+#include "md-publisher/outcome.hpp"
+#include "md-publisher/preflight.hpp"
 #include "md-publisher/redis_url.hpp"
+#include "md-publisher/refusal.hpp"
 #include "md-publisher/reply_reader.hpp"
 #include "md-publisher/transaction.hpp"
 
 namespace mdpipe::publisher {
 
-using Cursors = std::vector<std::pair<std::string, std::string>>;  // source, "epoch:seq"
-
-// One entry of a committed transaction that Redis refused for its own sake, such as a key of another type.
-struct RefusedEntry {
-  const Transaction::Entry* entry;
-  std::string_view error;
+// A connection that ended.
+struct Loss {
+  std::string reason;
+  std::chrono::milliseconds retry{0};
+  std::optional<RefusedCommand> refused;  // where an answer of Redis was the reason
 };
 
 struct RedisEvents {
   std::function<void(const Cursors&)> on_ready;
-  std::function<void(const Transaction&, const std::vector<RefusedEntry>&)> on_committed;
+  std::function<void(const Transaction&, const Outcome&)> on_committed;
+  // Nothing was written; the same transaction is written again by itself.
+  std::function<void(const RefusedCommand&, std::chrono::milliseconds retry)> on_refused;
+  std::function<void(const std::vector<Removed>&)> on_removed;  // seen before a transaction
+  std::function<void(const RefusedCommand&)> on_unguarded;      // a stream is written without its guard
   // The connection or the transaction failed; what was on its way counts as not written. A new try follows by
   // itself.
-  std::function<void(const std::string& reason, std::chrono::milliseconds retry)> on_lost;
+  std::function<void(const Loss&)> on_lost;
   std::function<void(const std::string& reason)> on_gave_up;  // only with no_retry
 };
 
 struct RedisOptions {
   RedisAddress address;
-  std::string cursor_key;
+  std::string cursor_key, state_key;
   std::chrono::milliseconds timeout{10'000};
   std::chrono::milliseconds reconnect_delay_max{5'000};
   bool no_retry = false;
@@ -54,23 +62,36 @@ class RedisWriter {
 
   [[nodiscard]] bool is_ready() const { return state_ == State::Ready; }
   [[nodiscard]] bool is_idle() const { return in_flight_ == nullptr; }
+  // False also while a refused transaction waits for its next try.
+  [[nodiscard]] bool takes_writes() const {
+    return is_ready() && (in_flight_ == nullptr || step_ != Step::Waiting);
+  }
 
-  // Writes a sealed transaction, borrowed until on_committed or on_lost. Only while ready and idle.
-  void write(const Transaction& transaction);
+  // Seals and writes a transaction, borrowed until on_committed or on_lost. Only while ready and idle.
+  void write(Transaction& transaction);
 
  private:
   enum class State { Down, Connecting, Greeting, Ready };
+  enum class Step { Asking, Writing, Waiting };  // of the transaction in flight
 
   void connect();
   void greet();
+  void send(const std::string& bytes);
+  void ask_or_send();
+  void send_transaction();
   void read_more();
   void on_bytes(std::size_t bytes);
   void on_reply();
   void on_greeting_reply(const Reply& reply);
+  void on_preflight_reply(const Reply& reply);
   void on_transaction_reply(const Reply& reply);
   void on_exec(const Reply& reply);
+  void on_executed(const Reply& reply);
+  [[nodiscard]] bool lack_cursors(const Transaction& transaction, std::uint64_t created);
+  void refuse(const RefusedCommand& refused);
   void expect_answer_in_time();
-  void lose(const std::string& reason);
+  void lose(const std::string& reason, std::optional<RefusedCommand> refused = std::nullopt);
+  [[nodiscard]] std::chrono::milliseconds reconnect_delay(const std::optional<RefusedCommand>& refused);
 
   asio::io_context& io_;
   RedisOptions options_;
@@ -80,13 +101,16 @@ class RedisWriter {
   std::unique_ptr<ByteStream> stream_;
   ReplyReader replies_;
   std::vector<char> read_buffer_;
-  std::string greeting_;
-  std::vector<std::string> greeting_steps_;  // what each reply still to come answers, last first
+  Greeting greeting_;
+  Preflight preflight_;
   State state_ = State::Down;
-  const Transaction* in_flight_ = nullptr;
-  std::size_t replies_left_ = 0;
-  std::string queue_error_;  // the first error while the transaction was queued
-  unsigned failures_ = 0;
+  Step step_ = Step::Asking;
+  Transaction* in_flight_ = nullptr;
+  std::size_t replies_seen_ = 0;
+  std::optional<RefusedCommand> queue_error_;          // the first error while the transaction was queued
+  std::set<std::string, std::less<>> stored_cursors_;  // sources whose cursor Redis has
+  unsigned failures_ = 0;                              // since the last transaction that Redis took
+  unsigned refusals_ = 0;                              // the same
   bool stopped_ = false;
 };
 

@@ -62,6 +62,7 @@ void* create_integer(const redisReadTask* task, long long value) {
   } else if (Reply::Element* found = element(task)) {
     found->type = Reply::Type::Integer;
     found->text.clear();
+    found->integer = value;
   }
   return &reply;
 }

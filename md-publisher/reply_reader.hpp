@@ -16,6 +16,7 @@ struct Reply {
   struct Element {
     Type type = Type::Nil;
     std::string text;  // of a string, status or error
+    long long integer = 0;
   };
 
   Type type = Type::Nil;

@@ -9,7 +9,12 @@ Transaction::Transaction() { clear(); }
 
 void Transaction::clear() {
   commands_.clear();
+  sealed_at_ = 0;
   entries_.clear();
+  for (const Touched& touched : touched_) place_[touched.key->id] = 0;
+  touched_.clear();
+  looks_.clear();
+  states_.clear();
   cursors_.clear();
   resp::append_command(commands_, "MULTI");
 }
@@ -20,17 +25,61 @@ void Transaction::add(const Stream& stream, std::string_view body, std::size_t w
   commands_.append(stream.xadd_front);
   commands_.append(body);
   entries_.push_back({&stream, recv, static_cast<std::uint32_t>(commands_.size() - before)});
+  touch(*stream.key);
 }
 
-void Transaction::seal(std::string_view cursor_key) {
-  resp::append_array(2 + 2 * cursors_.size(), commands_);
-  resp::append_bulk("HSET", commands_);
-  resp::append_bulk(cursor_key, commands_);
-  for (const auto& [source, cursor] : cursors_) {
-    resp::append_bulk(source, commands_);
-    resp::append_bulk(format_cursor(cursor.epoch, cursor.seq), commands_);
+void Transaction::touch(RedisKey& key) {
+  if (key.id >= place_.size()) place_.resize(key.id + 1);
+  std::uint32_t& place = place_[key.id];
+  if (place == 0) {
+    touched_.push_back({&key, 0});
+    place = static_cast<std::uint32_t>(touched_.size());
+  }
+  ++touched_[place - 1].entries;
+}
+
+void Transaction::seal(std::string_view cursor_key, std::string_view state_key, SteadyTime now) {
+  if (sealed_at_ == 0) sealed_at_ = commands_.size();
+  commands_.resize(sealed_at_);
+  looks_.clear();
+  cursor_key_ = cursor_key;
+  state_key_ = state_key;
+  for (const Touched& touched : touched_) {
+    if (!touched.key->guarded || !touched.key->watch.is_due(now)) continue;
+    looks_.push_back(touched.key);
+    resp::append_command(commands_, "XLEN", touched.key->name);
+  }
+  if (!states_.empty()) {
+    resp::append_array(2 + 2 * states_.size(), commands_);
+    resp::append_bulk("HSET", commands_);
+    resp::append_bulk(state_key, commands_);
+    for (const auto& [field, value] : states_) {
+      resp::append_bulk(field, commands_);
+      resp::append_bulk(value, commands_);
+    }
+  }
+  if (!cursors_.empty()) {
+    resp::append_array(2 + 2 * cursors_.size(), commands_);
+    resp::append_bulk("HSET", commands_);
+    resp::append_bulk(cursor_key, commands_);
+    for (const auto& [source, cursor] : cursors_) {
+      resp::append_bulk(source, commands_);
+      resp::append_bulk(format_cursor(cursor.epoch, cursor.seq), commands_);
+    }
   }
   resp::append_command(commands_, "EXEC");
+}
+
+Transaction::Command Transaction::command(std::size_t index) const {
+  if (index == 0) return {"MULTI", {}};
+  --index;
+  if (index < entries_.size()) return {"XADD", entries_[index].stream->key->name};
+  index -= entries_.size();
+  if (index < looks_.size()) return {"XLEN", looks_[index]->name};
+  index -= looks_.size();
+  if (!states_.empty() && index-- == 0) return {"HSET", state_key_};
+  if (!cursors_.empty() && index == 0) return {"HSET", cursor_key_};
+  return {"EXEC", {}};
 }
 
 }  // namespace mdpipe::publisher

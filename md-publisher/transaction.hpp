@@ -1,6 +1,6 @@
 #pragma once
-// One MULTI ... EXEC: events of one or more readers and, with them, each reader's cursor, so that Redis holds
-// both or neither. Built while the one before is on its way.
+// One MULTI ... EXEC: events of one or more readers and, with them, the feeds' states and each reader's
+// cursor, so that Redis holds all of it or none. Built while the one before is on its way.
 #include <cstdint>
 #include <map>
 #include <string>
@@ -23,29 +23,62 @@ class Transaction {
     std::uint64_t epoch = 0;
     std::uint64_t seq = 0;
   };
+  // A key the entries go to, and how many.
+  struct Touched {
+    RedisKey* key = nullptr;
+    std::uint64_t entries = 0;
+  };
+  // A command between MULTI and EXEC, for error messages.
+  struct Command {
+    std::string_view name, key;
+  };
+  using States = std::map<std::string, std::string, std::less<>>;
 
   Transaction();
 
   // `body` holds `words` bulk strings: the entry's fields and values.
   void add(const Stream& stream, std::string_view body, std::size_t words, UnixNanos recv);
   void set_cursor(const std::string& source, Cursor cursor) { cursors_[source] = cursor; }
+  // The last state of a feed wins.
+  void set_state(std::string field, std::string value) {
+    states_.insert_or_assign(std::move(field), std::move(value));
+  }
+  // States that an earlier transaction could not write; newer ones stay.
+  void add_missing_states(const States& states) { states_.insert(states.begin(), states.end()); }
 
-  // Adds the cursors and EXEC; nothing may be added afterwards.
-  void seal(std::string_view cursor_key);
+  // Adds what comes behind the entries: the length of each guarded stream that is due, the states, the
+  // cursors, EXEC. Nothing may be added afterwards; sealing again replaces the end.
+  void seal(std::string_view cursor_key, std::string_view state_key, SteadyTime now);
   void clear();
 
-  [[nodiscard]] bool empty() const { return cursors_.empty(); }
+  [[nodiscard]] bool empty() const { return entries_.empty() && cursors_.empty() && states_.empty(); }
   [[nodiscard]] const std::string& commands() const { return commands_; }
-  [[nodiscard]] std::size_t command_count() const {
-    return entries_.size() + 3;
-  }  // with MULTI, HSET and EXEC
+  [[nodiscard]] std::size_t command_count() const { return exec_count() + 2; }  // with MULTI and EXEC
+  // EXEC's answer has an element for each entry, look, states and cursors, in this order.
+  [[nodiscard]] std::size_t exec_count() const {
+    return entries_.size() + looks_.size() + (states_.empty() ? 0 : 1) + (cursors_.empty() ? 0 : 1);
+  }
+  // The command whose answer comes at `index`; 0 is MULTI.
+  [[nodiscard]] Command command(std::size_t index) const;
+
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  [[nodiscard]] const std::vector<Touched>& touched() const { return touched_; }
+  [[nodiscard]] const std::vector<RedisKey*>& looks() const { return looks_; }
+  [[nodiscard]] const States& states() const { return states_; }
   [[nodiscard]] const std::map<std::string, Cursor>& cursors() const { return cursors_; }
 
  private:
+  void touch(RedisKey& key);
+
   std::string commands_;
+  std::size_t sealed_at_ = 0;  // where the end begins; 0 while unsealed
   std::vector<Entry> entries_;
+  std::vector<Touched> touched_;
+  std::vector<std::uint32_t> place_;  // by key id: where it stands in touched_, plus one
+  std::vector<RedisKey*> looks_;
+  States states_;
   std::map<std::string, Cursor> cursors_;
+  std::string cursor_key_, state_key_;
 };
 
 }  // namespace mdpipe::publisher

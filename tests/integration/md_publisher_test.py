@@ -245,7 +245,8 @@ class Refusals(PublisherTest):
                  ({"format": "xml"}, 64, "fields, msgpack"), ({"no_such": "1"}, 64, "--no-such"),
                  ({"redis_password_file": "/nonexistent"}, 78, "/nonexistent"),
                  ({"redis_password_file": self.stack.folder}, 78, self.stack.folder),
-                 ({"runtime_dir": "/proc/nope"}, 78, "/proc/nope"), ({"cursor_key": ""}, 78, "--cursor-key")]
+                 ({"runtime_dir": "/proc/nope"}, 78, "/proc/nope"), ({"cursor_key": ""}, 78, "--cursor-key"),
+                 ({"state_key": "md:cursor"}, 78, "--state-key")]
         for options, expected, words in cases:
             code, sentence = self.error_of(**options)
             self.assertEqual(code, expected, (options, sentence))
@@ -356,21 +357,6 @@ class Faults(PublisherTest):
                               turns=10)
         self.assert_exactly_once(reader)
 
-    def test_out_of_memory_then_relieved(self):
-        publisher = self.publisher()
-        reader = self.reader()
-
-        def fill():
-            self.redis.client.config_set("maxmemory", 1)
-            for _ in range(5):
-                reader.append(20)
-                reader.turn()
-            publisher.wait_log("Redis lost; the readers keep the events")
-            self.redis.client.config_set("maxmemory", 0)
-        self.work_through(reader, fill, turns=20)
-        self.assertIn("OOM", publisher.logs("Redis lost; the readers keep the events")[0]["reason"])
-        self.assert_exactly_once(reader)
-
     def test_a_redis_that_refuses_every_write_is_not_hammered(self):
         publisher = self.publisher(reconnect_delay_max="10s")
         reader = self.reader()
@@ -379,38 +365,12 @@ class Faults(PublisherTest):
         end = time.monotonic() + 2
         while time.monotonic() < end:
             reader.turn()
-        self.assertLess(len(publisher.logs("Redis reached")), 12)
+        refused = [log for log in publisher.logs() if log["msg"].startswith("Redis refused")]
+        self.assertTrue(refused)
+        self.assertLess(len(refused), 4)
         self.redis.client.config_set("maxmemory", 0)
         reader.deliver()
         self.assert_exactly_once(reader)
-
-    def test_redis_turned_into_a_replica_and_back(self):
-        publisher = self.publisher()
-        reader = self.reader()
-
-        def demote():
-            self.redis.client.execute_command("REPLICAOF", "127.0.0.1", "1")
-            reader.append(20)
-            reader.turn()
-            publisher.wait_log("Redis lost; the readers keep the events")
-            self.redis.client.execute_command("REPLICAOF", "NO", "ONE")
-        self.work_through(reader, demote, turns=20)
-        self.assertIn("READONLY", publisher.logs("Redis lost; the readers keep the events")[0]["reason"])
-        self.assert_exactly_once(reader)
-
-    def test_a_key_of_another_type_costs_only_its_stream(self):
-        publisher = self.publisher()
-        self.redis.client.set("md:ticker", "in the way")
-        reader = self.reader()
-        reader.append(5)
-        reader.append(5, kind="ticker")
-        reader.append(5)
-        reader.deliver()
-        self.assertEqual(self.seqs(), [1, 2, 3, 4, 5, 11, 12, 13, 14, 15])
-        refused = publisher.wait_log("Redis refused an event; its stream's key holds something else")[0]
-        self.assertEqual(refused["stream"], "md:ticker")
-        dropped = ("collector_dropped_events_total", "md-publisher", "", "", "", "redis_refused")
-        wait_for(lambda: self.listener.value(*dropped) == 5, "the drops in the metrics")
 
     def test_events_never_confirmed_are_asked_for_when_redis_comes_back_empty(self):
         publisher = self.publisher(redis_timeout="300ms")
@@ -434,8 +394,7 @@ class Faults(PublisherTest):
         reader.deliver()
         self.redis.client.flushall()
         self.redis.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        lost = ("Redis holds less of a source than it had confirmed: it was emptied, failed over or restored. What is lost can "
-                "be had from a backup of Redis alone; the reader writes gap events")
+        lost = "Redis holds less of a source than it had confirmed: it was emptied, failed over or restored"
         behind = publisher.wait_log(lost)
         self.assertEqual((behind[0]["source"], behind[0]["events"]), ("gmo", 5))
         wait_for(lambda: (reader.hear(10), reader.lost)[1] == (0, 5), "the position says what Redis lost")

@@ -3,35 +3,14 @@
 #include "md-publisher/batch_writer.hpp"
 
 #include <gtest/gtest.h>
-#include <hiredis/hiredis.h>
 
-#include <memory>
 #include <msgpack.hpp>
 
 #include "libshared/wire/event_codec.hpp"
+#include "resp_support.hpp"
 
 namespace mdpipe::publisher {
 namespace {
-
-using Words = std::vector<std::string>;
-
-std::vector<Words> read_commands(const std::string& bytes) {
-  const std::unique_ptr<redisReader, decltype(&redisReaderFree)> reader(redisReaderCreate(), redisReaderFree);
-  redisReaderFeed(reader.get(), bytes.data(), bytes.size());
-  std::vector<Words> commands;
-  for (;;) {
-    void* object = nullptr;
-    if (redisReaderGetReply(reader.get(), &object) != REDIS_OK) throw std::runtime_error(reader->errstr);
-    if (object == nullptr) break;
-    const std::unique_ptr<void, decltype(&freeReplyObject)> guard(object, freeReplyObject);
-    const auto* reply = static_cast<redisReply*>(object);
-    Words& words = commands.emplace_back();
-    for (std::size_t i = 0; i < reply->elements; ++i) {
-      words.emplace_back(reply->element[i]->str, static_cast<std::size_t>(reply->element[i]->len));
-    }
-  }
-  return commands;
-}
 
 // A batch payload, packed by msgpack-c value by value.
 class Payload {
@@ -296,18 +275,17 @@ TEST_F(BatchWriterTest, keeps_when_the_frame_was_read_for_the_latency) {
   write(payload.view(), 1);
   ASSERT_EQ(transaction.entries().size(), 1U);
   EXPECT_EQ(transaction.entries()[0].recv, book().recv);
-  EXPECT_EQ(transaction.entries()[0].stream->name, "md:orderbook");
+  EXPECT_EQ(transaction.entries()[0].stream->key->name, "md:orderbook");
 }
 
 TEST_F(BatchWriterTest, the_transaction_ends_with_the_cursors) {
   const auto payload = batch_of({book()});
   write(payload.view(), 1);
-  EXPECT_TRUE(transaction.empty());  // without a cursor there is nothing to write
   transaction.set_cursor("gmo", {5, 1});
   transaction.set_cursor("bitflyer", {6, 9});
   transaction.set_cursor("gmo", {5, 2});
   EXPECT_FALSE(transaction.empty());
-  transaction.seal("md:cursor");
+  transaction.seal("md:cursor", "md:state", SteadyTime());
   const auto commands = read_commands(transaction.commands());
   ASSERT_EQ(commands.size(), transaction.command_count());
   EXPECT_EQ(commands[2], (Words{"HSET", "md:cursor", "bitflyer", "6:9", "gmo", "5:2"}));
@@ -315,6 +293,58 @@ TEST_F(BatchWriterTest, the_transaction_ends_with_the_cursors) {
   transaction.clear();
   EXPECT_TRUE(transaction.empty());
   EXPECT_EQ(read_commands(transaction.commands()), std::vector<Words>{{"MULTI"}});
+}
+
+Event feed(FeedState state, std::string_view reason, std::int64_t since) {
+  return {"gmo", "BTC_JPY", {}, {1}, Feed{EventType::Trade, state, {since}, reason}};
+}
+
+TEST_F(BatchWriterTest, the_last_state_of_a_feed_is_kept_in_both_formats) {
+  const auto payload = batch_of({feed(FeedState::Gap, "a hole", 5), feed(FeedState::Live, "say \"go\"", 7)});
+  for (const EntryFormat format : {EntryFormat::Fields, EntryFormat::Msgpack}) {
+    transaction.clear();
+    EXPECT_EQ(write(payload.view(), 2, 0, format).added, 2U);
+    EXPECT_EQ(
+        transaction.states(),
+        (Transaction::States{{"gmo:trade:BTC_JPY", R"({"state":"live","since":7,"reason":"say \"go\""})"}}));
+  }
+}
+
+TEST_F(BatchWriterTest, a_state_is_read_whatever_the_order_of_the_keys) {
+  Payload payload(1);
+  payload.map(7).text("state").text("stale").text("since").value(9).text("reason").text("r");
+  payload.text("channel").text("ticker").text("symbol").text("S").text("exchange").text("x");
+  payload.text("type").text("feed");
+  EXPECT_EQ(write(payload.view(), 1).added, 1U);
+  EXPECT_EQ(transaction.states(),
+            (Transaction::States{{"x:ticker:S", R"({"state":"stale","since":9,"reason":"r"})"}}));
+}
+
+TEST_F(BatchWriterTest, only_feed_events_with_a_channel_and_a_state_have_a_state) {
+  Payload payload(3);
+  payload.event(2).text("channel").text("ticker").text("state").text("live");  // type news
+  payload.map(4).text("type").text("feed").text("exchange").text("x").text("symbol").text("S");
+  payload.text("state").text("live");
+  payload.map(4).text("type").text("feed").text("exchange").text("x").text("symbol").text("S");
+  payload.text("channel").text("live");
+  EXPECT_EQ(write(payload.view(), 3).added, 3U);
+  EXPECT_TRUE(transaction.states().empty());
+}
+
+TEST_F(BatchWriterTest, a_gap_of_its_own_has_no_number_and_leaves_the_state) {
+  BatchWriter writer(streams, EntryFormat::Fields);
+  const Stream& trade = *streams.find("trade", "gmo", "BTC_JPY");
+  writer.write_gap(trade, {"cut", 3}, UnixNanos{42}, transaction);
+  writer.write_gap(trade, {"cut", std::nullopt}, UnixNanos{42}, transaction);
+  const auto commands = entries();
+  ASSERT_EQ(commands.size(), 2U);
+  const Words fields{"type",  "feed", "exchange", "gmo",     "symbol", "BTC_JPY", "ts",
+                     "0",     "recv", "42",       "channel", "trade",  "state",   "gap",
+                     "since", "42",   "reason",   "cut",     "lost",   "3"};
+  EXPECT_EQ(commands[0][1], "md:feed");
+  EXPECT_EQ(Words(commands[0].end() - 20, commands[0].end()), fields);
+  EXPECT_EQ(Words(commands[1].end() - 18, commands[1].end()), Words(fields.begin(), fields.end() - 2));
+  EXPECT_TRUE(transaction.states().empty());
 }
 
 }  // namespace

@@ -1,0 +1,63 @@
+#pragma once
+// What Redis means when it answers with an error: its kind, what a person can do about it, and when the same
+// thing is worth trying again. Pure; the connection acts on it and the metrics name it.
+#include <array>
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace mdpipe::publisher {
+
+enum class Refusal {
+  Oom,
+  ReadOnly,
+  NoPerm,
+  WrongType,
+  Auth,
+  Loading,
+  Busy,
+  NoReplicas,
+  Misconf,
+  Cluster,
+  Other,
+};
+
+enum class RetryPolicy {
+  SameConnection,  // it passes by itself: the same transaction again, after a growing pause
+  Reconnect,       // another server may be right by now: at once, then after growing pauses
+  Slow,            // a person is needed: every few seconds
+};
+
+struct RefusalInfo {
+  Refusal kind;
+  std::string_view label;  // of the metric
+  RetryPolicy policy;
+  std::string_view remedy;  // what to do, a sentence
+};
+
+inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::Other) + 1;
+const std::array<RefusalInfo, kRefusals>& all_refusals();
+const RefusalInfo& info(Refusal refusal);
+
+// By the first word of Redis's error. That of a refused EXEC names what it was discarded for.
+Refusal classify(std::string_view error);
+
+// Whether an error in the place of EXEC's answer says for sure that nothing was written.
+bool says_nothing_was_written(std::string_view exec_error);
+
+// How long to wait before the next try after `failures` that came before this one. Grows to the policy's own
+// limit or to `limit`, whichever is less.
+std::chrono::milliseconds retry_delay(RetryPolicy policy, unsigned failures, std::chrono::milliseconds limit);
+
+// A command that Redis refused, for the log and the metrics.
+struct RefusedCommand {
+  Refusal kind = Refusal::Other;
+  std::string error;    // Redis's own words
+  std::string command;  // "XADD"
+  std::string key;      // empty where there is none
+};
+
+// The remedy, with the ACL rule where one is missing.
+std::string remedy(const RefusedCommand& refused, std::string_view user);
+
+}  // namespace mdpipe::publisher

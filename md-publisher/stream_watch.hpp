@@ -1,0 +1,36 @@
+#pragma once
+// Finds out that someone else deleted from a stream or trimmed it, from nothing but its length. Other writers
+// only make a stream longer, and our own trimming never goes below its limit; a stream that is shorter than
+// both allow was cut by a hand. Pure core; whoever asks Redis is elsewhere.
+#include <cstdint>
+#include <optional>
+
+#include "libshared/time/time.hpp"
+
+namespace mdpipe::publisher {
+
+class StreamWatch {
+ public:
+  // Whether the length is worth asking for again: at most once a second.
+  [[nodiscard]] bool is_due(SteadyTime now) const;
+
+  // Redis confirmed so many more entries of ours.
+  void on_written(std::uint64_t entries) { written_ += entries; }
+  // So many of them it did not take.
+  void on_refused(std::uint64_t entries) { written_ -= entries; }
+
+  // The length now, after all that on_written said; entries whose fate is unknown may be in it. `maxlen` is
+  // what we trim to, about, or 0. Returns how many entries someone else removed since the look before, at
+  // least.
+  std::uint64_t on_length(std::uint64_t length, std::uint64_t maxlen, SteadyTime now);
+
+  // Redis itself lost data: the next length is the first again.
+  void forget() { looked_.reset(); }
+
+ private:
+  std::optional<SteadyTime> looked_;
+  std::uint64_t length_ = 0;   // at that look
+  std::uint64_t written_ = 0;  // since that look
+};
+
+}  // namespace mdpipe::publisher
