@@ -11,6 +11,7 @@ namespace {
 // Positions are cumulative and repeated, so that losing one costs nothing.
 constexpr auto kAnnounceInterval = std::chrono::milliseconds(200);
 constexpr int kBatchesPerTurn = 64;
+constexpr std::size_t kPendingMax = 16'384;  // published and bytes of 8,000 streams in one transaction
 constexpr auto kDrainMax = std::chrono::seconds(3);
 
 metrics::CollectorOptions collector_options(const Config& config) {
@@ -18,6 +19,8 @@ metrics::CollectorOptions collector_options(const Config& config) {
   options.component = "md-publisher";
   options.source = config.source;
   options.enabled = config.enable_metrics;
+  options.counter_file = metrics::counter_file_path(config.runtime_dir, options.component, config.source);
+  options.pending_max = kPendingMax;
   return options;
 }
 
@@ -128,12 +131,14 @@ void App::write_next() {
   if (!redis_.is_ready() || !redis_.is_idle() || filling_->empty()) return;
   std::swap(filling_, writing_);
   writing_->seal(config_.cursor_key);
+  metrics_.sending(*writing_);
   redis_.write(*writing_);
 }
 
 void App::on_redis_ready(const Cursors& cursors) {
   log::info("Redis reached", {{"redis", config_.redis.display()}, {"sources", cursors.size()}});
   metrics_.redis_up();
+  metrics_.decide_pending(cursors);
   filling_->clear();
   for (const auto& source : ledger_.on_cursors(cursors)) {
     log::warn("Redis holds less of a source than it had confirmed: it was emptied, failed over or restored",

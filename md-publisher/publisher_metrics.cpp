@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "md-publisher/source_ledger.hpp"
+
 namespace mdpipe::publisher {
 
 using metrics::Metric;
@@ -12,6 +14,33 @@ PublisherMetrics::PublisherMetrics(metrics::MetricsCollector& collector)
       redis_up_(collector.series(Metric::RedisUp, {collector.options().component})),
       buffer_bytes_(collector.series(Metric::RedisBufferBytes, {collector.options().source})) {}
 
+void PublisherMetrics::sending(const Transaction& transaction) {
+  metrics::PendingCounts& pending = collector_.pending();
+  pending.begin();
+  for (const Transaction::Entry& entry : transaction.entries()) {
+    pending.add(entry.stream->published, 1);
+    pending.add(entry.stream->bytes, entry.bytes);
+  }
+  const auto& [source, cursor] = *transaction.cursors().begin();  // one tells of all: they are set together
+  pending.seal({source, cursor.epoch, cursor.seq});
+}
+
+// One transaction is on its way at a time, so a cursor that has reached the noted one was set by it.
+void PublisherMetrics::decide_pending(const Cursors& cursors) {
+  metrics::PendingCounts& pending = collector_.pending();
+  if (!pending.is_open()) return;
+  const metrics::PendingMark mark = pending.mark();
+  const bool written = std::any_of(cursors.begin(), cursors.end(), [&mark](const auto& cursor) {
+    std::uint64_t epoch = 0, seq = 0;
+    return cursor.first == mark.source && parse_cursor(cursor.second, epoch, seq) && epoch == mark.epoch &&
+           seq >= mark.seq;
+  });
+  if (!written) return pending.discard();
+  pending.commit();
+  log::info("Redis holds the transaction whose answer was not heard; its events are counted as published",
+            {{"source", mark.source}, {"seq", mark.seq}});
+}
+
 void PublisherMetrics::committed(const Transaction& transaction, const std::vector<RefusedEntry>& refused,
                                  UnixNanos now) {
   auto next_refused = refused.begin();
@@ -19,6 +48,8 @@ void PublisherMetrics::committed(const Transaction& transaction, const std::vect
     if (next_refused != refused.end() && next_refused->entry == &entry) {
       collector_.increment_error(error_type::kPublish);
       drop("redis_refused", 1);
+      collector_.pending().take_back(entry.stream->published, 1);
+      collector_.pending().take_back(entry.stream->bytes, entry.bytes);
       if (const auto suppressed = refused_entry_limit_.admit(steady_now())) {
         log::error(
             "Redis refused an event; its stream's key holds something else",
@@ -27,10 +58,9 @@ void PublisherMetrics::committed(const Transaction& transaction, const std::vect
       ++next_refused;
       continue;
     }
-    collector_.add(entry.stream->published);
-    collector_.add(entry.stream->bytes, entry.bytes);
     collector_.observe(entry.stream->latency, std::max(now - entry.recv, std::chrono::nanoseconds(0)));
   }
+  collector_.pending().commit();
 }
 
 void PublisherMetrics::redis_up() { collector_.set(redis_up_, 1); }

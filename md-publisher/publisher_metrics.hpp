@@ -16,6 +16,10 @@ class PublisherMetrics {
  public:
   explicit PublisherMetrics(metrics::MetricsCollector& collector);
 
+  // The counts of a sealed transaction, noted before it is written: where its answer is never heard, Redis's
+  // cursors say later, to this life or the next, whether they are true.
+  void sending(const Transaction& transaction);
+  void decide_pending(const Cursors& cursors);
   void committed(const Transaction& transaction, const std::vector<RefusedEntry>& refused, UnixNanos now);
   void redis_up();
   void redis_lost(const std::string& reason, std::chrono::milliseconds retry);
