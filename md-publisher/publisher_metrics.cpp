@@ -21,8 +21,13 @@ void PublisherMetrics::sending(const Transaction& transaction) {
     pending.add(entry.stream->published, 1);
     pending.add(entry.stream->bytes, entry.bytes);
   }
-  const auto& [source, cursor] = *transaction.cursors().begin();  // one tells of all: they are set together
-  pending.seal({source, cursor.epoch, cursor.seq});
+  metrics::PendingMark
+      mark;  // one cursor tells of all, as they are set together; without any nothing can tell
+  if (!transaction.cursors().empty()) {
+    const auto& [source, cursor] = *transaction.cursors().begin();
+    mark = {source, cursor.epoch, cursor.seq};
+  }
+  pending.seal(mark);
 }
 
 // One transaction is on its way at a time, so a cursor that has reached the noted one was set by it.
@@ -43,6 +48,7 @@ void PublisherMetrics::decide_pending(const Cursors& cursors) {
 
 void PublisherMetrics::committed(const Transaction& transaction, const std::vector<RefusedEntry>& refused,
                                  UnixNanos now) {
+  if (!collector_.pending().is_open()) sending(transaction);
   auto next_refused = refused.begin();
   for (const Transaction::Entry& entry : transaction.entries()) {
     if (next_refused != refused.end() && next_refused->entry == &entry) {

@@ -197,9 +197,11 @@ class CountsTest(unittest.TestCase):
         """Goal: killed between Redis's commit and its answer, md-publisher's next life counts what was committed.
         Method: the kill comes while Redis holds still with the commands in its socket."""
         self.start()
-        for _ in range(5):
+        for _ in range(3):
             self.progress(200)
             self.stack.redis.pause()
+            wait_for(lambda: self.stack.samples().get('collector_redis_buffer_bytes{source="md-publisher"}', 0) > 1000,
+                     "commands wait for Redis")
             self.publisher.kill()
             self.stack.redis.resume()
             self.start_publisher()

@@ -131,6 +131,27 @@ TEST_F(PendingCountsTest, ALostConnectionIsDecidedByTheSameLife) {
   EXPECT_EQ(published(), 2U);
 }
 
+// A transaction that was kept and written again, after the cursors had said that Redis does not hold it.
+TEST_F(PendingCountsTest, AnAnswerCountsAlsoWhereTheNotedCountsWereGivenUp) {
+  fill(transaction_, 40, 40);
+  metrics_->sending(transaction_);
+  metrics_->decide_pending({{"gmo", "7:39"}});
+  metrics_->committed(transaction_, {}, wall_now());
+  EXPECT_EQ(published(), 2U);
+}
+
+TEST_F(PendingCountsTest, ATransactionWithoutCursorsIsCountedWithItsAnswerOnly) {
+  transaction_.clear();
+  transaction_.add(*streams_->find("trade", "gmo", "A"), "$1\r\na\r\n$1\r\nb\r\n", 2, wall_now());
+  metrics_->sending(transaction_);
+  metrics_->committed(transaction_, {}, wall_now());
+  EXPECT_EQ(published(), 1U);
+  metrics_->sending(transaction_);
+  start();
+  metrics_->decide_pending({{"gmo", "7:40"}});
+  EXPECT_EQ(published(), 1U);
+}
+
 TEST_F(PendingCountsTest, CountingATransactionAllocatesNothing) {
   fill(transaction_, 1000, 1);
   const auto round = [this] {
