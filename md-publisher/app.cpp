@@ -14,6 +14,7 @@ namespace {
 // Positions are cumulative and repeated, so that losing one costs nothing.
 constexpr auto kAnnounceInterval = std::chrono::milliseconds(200);
 constexpr int kBatchesPerTurn = 64;
+constexpr std::size_t kPendingMax = 16'384;  // published and bytes of 8,000 streams in one transaction
 constexpr auto kDrainMax = std::chrono::seconds(3);
 
 metrics::CollectorOptions collector_options(const Config& config) {
@@ -21,6 +22,8 @@ metrics::CollectorOptions collector_options(const Config& config) {
   options.component = "md-publisher";
   options.source = config.source;
   options.enabled = config.enable_metrics;
+  options.counter_file = metrics::counter_file_path(config.runtime_dir, options.component, config.source);
+  options.pending_max = kPendingMax;
   return options;
 }
 
@@ -145,12 +148,14 @@ void App::write_next() {
   }
   if (filling_->empty()) return;
   std::swap(filling_, writing_);
+  metrics_.sending(*writing_);
   redis_.write(*writing_);
 }
 
 void App::on_redis_ready(const Cursors& cursors) {
   log::info("Redis reached", {{"redis", config_.redis.display()}, {"sources", cursors.size()}});
   metrics_.redis_up();
+  metrics_.decide_pending(cursors);
   filling_->clear();
   read_cursors(cursors);
   notifier_.ready(fmt::format("writing to {}", config_.redis.display()));

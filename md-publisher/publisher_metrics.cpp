@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "md-publisher/source_ledger.hpp"
+
 namespace mdpipe::publisher {
 
 using metrics::Metric;
@@ -19,17 +21,51 @@ PublisherMetrics::PublisherMetrics(metrics::MetricsCollector& collector, std::st
   }
 }
 
+void PublisherMetrics::sending(const Transaction& transaction) {
+  metrics::PendingCounts& pending = collector_.pending();
+  pending.begin();
+  for (const Transaction::Entry& entry : transaction.entries()) {
+    pending.add(entry.stream->published, 1);
+    pending.add(entry.stream->bytes, entry.bytes);
+  }
+  metrics::PendingMark
+      mark;  // one cursor tells of all, as they are set together; without any nothing can tell
+  if (!transaction.cursors().empty()) {
+    const auto& [source, cursor] = *transaction.cursors().begin();
+    mark = {source, cursor.epoch, cursor.seq};
+  }
+  pending.seal(mark);
+}
+
+// One transaction is on its way at a time, so a cursor that has reached the noted one was set by it.
+void PublisherMetrics::decide_pending(const Cursors& cursors) {
+  metrics::PendingCounts& pending = collector_.pending();
+  if (!pending.is_open()) return;
+  const metrics::PendingMark mark = pending.mark();
+  const bool written = std::any_of(cursors.begin(), cursors.end(), [&mark](const auto& cursor) {
+    std::uint64_t epoch = 0, seq = 0;
+    return cursor.first == mark.source && parse_cursor(cursor.second, epoch, seq) && epoch == mark.epoch &&
+           seq >= mark.seq;
+  });
+  if (!written) return pending.discard();
+  pending.commit();
+  log::info("Redis holds the transaction whose answer was not heard; its events are counted as published",
+            {{"source", mark.source}, {"seq", mark.seq}});
+}
+
 void PublisherMetrics::committed(const Transaction& transaction, const Outcome& outcome, UnixNanos now) {
+  if (!collector_.pending().is_open()) sending(transaction);
   auto next_refused = outcome.refused.begin();
   for (const Transaction::Entry& entry : transaction.entries()) {
     if (next_refused != outcome.refused.end() && next_refused->entry == &entry) {
+      collector_.pending().take_back(entry.stream->published, 1);
+      collector_.pending().take_back(entry.stream->bytes, entry.bytes);
       entry_refused(*next_refused++);
       continue;
     }
-    collector_.add(entry.stream->published);
-    collector_.add(entry.stream->bytes, entry.bytes);
     collector_.observe(entry.stream->latency, std::max(now - entry.recv, std::chrono::nanoseconds(0)));
   }
+  collector_.pending().commit();
   if (outcome.states_refused) refused(*outcome.states_refused, std::chrono::milliseconds(0));
   removed(outcome.removed);
 }

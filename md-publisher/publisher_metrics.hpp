@@ -20,6 +20,10 @@ class PublisherMetrics {
   // `redis_user` is named where a person has to change what it may do.
   PublisherMetrics(metrics::MetricsCollector& collector, std::string redis_user);
 
+  // The counts of a sealed transaction, noted before it is written: where its answer is never heard, Redis's
+  // cursors say later, to this life or the next, whether they are true.
+  void sending(const Transaction& transaction);
+  void decide_pending(const Cursors& cursors);
   void committed(const Transaction& transaction, const Outcome& outcome, UnixNanos now);
   void redis_up();
   void redis_lost(const Loss& loss);

@@ -28,6 +28,11 @@ StoreLimits limits_of(const Config& config) {
   return {static_cast<std::size_t>(config.series_max), config.component_timeout};
 }
 
+std::string counter_file(const Config& config) {
+  if (!config.enable_metrics) return {};
+  return metrics::counter_file_path(config.runtime_dir, kOwnComponent, kOwnComponent);
+}
+
 void write_port_file(const std::string& path, int port) {
   std::FILE* file = std::fopen(path.c_str(), "we");
   const bool written = file != nullptr && std::fprintf(file, "%d\n", port) > 0;
@@ -44,7 +49,7 @@ void write_port_file(const std::string& path, int port) {
 App::App(const Config& config)
     : config_(config),
       store_(limits_of(config)),
-      intake_(store_),
+      intake_(store_, counter_file(config)),
       tick_timer_(io_),
       window_timer_(io_),
       watchdog_timer_(io_),

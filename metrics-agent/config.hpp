@@ -15,7 +15,7 @@ struct Config {
   bool enable_metrics = true;
   std::int64_t interval_seconds = 10;
   config::Milliseconds component_timeout = std::chrono::seconds(5);
-  std::int64_t series_max = 20'000;
+  std::int64_t series_max = 50'000;
   bool enable_prometheus = true;
   std::string bind_address = "127.0.0.1";
   std::int64_t port = 9100;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "libshared/process/usage.hpp"
 #include "mdpipe_version.hpp"
 
@@ -12,17 +14,19 @@ using metrics::Metric;
 
 constexpr std::size_t kOwnSeriesMax = 1000;  // two for each component name that was ever heard
 
-metrics::CollectorOptions own_options() {
+metrics::CollectorOptions own_options(std::string counter_file) {
   metrics::CollectorOptions options;
   options.component = kOwnComponent;
   options.source = kOwnComponent;
   options.series_max = kOwnSeriesMax;
+  options.counter_file = std::move(counter_file);
   return options;
 }
 
 }  // namespace
 
-Intake::Intake(SnapshotStore& store) : store_(store), own_(own_options()) {
+Intake::Intake(SnapshotStore& store, std::string counter_file)
+    : store_(store), own_(own_options(std::move(counter_file))) {
   own_.set(own_.series(Metric::BuildInfo, {kOwnComponent, kVersion, kCommit}), 1);
 }
 

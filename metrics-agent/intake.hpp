@@ -14,7 +14,8 @@ inline constexpr std::string_view kOwnComponent = "metrics-agent";
 
 class Intake {
  public:
-  explicit Intake(SnapshotStore& store);  // borrowed
+  // Borrows the store. The agent's own counters are kept in `counter_file`; empty for memory only.
+  explicit Intake(SnapshotStore& store, std::string counter_file = {});
 
   void on_message(std::string_view bytes, Instant now);
   // Once a second: the agent's own counts, and who has fallen silent.

@@ -18,6 +18,7 @@ constexpr CellIndex kRefused = kNoCell - 1;
 constexpr std::size_t kSourcesMax = 256;
 constexpr std::size_t kHistogramsMax = 512;  // each takes about 50 KB with its window
 constexpr std::size_t kEndedEpochsMax = 16;
+constexpr std::size_t kEndedOriginsMax = 4;
 constexpr std::size_t kLabelBytesMax = 256;
 
 std::string joined(std::string_view head, const std::vector<std::string>& tail) {
@@ -60,7 +61,10 @@ Applied SnapshotStore::apply(const metrics::Delta& delta, Instant now) {
   // Until a full message has named the series, totals could not all be placed; they heal with it.
   if (delta.full && !source->synced) {
     source->synced = true;
-    if (source->first_epoch == 0) source->first_epoch = delta.epoch;
+    if (source->first_epoch == 0) {
+      source->first_epoch = delta.epoch;
+      source->first_origin = source->origin;
+    }
   }
   if (!source->synced) {
     applied.verdict = Applied::Verdict::NotSynced;
@@ -94,6 +98,7 @@ Source* SnapshotStore::find_or_add(const metrics::Delta& delta, Instant now, App
   source.component = delta.component;
   source.name = delta.source;
   source.epoch = delta.epoch;
+  source.origin = delta.origin;
   source.last_seen = now;
   return &source;
 }
@@ -109,16 +114,38 @@ bool SnapshotStore::enter_epoch(Source& source, const metrics::Delta& delta, App
   ended.push_back(source.epoch);
   for (const CellIndex index : source.cells) {
     Cell& cell = cells_[index];
-    cell.ended += std::exchange(cell.current, 0);
     cell.gauge_stamp = 0;
     if (cell.histogram) cell.histogram->ended.add(std::exchange(cell.histogram->current, HistogramSum()));
   }
+  if (delta.origin != source.origin) enter_origin(source, delta.origin);
   source.epoch = delta.epoch;
   source.message_n = 0;
   source.synced = false;
   source.cells_by_id.clear();
   applied.has_restarted = true;
   return true;
+}
+
+void SnapshotStore::enter_origin(Source& source, std::uint64_t origin) {
+  auto& ended = source.ended_origins;
+  Source::EndedOrigin leaving{source.origin, {}};
+  for (const CellIndex index : source.cells) {
+    Cell& cell = cells_[index];
+    if (cell.current > 0) leaving.totals.emplace_back(index, cell.current);
+    cell.ended += std::exchange(cell.current, 0);
+  }
+  const auto known =
+      std::find_if(ended.begin(), ended.end(), [origin](const auto& one) { return one.origin == origin; });
+  if (known != ended.end()) {
+    for (const auto& [index, total] : known->totals) {
+      cells_[index].ended -= total;
+      cells_[index].current = total;
+    }
+    ended.erase(known);
+  }
+  if (ended.size() >= kEndedOriginsMax) ended.erase(ended.begin());
+  ended.push_back(std::move(leaving));
+  source.origin = origin;
 }
 
 void SnapshotStore::define(Source& source, const metrics::SeriesDefinition& definition, Applied& applied) {
@@ -220,6 +247,7 @@ metrics::Delta SnapshotStore::totals(SourceIndex index) const {
   delta.component = source.component;
   delta.source = source.name;
   delta.epoch = source.epoch;
+  delta.origin = source.origin;
   delta.n = source.message_n;
   delta.time_ns = source.last_seen.wall.count;
   delta.full = true;

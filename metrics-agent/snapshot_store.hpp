@@ -1,12 +1,14 @@
 #pragma once
 // What all components have counted, merged from their messages. Counters never go back while the agent lives:
-// a cell keeps the last totals of ended epochs beside those of the running one. Pure: messages and the time
+// a cell keeps the last totals of ended origins (of counters) or epochs (of histograms) beside those of the
+// running one. Pure: messages and the time
 // come in; the destinations (exposition, window, health) read series(), sources() and cells().
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "libshared/metrics/catalogue.hpp"
@@ -35,8 +37,8 @@ struct SeriesKey {
 struct Cell {
   SeriesIndex series = 0;
   SourceIndex source = 0;
-  std::uint64_t ended = 0;    // counters: sum of the last totals of ended epochs
-  std::uint64_t current = 0;  // and the running epoch's
+  std::uint64_t ended = 0;    // counters: sum of the last totals of ended origins
+  std::uint64_t current = 0;  // and the running origin's
   double gauge = 0;
   std::uint64_t gauge_stamp = 0;  // grows with every message that set the gauge; 0 while it is unset
   struct Histogram {
@@ -50,7 +52,9 @@ struct Cell {
 struct Source {
   std::string component, name;
   std::uint64_t epoch = 0;
+  std::uint64_t origin = 0;
   std::uint64_t first_epoch = 0;  // the first one whose totals were merged, 0 until then
+  std::uint64_t first_origin = 0;
   std::uint64_t message_n = 0;
   Instant last_seen{};
   bool up = true;
@@ -59,6 +63,13 @@ struct Source {
   std::vector<CellIndex> cells_by_id;       // wire id -> cell, or kNoCell, or kRefused
   std::vector<CellIndex> cells;             // all of the source's, of every epoch
   std::vector<std::uint64_t> ended_epochs;  // the latest few: their stragglers are not restarts
+  // The latest few with what was counted in each: where a component finds its kept counters again after it
+  // had to do without them, they go on and are not added once more.
+  struct EndedOrigin {
+    std::uint64_t origin = 0;
+    std::vector<std::pair<CellIndex, std::uint64_t>> totals;
+  };
+  std::vector<EndedOrigin> ended_origins;
 };
 
 // What one message did; the caller counts and logs it.
@@ -74,7 +85,7 @@ struct Applied {
 };
 
 struct StoreLimits {
-  std::size_t series_max = 20'000;  // cells, over all sources
+  std::size_t series_max = 50'000;  // cells, over all sources
   std::chrono::nanoseconds component_timeout = std::chrono::seconds(5);
 };
 
@@ -87,7 +98,7 @@ class SnapshotStore {
   // Marks sources as down that were not heard for the timeout; returns those that changed.
   std::vector<SourceIndex> expire(SteadyTime now);
 
-  // The running epoch's totals of a source, as the source would send them; what the state file keeps.
+  // The running totals of a source, as the source would send them; what the state file keeps.
   [[nodiscard]] metrics::Delta totals(SourceIndex index) const;
 
   [[nodiscard]] const std::vector<SeriesKey>& series() const { return series_; }
@@ -98,6 +109,7 @@ class SnapshotStore {
  private:
   Source* find_or_add(const metrics::Delta& delta, Instant now, Applied& applied);
   bool enter_epoch(Source& source, const metrics::Delta& delta, Applied& applied);
+  void enter_origin(Source& source, std::uint64_t origin);
   void define(Source& source, const metrics::SeriesDefinition& definition, Applied& applied);
   CellIndex find_or_add_cell(Source& source, const metrics::SeriesDefinition& definition,
                              std::string& reason);

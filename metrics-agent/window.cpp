@@ -50,9 +50,9 @@ Window WindowBook::close(const SnapshotStore& store, SteadyTime now) {
   return window;
 }
 
-// A source whose first epoch here is the one that the checkpoint covered goes on from it. Another epoch means
-// that the component has restarted meanwhile: all of the new totals are uncounted, and the checkpoint's entry
-// is of no more use.
+// Counters whose first origin here is the one that the checkpoint covered go on from it, histograms where it
+// is still the same life. Otherwise the component began anew meanwhile: all of its totals are uncounted, and
+// the checkpoint's entry is of no more use.
 void WindowBook::adopt_checkpoint(const SnapshotStore& store) {
   for (const Source& source : store.sources()) {
     if (source.first_epoch == 0 || restored_.empty()) continue;
@@ -61,7 +61,9 @@ void WindowBook::adopt_checkpoint(const SnapshotStore& store) {
           return delta.component == source.component && delta.source == source.name;
         });
     if (entry == restored_.end()) continue;
-    if (entry->epoch == source.first_epoch) seed(store, source, *entry);
+    if (entry->origin != source.first_origin) entry->counters.clear();
+    if (entry->epoch != source.first_epoch) entry->histograms.clear();
+    seed(store, source, *entry);
     restored_.erase(entry);
   }
 }

@@ -30,6 +30,8 @@ metrics::CollectorOptions collector_options(const Config& config) {
   options.source = config.source;
   options.exchange = config.exchange;
   options.enabled = config.enable_metrics;
+  if (!config.to_stdout)
+    options.counter_file = metrics::counter_file_path(config.runtime_dir, options.component, config.source);
   return options;
 }
 

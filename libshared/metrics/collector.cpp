@@ -2,11 +2,19 @@
 
 #include <algorithm>
 #include <cassert>
+#include <fstream>
+#include <utility>
 
+#include "libshared/log/log.hpp"
 #include "libshared/time/time.hpp"
 
 namespace mdpipe::metrics {
 namespace {
+
+// A message repeats what changed in so many before it, so that one lost in between costs nothing, also where
+// nothing changes any more; names are longer, and full messages repeat them too.
+constexpr std::uint64_t kValueRepeats = 10;
+constexpr std::uint64_t kNameRepeats = 3;
 
 std::uint64_t new_epoch() { return static_cast<std::uint64_t>(wall_now().count); }
 
@@ -14,6 +22,25 @@ std::uint64_t new_epoch() { return static_cast<std::uint64_t>(wall_now().count);
 bool is_fractional(Metric metric) {
   return info(metric).kind == Kind::Gauge || info(metric).kind == Kind::StateSet ||
          metric == Metric::ProcessCpuSeconds;
+}
+
+bool is_counter(Metric metric) { return info(metric).kind == Kind::Counter && !is_fractional(metric); }
+
+std::string read_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+template <typename Labels>
+std::string key_of(std::string_view name, const Labels& labels) {
+  std::string key(name);
+  for (const auto& label : labels) {
+    key += '\0';
+    key += label;
+  }
+  return key;
 }
 
 HistogramTotals totals_of(std::uint64_t count, double sum_ns, const std::uint64_t* bounds,
@@ -28,10 +55,32 @@ HistogramTotals totals_of(std::uint64_t count, double sum_ns, const std::uint64_
 }  // namespace
 
 MetricsCollector::MetricsCollector(CollectorOptions options)
-    : options_(std::move(options)), epoch_(new_epoch()) {
+    : options_(std::move(options)), epoch_(new_epoch()), origin_(epoch_) {
+  if (options_.enabled && !options_.counter_file.empty()) open_counter_file();
   series_count_ = series(Metric::MetricSeries, {options_.component});
   series_dropped_ = series(Metric::MetricSeriesDropped, {options_.component});
   for (const std::string_view type : error_type::kAll) series(Metric::Errors, {options_.component, type});
+}
+
+// What earlier lives counted is reported on, also where nothing counts in it any more.
+void MetricsCollector::open_counter_file() {
+  auto file = CounterFile::open({options_.counter_file, options_.component, options_.source,
+                                 options_.series_max, options_.pending_max, read_boot_id()},
+                                epoch_);
+  if (!file) {
+    log::warn("counts are kept in memory only; those of the last second are lost in a crash",
+              {{"why", file.error().message}});
+    return;
+  }
+  file_.emplace(std::move(file.value()));
+  origin_ = file_->origin();
+  pending_ = PendingCounts(file_->pending_region());
+  for (const CounterFile::Counter& counter : file_->recovered()) {
+    const MetricInfo* known = find_metric(counter.name);
+    const bool fits =
+        known != nullptr && is_counter(known->metric) && known->label_count() == counter.labels.size();
+    if (fits) intern(key_of(counter.name, counter.labels), known->metric, counter.labels, counter.total);
+  }
 }
 
 void MetricsCollector::increment_received(std::string_view channel, std::string_view symbol) {
@@ -51,24 +100,32 @@ void MetricsCollector::increment_reconnect() { add(series(Metric::Reconnects, {o
 Series MetricsCollector::series(Metric metric, std::initializer_list<std::string_view> labels) {
   assert(labels.size() == info(metric).label_count());
   if (!options_.enabled) return Series();
-  std::string key(info(metric).name);
-  for (const std::string_view label : labels) {
-    key += '\0';
-    key += label;
-  }
-  if (const auto found = ids_.find(key); found != ids_.end()) return Series(found->second);
+  std::string key = key_of(info(metric).name, labels);
+  if (const auto found = ids_.find(key); found != ids_.end())
+    return Series(found->second, slots_[found->second].total);
   if (slots_.size() >= options_.series_max) {
     add(series_dropped_);
     return Series();
   }
+  std::uint64_t* total = nullptr;
+  if (is_counter(metric)) {
+    if (file_) total = file_->add(info(metric).name, labels);
+    if (total == nullptr) total = &plain_totals_.emplace_back(0);
+  }
+  return intern(std::move(key), metric, {labels.begin(), labels.end()}, total);
+}
+
+Series MetricsCollector::intern(std::string key, Metric metric, std::vector<std::string> labels,
+                                std::uint64_t* total) {
   const auto id = static_cast<SeriesId>(slots_.size());
   Slot& slot = slots_.emplace_back();
   slot.metric = metric;
-  slot.labels.assign(labels.begin(), labels.end());
+  slot.labels = std::move(labels);
+  slot.total = total;
   if (info(metric).kind == Kind::Histogram) slot.histogram = std::make_unique<Histogram>();
   ids_.emplace(std::move(key), id);
   set(series_count_, static_cast<double>(slots_.size()));
-  return Series(id);
+  return Series(id, total);
 }
 
 void MetricsCollector::observe(Series series, std::chrono::nanoseconds duration) {
@@ -91,6 +148,7 @@ void MetricsCollector::snapshot(bool full, Delta& out) {
   out.component = options_.component;
   out.source = options_.source;
   out.epoch = epoch_;
+  out.origin = origin_;
   out.n = ++message_count_;
   out.time_ns = wall_now().count;
   out.full = full;
@@ -102,41 +160,45 @@ void MetricsCollector::snapshot(bool full, Delta& out) {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const auto id = static_cast<SeriesId>(i);
     Slot& slot = slots_[i];
-    if (full || !slot.named) {
-      out.series.push_back({id, std::string(info(slot.metric).name), slot.labels});
-      put_values(slot, id, true, out);
-      slot.named = true;
-    } else {
-      put_values(slot, id, false, out);
-    }
+    if (slot.name_n == 0) slot.name_n = message_count_;
+    const bool name = full || message_count_ - slot.name_n < kNameRepeats;
+    if (name) out.series.push_back({id, std::string(info(slot.metric).name), slot.labels});
+    put_values(slot, id, name, out);
   }
 }
 
 void MetricsCollector::put_values(Slot& slot, SeriesId id, bool full, Delta& out) {
   if (slot.histogram) {
     const Histogram& histogram = *slot.histogram;
-    if (full || histogram.count != slot.sent_total) {
+    if (std::exchange(slot.sent_total, histogram.count) != histogram.count) slot.value_n = message_count_;
+    if (full || is_due(slot)) {
       out.histograms.emplace_back(id, totals_of(histogram.count, histogram.sum_ns, histogram.bounds.data(),
                                                 histogram.buckets.data()));
     }
-    slot.sent_total = histogram.count;
-  } else if (is_fractional(slot.metric)) {
-    if (full || slot.gauge != slot.sent_gauge) out.gauges.emplace_back(id, slot.gauge);
-    slot.sent_gauge = slot.gauge;
+  } else if (slot.total == nullptr) {
+    if (std::exchange(slot.sent_gauge, slot.gauge) != slot.gauge) slot.value_n = message_count_;
+    if (full || is_due(slot)) out.gauges.emplace_back(id, slot.gauge);
   } else {
-    if (full || slot.total != slot.sent_total) out.counters.emplace_back(id, slot.total);
-    slot.sent_total = slot.total;
+    if (std::exchange(slot.sent_total, *slot.total) != *slot.total) slot.value_n = message_count_;
+    if (full || is_due(slot)) out.counters.emplace_back(id, *slot.total);
   }
+}
+
+bool MetricsCollector::is_due(const Slot& slot) const {
+  return message_count_ - slot.value_n < kValueRepeats;
 }
 
 void MetricsCollector::reset() {
   epoch_ = new_epoch();
+  origin_ = epoch_;
   message_count_ = 0;
+  pending_.discard();
+  if (file_) file_->restart(origin_);
   for (Slot& slot : slots_) {
-    slot.total = 0;
+    if (slot.total != nullptr) *slot.total = 0;
     slot.gauge = 0;
     slot.sent_total = ~std::uint64_t{0};
-    slot.named = false;
+    slot.value_n = slot.name_n = 0;
     if (slot.histogram) *slot.histogram = Histogram{};
   }
   set(series_count_, static_cast<double>(slots_.size()));

@@ -1,41 +1,37 @@
 #pragma once
 // Where a component counts. A series is interned once and then counted by number in a flat array: no
 // allocation, no look-up and no clock on the hot path. snapshot() says what changed; MetricsSender puts it on
-// the wire every second. One thread only: the component's loop.
+// the wire every second. Counters live in a CounterFile where one is given, so that they outlive a crash. One
+// thread only: the component's loop.
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "libshared/metrics/catalogue.hpp"
+#include "libshared/metrics/counter_file.hpp"
 #include "libshared/metrics/delta.hpp"
+#include "libshared/metrics/pending_counts.hpp"
 #include "libshared/metrics/quantile_histogram.hpp"
+#include "libshared/metrics/series.hpp"
 
 namespace mdpipe::metrics {
-
-// A number to count with; only the collector that gave it knows it. Default-made ones count nothing.
-class Series {
- public:
-  Series() = default;
-
- private:
-  friend class MetricsCollector;
-  explicit Series(SeriesId id) : id_(id) {}
-  static constexpr SeriesId kNone = ~SeriesId{0};
-  SeriesId id_ = kNone;
-};
 
 struct CollectorOptions {
   std::string component;  // "ws-reader"
   std::string source;     // which of them: "gmo"
   std::string exchange;   // the exchange of the contract's short forms below; empty where there are several
   bool enabled = true;    // ENABLE_METRICS; false counts nothing and sends nothing
-  std::size_t series_max = 20'000;  // further ones are refused and counted
+  std::size_t series_max = 50'000;  // further ones are refused and counted
+  std::string counter_file = {};    // where the counters are kept; empty: in memory only
+  std::size_t pending_max = 0;      // counters that one set of pending counts may touch in the file
 };
 
 class MetricsCollector {
@@ -53,7 +49,7 @@ class MetricsCollector {
   Series series(Metric metric, std::initializer_list<std::string_view> labels);
 
   void add(Series series, std::uint64_t count = 1) {
-    if (series.id_ != Series::kNone) slots_[series.id_].total += count;
+    if (series.total_ != nullptr) *series.total_ += count;
   }
   void set(Series series, double value) {
     if (series.id_ != Series::kNone) slots_[series.id_].gauge = value;
@@ -66,12 +62,15 @@ class MetricsCollector {
   // What changed since the last snapshot, or everything. Fills `out`, whose memory is reused.
   void snapshot(bool full, Delta& out);
 
+  // Counts that take effect when Redis is known to have what they count.
+  PendingCounts& pending() { return pending_; }
+
   // Forgets every count and starts a new epoch; series stay interned.
   void reset();
 
   [[nodiscard]] const CollectorOptions& options() const { return options_; }
   [[nodiscard]] std::uint64_t total(Series series) const {
-    return series.id_ == Series::kNone ? 0 : slots_[series.id_].total;
+    return series.total_ == nullptr ? 0 : *series.total_;
   }
   [[nodiscard]] std::size_t series_count() const { return slots_.size(); }
 
@@ -83,21 +82,29 @@ class MetricsCollector {
     std::array<std::uint64_t, kQuantileBuckets> buckets{};
   };
   struct Slot {
-    std::uint64_t total = 0;
+    std::uint64_t* total = nullptr;  // of a counter; in the file or in plain_totals_
     double gauge = 0;
     std::uint64_t sent_total = ~std::uint64_t{0};
     double sent_gauge = 0;
+    std::uint64_t value_n = 0;  // the number of the first message that had the present value
+    std::uint64_t name_n = 0;   // and of the first in which it was named; 0 before
     Metric metric{};
-    bool named = false;  // its definition was in a message of this epoch
     std::unique_ptr<Histogram> histogram;
     std::vector<std::string> labels;
   };
 
+  void open_counter_file();
+  Series intern(std::string key, Metric metric, std::vector<std::string> labels, std::uint64_t* total);
   void put_values(Slot& slot, SeriesId id, bool full, Delta& out);
+  bool is_due(const Slot& slot) const;
 
   CollectorOptions options_;
   std::uint64_t epoch_;
+  std::uint64_t origin_;
   std::uint64_t message_count_ = 0;
+  std::optional<CounterFile> file_;
+  std::deque<std::uint64_t> plain_totals_;  // counters that are in no file; they stay where they are
+  PendingCounts pending_;
   std::vector<Slot> slots_;
   std::unordered_map<std::string, SeriesId> ids_;
   Series series_count_, series_dropped_;

@@ -92,6 +92,7 @@ Delta read_delta(const msgpack::object& map) {
   delta.component = field(map, "component").as<std::string>();
   delta.source = field(map, "source").as<std::string>();
   delta.epoch = field(map, "epoch").as<std::uint64_t>();
+  delta.origin = field(map, "origin").as<std::uint64_t>();
   delta.n = field(map, "n").as<std::uint64_t>();
   delta.time_ns = field(map, "time").as<std::int64_t>();
   delta.full = field(map, "full").as<bool>();
@@ -124,7 +125,7 @@ Delta read_delta(const msgpack::object& map) {
 
 void encode(const Delta& delta, wire::ByteBuffer& out) {
   Packer packer(out);
-  packer.pack_map(12);
+  packer.pack_map(13);
   key(packer, "v");
   packer.pack(kMetricsWireVersion);
   key(packer, "component");
@@ -133,6 +134,8 @@ void encode(const Delta& delta, wire::ByteBuffer& out) {
   packer.pack(delta.source);
   key(packer, "epoch");
   packer.pack(delta.epoch);
+  key(packer, "origin");
+  packer.pack(delta.origin);
   key(packer, "n");
   packer.pack(delta.n);
   key(packer, "time");

@@ -1,11 +1,12 @@
 #pragma once
-// The message in which a component tells metrics-agent what changed. Values are totals since the component's
-// start (its epoch), so a lost message costs nothing once the next one arrives. A full message names every
-// series; the ones between carry only what changed, by the number that the last full message or an addition
-// gave the series.
+// The message in which a component tells metrics-agent what changed. Values are totals, those of counters
+// since their origin, which may lie in an earlier life of the component, all others since its start (its
+// epoch). So a lost message costs nothing once the next one arrives. A full message names every series; the
+// ones between carry only what changed of late, by the number that the last full message or an addition gave
+// the series.
 //
-// As msgpack: {"v":1, "component":str, "source":str, "epoch":int, "n":int, "time":int ns, "full":bool,
-// "last":bool,
+// As msgpack: {"v":2, "component":str, "source":str, "epoch":int, "origin":int, "n":int, "time":int ns,
+// "full":bool, "last":bool,
 //   "series":[[id, name, [label value, ...]], ...], "counters":[[id, total], ...], "gauges":[[id, value],
 //   ...], "histograms":[[id, count, sum_ns, [count at each of kLatencyBounds, not cumulative], [[bucket,
 //   count], ...]], ...]}
@@ -20,7 +21,7 @@
 
 namespace mdpipe::metrics {
 
-inline constexpr std::uint32_t kMetricsWireVersion = 1;
+inline constexpr std::uint32_t kMetricsWireVersion = 2;
 
 using SeriesId = std::uint32_t;
 
@@ -40,9 +41,10 @@ struct HistogramTotals {
 };
 
 struct Delta {
-  std::string component;  // "ws-reader"
-  std::string source;     // which of them: "gmo"
-  std::uint64_t epoch = 0;
+  std::string component;     // "ws-reader"
+  std::string source;        // which of them: "gmo"
+  std::uint64_t epoch = 0;   // when this life of it began
+  std::uint64_t origin = 0;  // when its counters began; an earlier life's epoch where they were kept
   std::uint64_t n = 0;       // 1, 2, 3, ... in the epoch
   std::int64_t time_ns = 0;  // wall clock of the sender
   bool full = false;         // every series is in it

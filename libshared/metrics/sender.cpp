@@ -7,7 +7,8 @@ namespace mdpipe::metrics {
 namespace {
 
 constexpr auto kInterval = std::chrono::seconds(1);
-constexpr int kFullEvery = 10;  // seconds: the longest a lost message can matter
+constexpr int kFullEvery = 10;     // seconds
+constexpr int kFullsForAgent = 3;  // an agent that has come knows nothing, and one message may be lost
 // Messages kept for an agent that is away; further ones are dropped, and the totals in the next one heal
 // that.
 constexpr int kHighWaterMark = 16;
@@ -42,7 +43,7 @@ void MetricsSender::start() {
   // A subscription that arrives is an agent that has just come: it gets a full message at once.
   socket_.on_ready([this] {
     if (agent_connected()) {
-      sends_since_full_ = 0;
+      fulls_due_ = kFullsForAgent;
       send(false);
     }
     return false;
@@ -54,7 +55,7 @@ void MetricsSender::stop() {
   timer_.cancel();
   if (!collector_.options().enabled) return;
   socket_.raw().set(zmq::sockopt::linger, static_cast<int>(kLastMessageLinger.count()));
-  sends_since_full_ = 0;
+  fulls_due_ = 1;
   send(true);
 }
 
@@ -62,7 +63,7 @@ void MetricsSender::schedule() {
   timer_.expires_after(kInterval);
   timer_.async_wait([this](const asio::error_code& ec) {
     if (ec) return;
-    if (agent_connected()) sends_since_full_ = 0;
+    if (agent_connected()) fulls_due_ = kFullsForAgent;
     send(false);
     schedule();
   });
@@ -81,9 +82,11 @@ bool MetricsSender::agent_connected() {
 void MetricsSender::send(bool last) {
   if (before_send_) before_send_();
   set_process_gauges();
-  collector_.snapshot(sends_since_full_ == 0, delta_);
+  const bool full = fulls_due_ > 0 || sends_since_full_ == 0;
+  if (fulls_due_ > 0) --fulls_due_;
+  sends_since_full_ = full ? 1 : (sends_since_full_ + 1) % kFullEvery;
+  collector_.snapshot(full, delta_);
   delta_.last = last;
-  sends_since_full_ = (sends_since_full_ + 1) % kFullEvery;
   buffer_.clear();
   encode(delta_, buffer_);
   socket_.send(buffer_.view());  // XPUB drops where nobody listens; the next full message heals that

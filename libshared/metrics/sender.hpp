@@ -1,5 +1,5 @@
 #pragma once
-// Sends a collector's snapshots to metrics-agent once a second, with the process's own usage. A full one goes
+// Sends a collector's snapshots to metrics-agent once a second, with the process's own usage. Full ones go
 // first, whenever an agent connects, and every tenth second; the last one, on stop, says goodbye.
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
@@ -35,6 +35,7 @@ class MetricsSender {
   Delta delta_;
   wire::ByteBuffer buffer_;
   int sends_since_full_ = 0;
+  int fulls_due_ = 0;  // to an agent that has just come
   Series cpu_, resident_, virtual_, open_fds_, max_fds_, start_time_, build_info_;
 };
 

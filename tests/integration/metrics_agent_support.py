@@ -41,6 +41,7 @@ class Component:
 
     def restart(self, epoch=None):
         self.epoch = epoch or time.time_ns()
+        self.origin = self.epoch  # a component without kept counters
         self.n = 0
         self.ids = {}
         self.values = {}
@@ -63,7 +64,7 @@ class Component:
 
     def message(self, full=True, last=False):
         self.n += 1
-        out = {"v": 1, "component": self.component, "source": self.source, "epoch": self.epoch, "n": self.n,
+        out = {"v": 2, "component": self.component, "source": self.source, "epoch": self.epoch, "origin": self.origin, "n": self.n,
                "time": time.time_ns(), "full": full, "last": last, "series": [], "counters": [], "gauges": [],
                "histograms": []}
         for key, number in self.ids.items():

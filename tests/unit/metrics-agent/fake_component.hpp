@@ -24,7 +24,7 @@ class FakeComponent {
   FakeComponent(std::string component, std::string source, std::uint64_t epoch = 100) {
     delta_.component = std::move(component);
     delta_.source = std::move(source);
-    delta_.epoch = epoch;
+    delta_.epoch = delta_.origin = epoch;
   }
 
   FakeComponent& counter(metrics::Metric metric, const std::vector<std::string>& labels,
@@ -69,8 +69,10 @@ class FakeComponent {
   // A message that never arrives.
   void lose() { ++delta_.n; }
 
-  FakeComponent& restart(std::uint64_t epoch) {
+  // `origin` is an earlier life's where the component kept its counters.
+  FakeComponent& restart(std::uint64_t epoch, std::uint64_t origin = 0) {
     delta_.epoch = epoch;
+    delta_.origin = origin == 0 ? epoch : origin;
     delta_.n = 0;
     ids_.clear();
     counters_.clear();

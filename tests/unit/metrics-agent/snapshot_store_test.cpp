@@ -60,6 +60,43 @@ TEST_F(StoreTest, CountersOfARestartedComponentGoOn) {
   EXPECT_EQ(received(), 109U);
 }
 
+// Goal: a component that kept its counters over a crash tells the sum of all its lives, and it is counted
+// once.
+TEST_F(StoreTest, CountersKeptOverARestartAreNotAddedAgain) {
+  store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 100).message(), at(0));
+  reader_.restart(200, 100).counter(Metric::MessagesReceived, kTicker, 130);  // 30 in its last second
+  EXPECT_TRUE(store_.apply(reader_.message(), at(1)).has_restarted);
+  EXPECT_EQ(received(), 130U);
+}
+
+TEST_F(StoreTest, GaugesAndHistogramsBeginAnewWhereCountersAreKept) {
+  const std::vector<std::string> labels = {"gmo", "md:ticker"};
+  reader_.histogram(Metric::PublishLatency, labels, 3, 1'000'000).gauge(Metric::ConnectionUp, {"gmo"}, 1);
+  store_.apply(reader_.message(), at(0));
+  reader_.restart(200, 100).histogram(Metric::PublishLatency, labels, 2, 2'000'000);
+  store_.apply(reader_.message(), at(1));
+  EXPECT_EQ(value(Metric::PublishLatency, labels)->count, 5U);
+  EXPECT_FALSE(value(Metric::ConnectionUp, {"gmo"})->number);
+}
+
+// Goal: neither doubled nor lost where a life had to do without the kept counters, as their file could not be
+// used.
+TEST_F(StoreTest, CountersFoundAgainAfterALifeWithoutThemGoOn) {
+  store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 100).message(), at(0));
+  store_.apply(reader_.restart(200).counter(Metric::MessagesReceived, kTicker, 7).message(), at(1));
+  EXPECT_EQ(received(), 107U);
+  store_.apply(reader_.restart(300, 100).counter(Metric::MessagesReceived, kTicker, 110).message(), at(2));
+  EXPECT_EQ(received(), 117U);
+  store_.apply(reader_.restart(400, 200).counter(Metric::MessagesReceived, kTicker, 8).message(), at(3));
+  EXPECT_EQ(received(), 118U);
+}
+
+TEST_F(StoreTest, KeptCountersThatAreBehindChangeNothing) {
+  store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 100).message(), at(0));
+  store_.apply(reader_.restart(200, 100).counter(Metric::MessagesReceived, kTicker, 90).message(), at(1));
+  EXPECT_EQ(received(), 100U);
+}
+
 TEST_F(StoreTest, HistogramsOfARestartedComponentGoOn) {
   const std::vector<std::string> labels = {"gmo", "md:ticker"};
   store_.apply(reader_.histogram(Metric::PublishLatency, labels, 3, 1'000'000).message(), at(0));

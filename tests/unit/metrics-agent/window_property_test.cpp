@@ -1,8 +1,11 @@
-// Goal: whatever happens (lost messages, restarted components, a killed agent), the windows add up to what
-// was counted. Method: real collectors count at random, a model counts along, and the agent is killed and
-// restored from the bytes of its checkpoint. The seed is in the failure message.
+// Goal: whatever happens (lost messages, restarted and killed components, a killed agent), the windows add up
+// to what was counted. Method: real collectors count at random, a model counts along, components are killed
+// and find their counter files, and the agent is killed and restored from the bytes of its checkpoint. The
+// seed is in the failure message.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -24,20 +27,28 @@ using Totals = std::map<std::string, std::uint64_t>;
 class World {
  public:
   explicit World(std::uint64_t seed) : random_(seed) {
+    char name[] = "/tmp/mdpipe-windows-XXXXXX";
+    folder_ = mkdtemp(name);
     for (const char* source : {"gmo", "bitflyer", "binance"}) {
       metrics::CollectorOptions options;
       options.component = "ws-reader";
       options.source = source;
       options.exchange = source;
+      options.series_max = 1000;
+      if (options.source != "binance") options.counter_file = folder_ + "/" + source;
       components_.push_back(std::make_unique<metrics::MetricsCollector>(options));
     }
     start_agent({});
   }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+  ~World() { std::filesystem::remove_all(folder_); }
 
   void step() {
     now_ += 1;
-    metrics::MetricsCollector& component = *components_[random_() % components_.size()];
-    switch (random_() % 8) {
+    std::unique_ptr<metrics::MetricsCollector>& chosen = components_[random_() % components_.size()];
+    metrics::MetricsCollector& component = *chosen;
+    switch (random_() % 9) {
       case 0:
       case 1:
       case 2:
@@ -57,6 +68,9 @@ class World {
         break;
       case 7:
         kill_agent();
+        break;
+      case 8:
+        kill(chosen);
         break;
     }
   }
@@ -81,6 +95,7 @@ class World {
     const auto times = random_() % 5;
     component.add(component.series(Metric::MessagesReceived, {exchange, "ticker", symbol}), times);
     counted[exchange + symbol] += times;
+    if (!component.options().counter_file.empty()) return;  // histograms are not kept
     for (std::uint64_t i = 0; i < times; ++i) {
       component.observe(component.series(Metric::PublishLatency, {exchange, "md:ticker"}),
                         std::chrono::microseconds(random_() % 100'000));
@@ -116,6 +131,14 @@ class World {
     epochs_ended_ = true;
   }
 
+  // Without a word, whatever it has counted since its last message.
+  void kill(std::unique_ptr<metrics::MetricsCollector>& component) {
+    const metrics::CollectorOptions options = component->options();
+    if (options.counter_file.empty()) return;
+    component.reset();
+    component = std::make_unique<metrics::MetricsCollector>(options);
+  }
+
   // An epoch that ended in this very window lives in the agent's memory alone, so that kill would lose it.
   void kill_agent() {
     if (epochs_ended_) return;
@@ -126,6 +149,7 @@ class World {
   }
 
   std::mt19937_64 random_;
+  std::string folder_;
   std::vector<std::unique_ptr<metrics::MetricsCollector>> components_;
   std::unique_ptr<SnapshotStore> store_;
   std::optional<WindowBook> book_;

@@ -25,6 +25,7 @@ Delta sample(std::uint64_t seed) {
   delta.component = "ws-reader";
   delta.source = "gmo";
   delta.epoch = random();
+  delta.origin = random();
   delta.n = random() % 1000 + 1;
   delta.time_ns = static_cast<std::int64_t>(random() >> 1U);
   delta.full = random() % 2 == 0;
@@ -50,6 +51,7 @@ TEST(Delta, DecodeUndoesEncode) {
     EXPECT_EQ(encoded(decoded.value()), encoded(delta));
     EXPECT_EQ(decoded.value().component, delta.component);
     EXPECT_EQ(decoded.value().epoch, delta.epoch);
+    EXPECT_EQ(decoded.value().origin, delta.origin);
     EXPECT_EQ(decoded.value().counters, delta.counters);
     EXPECT_EQ(decoded.value().gauges, delta.gauges);
   }

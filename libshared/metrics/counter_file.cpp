@@ -1,0 +1,298 @@
+#include "libshared/metrics/counter_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "libshared/log/log.hpp"
+
+namespace mdpipe::metrics {
+namespace {
+
+// The file: a page with the header, the totals, the entries of the pending counts, all mapped and with their
+// room taken in advance (a full disk is an error here and no SIGBUS later), then the counters' names in the
+// totals' order, each behind its length and crc32, written and never mapped.
+constexpr std::string_view kMagic = "mdpipe counters";
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kHeaderBytes = 4096;
+constexpr std::size_t kNameBytesMax = 2048;
+constexpr std::size_t kNamesBytesMax = 64U << 20U;
+constexpr char kSeparator = '\0';
+
+std::uint32_t checksum(const void* bytes, std::size_t count) {
+  return static_cast<std::uint32_t>(crc32(0, static_cast<const Bytef*>(bytes), static_cast<uInt>(count)));
+}
+
+Error unavailable(std::string message) { return Error{ErrorKind::Unavailable, std::move(message)}; }
+
+Error failed(std::string_view action, const std::string& path) {
+  return unavailable(fmt::format("cannot {} '{}': {}", action, path, std::strerror(errno)));
+}
+
+bool read_fully(int fd, void* bytes, std::size_t count, off_t offset) {
+  return pread(fd, bytes, count, offset) == static_cast<ssize_t>(count);
+}
+
+template <std::size_t kChars>
+bool copy_text(std::string_view text, char (&out)[kChars]) {
+  if (text.size() >= kChars) return false;
+  std::memset(out, 0, kChars);
+  std::memcpy(out, text.data(), text.size());
+  return true;
+}
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> parts;
+  for (std::size_t end = 0; end != std::string_view::npos;
+       text.remove_prefix(std::min(end + 1, text.size()))) {
+    end = text.find(kSeparator);
+    parts.emplace_back(text.substr(0, end));
+  }
+  return parts;
+}
+
+}  // namespace
+
+struct CounterFile::Header {
+  char magic[16];
+  // Fixed when the file is made, and covered by the checksum.
+  std::uint32_t version;
+  std::uint32_t counters_max;
+  std::uint32_t pending_max;
+  std::uint32_t fixed_checksum;
+  char boot_id[64];
+  char component[64];
+  char source[256];
+  // What changes.
+  std::uint64_t origin;
+  std::uint64_t counter_count;
+  std::uint64_t names_bytes;
+  PendingRegion::Head pending;
+
+  [[nodiscard]] std::uint32_t checksum_of_fixed() const {
+    Header fixed = *this;
+    fixed.fixed_checksum = 0;
+    return checksum(&fixed, offsetof(Header, origin));
+  }
+  [[nodiscard]] std::size_t mapped_bytes() const {
+    return kHeaderBytes + counters_max * sizeof(std::uint64_t) + pending_max * sizeof(PendingRegion::Entry);
+  }
+};
+
+Result<CounterFile> CounterFile::open(const CounterFileOptions& options, std::uint64_t new_origin) {
+  static_assert(sizeof(Header) <= kHeaderBytes);
+  std::error_code ec;
+  std::filesystem::create_directories(std::filesystem::path(options.path).parent_path(), ec);
+  CounterFile file;
+  if (const auto locked = file.lock(options.path); !locked) return locked.error();
+  std::string why;
+  const Found found = file.examine(options, why);
+  if (found == Found::Usable) return Result<CounterFile>(std::move(file));
+  if (found == Found::Unusable) {
+    const std::string aside = options.path + ".unusable";
+    if (rename(options.path.c_str(), aside.c_str()) != 0) return failed("set aside", options.path);
+    log::warn(
+        "the counters of an earlier life are not usable; their file was set aside, counting begins anew",
+        {{"file", options.path}, {"moved_to", aside}, {"why", why}});
+    file = CounterFile();
+    if (const auto locked = file.lock(options.path); !locked) return locked.error();
+  }
+  if (const auto created = file.create(options, new_origin); !created) return created.error();
+  return Result<CounterFile>(std::move(file));
+}
+
+Result<bool> CounterFile::lock(const std::string& path) {
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+  if (fd_ < 0) return failed("open", path);
+  if (flock(fd_, LOCK_EX | LOCK_NB) == 0) return true;
+  if (errno != EWOULDBLOCK) return failed("lock", path);
+  return unavailable(fmt::format("'{}' is held by another process", path));
+}
+
+// Leaves a usable file mapped.
+CounterFile::Found CounterFile::examine(const CounterFileOptions& options, std::string& why) {
+  const auto unusable = [&why](const char* reason) { return why = reason, Found::Unusable; };
+  struct stat status {};
+  if (fstat(fd_, &status) != 0 || !S_ISREG(status.st_mode)) return unusable("it is no file");
+  if (status.st_size == 0) return Found::Fresh;
+  Header on_disk{};
+  if (!read_fully(fd_, &on_disk, sizeof on_disk, 0)) return unusable("it is cut short");
+  if (on_disk.magic[0] == '\0') return Found::Fresh;  // its maker was killed before it was ready
+  if (std::string_view(on_disk.magic, kMagic.size()) != kMagic) return unusable("it holds something else");
+  if (on_disk.version != kVersion) return unusable("it is of another version");
+  if (on_disk.fixed_checksum != on_disk.checksum_of_fixed()) return unusable("its checksum is wrong");
+  if (options.component != on_disk.component || options.source != on_disk.source)
+    return unusable("it is another component's");
+  if (options.boot_id != on_disk.boot_id || on_disk.pending_max != options.pending_max) return Found::Fresh;
+  if (on_disk.counter_count > on_disk.counters_max || on_disk.names_bytes > kNamesBytesMax)
+    return unusable("its sizes are wrong");
+  // Names of symbols that are long gone would otherwise fill it for ever.
+  if (on_disk.counter_count > options.counters_max / 2) return Found::Fresh;
+  if (static_cast<std::size_t>(status.st_size) < on_disk.mapped_bytes() + on_disk.names_bytes)
+    return unusable("it is cut short");
+  if (!map(on_disk.mapped_bytes())) return unusable(std::strerror(errno));
+  return read_counters(why) ? Found::Usable : Found::Unusable;
+}
+
+bool CounterFile::read_counters(std::string& why) {
+  std::string names(header().names_bytes, '\0');
+  if (!read_fully(fd_, names.data(), names.size(), static_cast<off_t>(mapped_bytes_))) {
+    why = "its names cannot be read";
+    return false;
+  }
+  std::string_view rest = names;
+  for (std::uint64_t i = 0; i < header().counter_count; ++i) {
+    std::uint32_t head[2] = {};  // length, checksum
+    if (rest.size() >= sizeof head) std::memcpy(head, rest.data(), sizeof head);
+    if (head[0] == 0 || rest.size() - sizeof head < head[0] ||
+        checksum(rest.data() + sizeof head, head[0]) != head[1]) {
+      why = "a name in it is damaged";
+      return false;
+    }
+    auto parts = split(rest.substr(sizeof head, head[0]));
+    rest.remove_prefix(sizeof head + head[0]);
+    std::string name = std::move(parts.front());
+    parts.erase(parts.begin());
+    recovered_.push_back({std::move(name), std::move(parts), totals() + i});
+  }
+  header().names_bytes -= rest.size();  // one that a kill left behind uncounted
+  return true;
+}
+
+Result<bool> CounterFile::create(const CounterFileOptions& options, std::uint64_t origin) {
+  unmap();
+  recovered_.clear();
+  Header fixed{};
+  fixed.version = kVersion;
+  fixed.counters_max = static_cast<std::uint32_t>(options.counters_max);
+  fixed.pending_max = static_cast<std::uint32_t>(options.pending_max);
+  if (!copy_text(options.boot_id, fixed.boot_id) || !copy_text(options.component, fixed.component) ||
+      !copy_text(options.source, fixed.source))
+    return unavailable("the names of component or source are too long for a file of counters");
+  if (ftruncate(fd_, 0) != 0) return failed("empty", options.path);
+  if (const int error = posix_fallocate(fd_, 0, static_cast<off_t>(fixed.mapped_bytes())); error != 0) {
+    errno = error;
+    return failed("take room for", options.path);
+  }
+  if (!map(fixed.mapped_bytes())) return failed("map", options.path);
+  fixed.fixed_checksum = 0;
+  std::memcpy(fixed.magic, kMagic.data(), kMagic.size());
+  fixed.fixed_checksum = fixed.checksum_of_fixed();
+  fixed.origin = origin;
+  // The magic goes last: a file without it is one whose maker was killed here.
+  std::memcpy(memory_ + sizeof fixed.magic, &fixed.version, sizeof fixed - sizeof fixed.magic);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  std::memcpy(memory_, fixed.magic, sizeof fixed.magic);
+  return true;
+}
+
+bool CounterFile::map(std::size_t bytes) {
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+  if (memory == MAP_FAILED) return false;
+  memory_ = static_cast<char*>(memory);
+  mapped_bytes_ = bytes;
+  return true;
+}
+
+void CounterFile::unmap() {
+  if (memory_ != nullptr) munmap(memory_, mapped_bytes_);
+  memory_ = nullptr;
+  mapped_bytes_ = 0;
+}
+
+std::uint64_t* CounterFile::add(std::string_view name, std::initializer_list<std::string_view> labels) {
+  Header& head = header();
+  std::string text(name);
+  for (const std::string_view label : labels) (text += kSeparator) += label;
+  if (head.counter_count >= head.counters_max || text.size() > kNameBytesMax ||
+      head.names_bytes + text.size() > kNamesBytesMax)
+    return nullptr;
+  const std::uint32_t front[2] = {static_cast<std::uint32_t>(text.size()),
+                                  checksum(text.data(), text.size())};
+  std::string record(sizeof front, '\0');
+  std::memcpy(record.data(), front, sizeof front);
+  record += text;
+  const auto offset = static_cast<off_t>(mapped_bytes_ + head.names_bytes);
+  if (pwrite(fd_, record.data(), record.size(), offset) != static_cast<ssize_t>(record.size()))
+    return nullptr;
+  std::uint64_t* total = totals() + head.counter_count;
+  *total = 0;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  head.names_bytes += record.size();
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  ++head.counter_count;
+  return total;
+}
+
+void CounterFile::restart(std::uint64_t origin) {
+  std::fill_n(totals(), header().counter_count, 0);
+  header().origin = origin;
+}
+
+PendingRegion CounterFile::pending_region() {
+  PendingRegion region;
+  if (header().pending_max == 0) return region;
+  region.head = &header().pending;
+  region.entries = reinterpret_cast<PendingRegion::Entry*>(totals() + header().counters_max);
+  region.entries_max = header().pending_max;
+  region.totals = totals();
+  region.totals_count = header().counters_max;
+  return region;
+}
+
+std::uint64_t CounterFile::origin() const { return header().origin; }
+
+CounterFile::Header& CounterFile::header() const { return *reinterpret_cast<Header*>(memory_); }
+
+std::uint64_t* CounterFile::totals() const {
+  return reinterpret_cast<std::uint64_t*>(memory_ + kHeaderBytes);
+}
+
+CounterFile::CounterFile(CounterFile&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      memory_(std::exchange(other.memory_, nullptr)),
+      mapped_bytes_(std::exchange(other.mapped_bytes_, 0)),
+      recovered_(std::move(other.recovered_)) {}
+
+CounterFile& CounterFile::operator=(CounterFile&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(memory_, other.memory_);
+  std::swap(mapped_bytes_, other.mapped_bytes_);
+  std::swap(recovered_, other.recovered_);
+  return *this;
+}
+
+CounterFile::~CounterFile() {
+  unmap();
+  if (fd_ >= 0) close(fd_);
+}
+
+std::string counter_file_path(std::string_view folder, std::string_view component, std::string_view source) {
+  std::string path = fmt::format("{}/counters-", folder);
+  const auto append = [&path](std::string_view text) {
+    for (const char c : text) {
+      const auto byte = static_cast<unsigned char>(c);
+      const bool plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+                         (byte >= 'a' && byte <= 'z') || c == '.' || c == '_' || c == '-';
+      path += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
+    }
+  };
+  append(component);
+  path += '-';
+  append(source);
+  return path;
+}
+
+}  // namespace mdpipe::metrics

@@ -1,0 +1,79 @@
+#pragma once
+// A component's counters in a file of the runtime folder, mapped into memory: what was counted outlives kill
+// -9, and the next life counts on from there. Only counters; not over a reboot, whose file begins anew.
+// Counting is a write to memory; only a new series costs a system call.
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libshared/metrics/pending_counts.hpp"
+#include "libshared/result/result.hpp"
+
+namespace mdpipe::metrics {
+
+struct CounterFileOptions {
+  std::string path;
+  std::string component, source;  // whose counters: a file of somebody else is not used
+  std::size_t counters_max = 0;
+  std::size_t pending_max = 0;  // series that one set of pending counts may touch; 0 where there are none
+  std::string boot_id;          // the running kernel's; a file of another boot is begun anew
+};
+
+class CounterFile {
+ public:
+  struct Counter {
+    std::string name;  // a catalogue name
+    std::vector<std::string> labels;
+    std::uint64_t* total;  // valid while the CounterFile is
+  };
+
+  // Opens the file or makes it; `new_origin` is for one that begins. One that is damaged, of another version
+  // or of somebody else is set aside as "<path>.unusable" with a warning. An error where there can be none,
+  // or where a living process holds it: then the caller counts in plain memory.
+  static Result<CounterFile> open(const CounterFileOptions& options, std::uint64_t new_origin);
+
+  CounterFile(CounterFile&& other) noexcept;
+  CounterFile& operator=(CounterFile&& other) noexcept;
+  CounterFile(const CounterFile&) = delete;
+  CounterFile& operator=(const CounterFile&) = delete;
+  ~CounterFile();  // the file stays
+
+  // When its counters began at 0, as an epoch.
+  [[nodiscard]] std::uint64_t origin() const;
+  // What earlier lives counted.
+  [[nodiscard]] const std::vector<Counter>& recovered() const { return recovered_; }
+  // A new counter at 0; null where the file is full or cannot grow. A name that is in it already must not be
+  // added again.
+  std::uint64_t* add(std::string_view name, std::initializer_list<std::string_view> labels);
+  // Every counter is 0 and begins at `origin`.
+  void restart(std::uint64_t origin);
+  // Where pending counts are kept, so that they outlive the process too.
+  [[nodiscard]] PendingRegion pending_region();
+
+ private:
+  struct Header;
+  enum class Found { Usable, Fresh, Unusable };
+
+  CounterFile() = default;
+  Result<bool> lock(const std::string& path);
+  Found examine(const CounterFileOptions& options, std::string& why);
+  bool read_counters(std::string& why);
+  Result<bool> create(const CounterFileOptions& options, std::uint64_t origin);
+  bool map(std::size_t bytes);
+  void unmap();
+  [[nodiscard]] Header& header() const;
+  [[nodiscard]] std::uint64_t* totals() const;
+
+  int fd_ = -1;
+  char* memory_ = nullptr;
+  std::size_t mapped_bytes_ = 0;
+  std::vector<Counter> recovered_;
+};
+
+// "<folder>/counters-<component>-<source>", other characters than letters, digits, '.', '_' and '-' as %XX.
+std::string counter_file_path(std::string_view folder, std::string_view component, std::string_view source);
+
+}  // namespace mdpipe::metrics

@@ -1,0 +1,117 @@
+#include "libshared/metrics/pending_counts.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "libshared/metrics/series.hpp"
+
+namespace mdpipe::metrics {
+namespace {
+
+// Of Head::state. Anything else, as a damaged file may hold, counts as Idle.
+constexpr std::uint64_t kIdle = 0;
+constexpr std::uint64_t kSealed = 1;
+constexpr std::uint64_t kCommitted = 2;  // decided; being applied
+
+}  // namespace
+
+PendingCounts::PendingCounts(PendingRegion region) : region_(region) {
+  if (region_.head == nullptr) return;
+  PendingRegion::Head& noted = *region_.head;
+  noted.count = std::min<std::uint64_t>(noted.count, region_.entries_max);
+  noted.source_chars = std::min<std::uint32_t>(noted.source_chars, sizeof noted.source);
+  if (noted.state == kCommitted) apply_noted();
+  if (noted.state != kSealed) set_state(kIdle);
+}
+
+void PendingCounts::begin() {
+  set_state(kIdle);
+  targets_.clear();
+  ++round_;
+}
+
+void PendingCounts::add(Series series, std::uint64_t count) {
+  if (series.total_ == nullptr) return;
+  if (series.id_ >= places_.size()) places_.resize(series.id_ + 1);
+  Place& place = places_[series.id_];
+  if (place.round != round_) {
+    place = {round_, targets_.size()};
+    targets_.push_back({series.total_, *series.total_});
+  }
+  targets_[place.index].after += count;
+}
+
+// What goes beyond the region's room takes effect all the same while this process lives.
+void PendingCounts::seal(const PendingMark& mark) {
+  PendingRegion::Head& noted = head();
+  const std::size_t count = std::min(targets_.size(), region_.entries_max);
+  for (std::size_t i = 0; i < count; ++i) note(i);
+  noted.count = count;
+  noted.epoch = mark.epoch;
+  noted.seq = mark.seq;
+  noted.source_chars = static_cast<std::uint32_t>(std::min(mark.source.size(), sizeof noted.source));
+  std::memcpy(noted.source, mark.source.data(), noted.source_chars);
+  set_state(kSealed);
+}
+
+// A counter outside the mapped totals has no place that a later life could find.
+void PendingCounts::note(std::size_t index) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(region_.totals);
+  const auto own = reinterpret_cast<std::uintptr_t>(targets_[index].total);
+  const std::uint64_t place = own >= begin ? (own - begin) / sizeof(std::uint64_t) : region_.totals_count;
+  region_.entries[index] = {place, targets_[index].after};
+}
+
+void PendingCounts::take_back(Series series, std::uint64_t count) {
+  if (series.total_ == nullptr || series.id_ >= places_.size()) return;
+  const Place& place = places_[series.id_];
+  if (place.round != round_ || place.index >= targets_.size()) return;
+  Target& target = targets_[place.index];
+  target.after -= std::min(count, target.after - *target.total);
+  if (place.index < region_.entries_max) note(place.index);
+}
+
+void PendingCounts::commit() {
+  if (!is_open()) return;
+  set_state(kCommitted);
+  if (targets_.empty()) {
+    apply_noted();
+  } else {
+    for (const Target& target : targets_) *target.total = target.after;
+  }
+  discard();
+}
+
+void PendingCounts::discard() {
+  set_state(kIdle);
+  targets_.clear();
+}
+
+// Never back: a noted total that is below the counter's is a damaged note.
+void PendingCounts::apply_noted() {
+  if (region_.head == nullptr) return;
+  for (std::uint64_t i = 0; i < region_.head->count; ++i) {
+    const PendingRegion::Entry& entry = region_.entries[i];
+    if (entry.counter >= region_.totals_count) continue;
+    std::uint64_t& total = region_.totals[entry.counter];
+    total = std::max(total, entry.after);
+  }
+}
+
+bool PendingCounts::is_open() { return head().state == kSealed; }
+
+PendingMark PendingCounts::mark() {
+  const PendingRegion::Head& noted = head();
+  return {{noted.source, noted.source_chars}, noted.epoch, noted.seq};
+}
+
+// A kill stops the program between two instructions, so what must be in memory before the state and after it
+// only has to be kept in that order by the compiler.
+void PendingCounts::set_state(std::uint64_t state) {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  *static_cast<volatile std::uint64_t*>(&head().state) = state;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+}  // namespace mdpipe::metrics
