@@ -28,7 +28,7 @@ struct StaleLimit {
   config::Milliseconds limit;
 };
 std::optional<StaleLimit> parse_stale_limit(std::string_view text) {
-  constexpr config::Milliseconds kMin{1'000}, kMax{86'400'000};
+  constexpr config::Milliseconds kMin{3'000}, kMax{86'400'000};
   const std::size_t equals = std::min(text.find('='), text.size());
   const auto channel = parse_channel(text.substr(0, equals));
   const auto limit = config::parse_duration(text.substr(std::min(equals + 1, text.size())));
@@ -117,7 +117,7 @@ Result<bool> check(Config& config) {
   for (const auto& text : config.stale_after) {
     if (!parse_stale_limit(text))
       return bad(fmt::format(
-          "--stale-after '{}': expected a channel and a time from 1s to 24h, such as ticker=30s", text));
+          "--stale-after '{}': expected a channel and a time from 3s to 24h, such as ticker=30s", text));
   }
   if (!config.source.empty() && !is_name(config.source)) {
     return bad(fmt::format("--source '{}': letters, digits, '-', '_' and '.' only, at most {} characters",

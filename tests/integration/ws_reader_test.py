@@ -35,8 +35,8 @@ class ReaderTest(unittest.TestCase):
         self.addCleanup(server.close)
         return server
 
-    def reader(self, server, **options):
-        return self.stack.reader("gmo", **{"symbols": "BTC_JPY", "channels": "trade", "url": server.url,
+    def reader(self, server, exchange="gmo", **options):
+        return self.stack.reader(exchange, **{"symbols": "BTC_JPY", "channels": "trade", "url": server.url,
                                            "frame_bytes_max": FRAME_MAX, "reconnect_delay_max": "50ms",
                                            "reconnect_delay_min": "10ms", **options})
 
@@ -381,6 +381,38 @@ class Running(ReaderTest):
         self.stack.publisher(maxlen=0)
         self.assertEqual(reader.wait(30), 0)
         self.assertEqual([int(e["seq"]) for e in self.stack.entries("md:trade")], list(range(1, frames + 1)))
+
+
+class Feeds(ReaderTest):
+    """bitFlyer, which answers each request."""
+
+    @staticmethod
+    def ticker(symbol):
+        return json.dumps({"jsonrpc": "2.0", "method": "channelMessage", "params": {
+            "channel": f"lightning_ticker_{symbol}", "message": {"best_bid": 1, "best_ask": 2, "ltp": 1}}})
+
+    def test_a_refused_unsubscription_disturbs_nothing(self):
+        server = self.server()
+        reader = self.reader(server, exchange="bitflyer", symbols="BTC_JPY,ETH_JPY", channels="ticker", stale_after="ticker=3s")
+        connection = self.connection(server)
+        wait_for(lambda: len(connection.received) == 2, "the subscriptions")
+        for request in list(connection.received):
+            connection.text(json.dumps({"jsonrpc": "2.0", "id": json.loads(request)["id"], "result": True}))
+        reader.wait_log("subscribed")
+
+        def resubscription():
+            connection.text(self.ticker("BTC_JPY"))  # its sibling lives
+            return len(connection.received) == 4 and [json.loads(request) for request in connection.received[2:]]
+        ends, begins = wait_for(resubscription, "the silent one is subscribed again")
+        self.assertEqual([ends["method"], begins["method"]], ["unsubscribe", "subscribe"])
+        self.assertEqual({call["params"]["channel"] for call in (ends, begins)}, {"lightning_ticker_ETH_JPY"})
+        connection.text(json.dumps({"jsonrpc": "2.0", "id": ends["id"], "error": {"code": -32000, "message": "no"}}))
+        connection.text(json.dumps({"jsonrpc": "2.0", "id": begins["id"], "result": True}))
+        connection.text(self.ticker("ETH_JPY"))
+        wait_for(lambda: self.listener.value("collector_messages_received_total", "bitflyer", "ticker", "ETH_JPY") == 1, "its data")
+        wait_for(lambda: self.listener.value("collector_feed_state", "bitflyer", "ticker", "ETH_JPY") == 1, "live")
+        self.assertEqual(self.listener.value("collector_resubscribes_total", "bitflyer", "ticker"), 1)
+        self.assertEqual((len(server.connections), reader.logs("connection lost")), (1, []))
 
 
 class Filter(unittest.TestCase):

@@ -57,6 +57,7 @@ class Connection:
         self.socket, self.request = sock, request
         self.deflate = "permessage-deflate" in request.get("sec-websocket-extensions", "")
         self.received = []  # text frames of the client
+        self.inflater = zlib.decompressobj(-15)  # one for all, as the client may refer to earlier frames
         self.pings = self.pongs = 0
         self.answer_pings = True
         self.closed = threading.Event()
@@ -118,7 +119,7 @@ class Connection:
         opcode = head[0] & 0x0F
         if opcode == TEXT:
             if head[0] & 0x40:
-                payload = zlib.decompressobj(-15).decompress(payload + b"\x00\x00\xff\xff")
+                payload = self.inflater.decompress(payload + b"\x00\x00\xff\xff")
             self.received.append(payload.decode())
         elif opcode == PING:
             self.pings += 1

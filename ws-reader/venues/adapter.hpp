@@ -64,7 +64,7 @@ struct FrameResult {
 
 // One stream a user asked for.
 struct Subscription {
-  EventType channel;
+  EventType channel{};
   std::string symbol;
 };
 

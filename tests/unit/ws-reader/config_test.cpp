@@ -70,12 +70,12 @@ TEST(ReaderConfig, the_tap_can_be_switched_off) { EXPECT_EQ(load_with("--tap-end
 TEST(ReaderConfig, stale_limits_are_the_exchanges_own_but_for_the_channels_that_are_named) {
   venues::Profile profile;
   profile.stale_after = {std::chrono::seconds(1), std::chrono::seconds(2), std::chrono::seconds(3)};
-  const Loaded loaded = load_with("--stale-after=orderbooks=1500ms,ticker=1m");
+  const Loaded loaded = load_with("--stale-after=orderbooks=3500ms,ticker=1m");
   ASSERT_EQ(loaded.error, "");
   const venues::StaleAfter limits = loaded.config.stale_limits(profile);
   EXPECT_EQ(limits[0], std::chrono::minutes(1));
   EXPECT_EQ(limits[1], std::chrono::seconds(2));
-  EXPECT_EQ(limits[2], std::chrono::milliseconds(1500));
+  EXPECT_EQ(limits[2], std::chrono::milliseconds(3500));
 }
 
 TEST(ReaderConfig, errors_name_the_option_the_value_and_the_remedy) {
@@ -107,8 +107,7 @@ TEST(ReaderConfig, errors_name_the_option_the_value_and_the_remedy) {
   EXPECT_THAT(load_with("--retain-bytes=1").error, HasSubstr("--retain-bytes '1'"));
   EXPECT_THAT(load_with("--connect-timeout=soon").error,
               AllOf(HasSubstr("--connect-timeout 'soon'"), HasSubstr("10s")));
-  for (const char* wrong :
-       {"ticker", "ticker=", "candles=3s", "=3s", "ticker=3x", "ticker=10ms", "ticker=48h"})
+  for (const char* wrong : {"ticker", "ticker=", "candles=3s", "=3s", "ticker=3x", "ticker=2s", "ticker=48h"})
     EXPECT_THAT(load_with(std::string("--stale-after=") + wrong).error,
                 AllOf(HasSubstr("--stale-after '"), HasSubstr("ticker=30s")));
   EXPECT_THAT(load_with("--log-level=loud").error, AllOf(HasSubstr("--log-level 'loud'"), HasSubstr("info")));
