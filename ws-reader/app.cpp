@@ -39,6 +39,26 @@ std::optional<process::LockFile> lock_source(const Config& config) {
   return std::optional<process::LockFile>(std::move(lock.value()));
 }
 
+std::string rest_url(const Config& config, const venues::Profile& profile) {
+  constexpr std::string_view kPlain = "ws://";
+  if (!config.rest_url.empty()) return config.rest_url.substr(0, config.rest_url.find_last_not_of('/') + 1);
+  // A stand-in for the exchange, such as exchange-sim, serves both on one port; its books are not those of
+  // the real one.
+  if (config.url.compare(0, kPlain.size(), kPlain) == 0)
+    return "http://" + config.url.substr(kPlain.size(), config.url.find('/', kPlain.size()) - kPlain.size());
+  return std::string(profile.rest_url);
+}
+
+RestOptions rest_options(const Config& config, const venues::Profile& profile) {
+  RestOptions options;
+  options.base_url = rest_url(config, profile);
+  options.ca_file = config.ca_file;
+  options.connect_timeout = config.connect_timeout;
+  options.interval = profile.rest_interval;
+  options.pacing_file = fmt::format("{}/pace-{}-rest", config.runtime_dir, profile.exchange);
+  return options;
+}
+
 }  // namespace
 
 App::App(const Config& config)
@@ -59,6 +79,7 @@ App::App(const Config& config)
 int App::run() {
   log::info("starting", {{"exchange", config_.exchange}, {"source", config_.source}});
   if (uses_link()) start_link();
+  if (config_.checks_books()) check_books();
   start_source();
   feed_watchdog();
   io_.run();
@@ -77,6 +98,35 @@ void App::start_link() {
   sender_ = std::make_unique<metrics::MetricsSender>(io_, zmq_, collector_, config_.metrics_endpoint,
                                                      [this] { before_metrics(); });
   sender_->start();
+}
+
+void App::check_books() {
+  BookHooks hooks;
+  // The state of the feed is to be told from these two.
+  hooks.on_gap = [](std::string_view, std::string_view, std::optional<std::uint64_t>) {};
+  hooks.on_recovered = [](std::string_view) {};
+  hooks.request_snapshot = [this](std::string_view symbol) {
+    if (books_fetcher_) books_fetcher_->request(symbol);
+  };
+  hooks.resubscribe = [this](std::string_view symbol) {
+    if (const auto suppressed = resubscribe_limit_.admit(steady_now()))
+      log::warn("no order book snapshot comes", {{"symbol", symbol}, {"suppressed", *suppressed}});
+  };
+  pipeline_.check_books(std::move(hooks));
+  if (adapter_->profile().books != venues::BookRecipe::RestSeeded) return;
+  RestHandlers handlers;
+  handlers.target = [this](std::string_view symbol) { return adapter_->book_snapshot_target(symbol); };
+  handlers.take = [this](std::string_view symbol, std::string_view body) {
+    return pipeline_.on_book_snapshot(symbol, body, wall_now(), steady_now()).reason;
+  };
+  handlers.on_error = [this](std::string_view symbol, std::string_view reason,
+                             std::chrono::milliseconds retry) {
+    metrics_.rest_failed(symbol, reason, retry);
+  };
+  handlers.on_refused = [this](std::string_view symbol) {
+    pipeline_.on_book_snapshot_failed(symbol, steady_now());
+  };
+  books_fetcher_ = RestFetcher::make(io_, rest_options(config_, adapter_->profile()), std::move(handlers));
 }
 
 void App::start_source() {
@@ -100,6 +150,7 @@ void App::start_source() {
   events.on_subscribed = [this] {
     notifier_.ready(fmt::format("subscribed to {} streams", config_.subscriptions().size()));
   };
+  events.on_disconnected = [this] { pipeline_.on_disconnected(); };
   events.on_gave_up = [this](const std::string& reason) {
     log::error("the exchange cannot be reached", {{"reason", reason}});
     exit_code_ = process::kUnavailable;
@@ -181,6 +232,7 @@ void App::stop(const std::string& why) {
   notifier_.stopping("draining");
   if (session_) session_->stop();
   if (lines_) lines_->stop();
+  if (books_fetcher_) books_fetcher_->stop();
   flush();
   stop_timer_.expires_after(kDrainMax);
   stop_timer_.async_wait([this](const asio::error_code& ec) {
@@ -208,6 +260,7 @@ void App::finish(int exit_code) {
               {"api_errors", totals.api_errors},
               {"rejected", totals.rejected},
               {"unknown_symbols", totals.unknown_symbols},
+              {"held", pipeline_.held_events()},
               {"unconfirmed", left}});
   io_.stop();
 }

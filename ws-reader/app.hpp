@@ -12,6 +12,7 @@
 #include "libshared/process/lock_file.hpp"
 #include "libshared/process/notify.hpp"
 #include "libshared/process/stop_signals.hpp"
+#include "ws-reader/books/rest_fetcher.hpp"
 #include "ws-reader/config.hpp"
 #include "ws-reader/line_reader.hpp"
 #include "ws-reader/outbox.hpp"
@@ -34,6 +35,7 @@ class App {
  private:
   [[nodiscard]] bool uses_link() const { return !config_.to_stdout; }
   void start_source();
+  void check_books();
   void start_link();
   void on_line(std::string_view line);
   void schedule_flush();
@@ -57,6 +59,7 @@ class App {
   std::unique_ptr<Tap> tap_;
   std::unique_ptr<PublisherLink> link_;
   Pipeline pipeline_;
+  std::unique_ptr<RestFetcher> books_fetcher_;  // null where books are not seeded over HTTP
   std::unique_ptr<Session> session_;
   std::unique_ptr<LineReader> lines_;
   std::unique_ptr<metrics::MetricsSender> sender_;
@@ -64,6 +67,7 @@ class App {
   process::StopSignals signals_;
   asio::steady_timer stop_timer_, watchdog_timer_;
   std::string ndjson_;
+  log::RateLimit resubscribe_limit_;
   bool flush_scheduled_ = false;
   bool stopping_ = false;
   bool input_ended_ = false;

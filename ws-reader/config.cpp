@@ -39,6 +39,7 @@ bool is_symbol(std::string_view text) {
 
 void fill_defaults(Config& config) {
   if (config.source.empty()) config.source = config.exchange;
+  if (config.books.empty()) config.books = config.from_stdin ? "raw" : "checked";
   const auto fill = [&](std::string& endpoint, const std::string& name) {
     if (endpoint.empty()) endpoint = transport::ipc_endpoint(config.runtime_dir, name);
   };
@@ -84,6 +85,12 @@ Result<bool> check(Config& config) {
   if (!config.url.empty() && !is_websocket) {
     return bad(fmt::format("--url '{}': expected wss://host[:port]/path (or ws:// for tests)", config.url));
   }
+  const bool is_http =
+      config.rest_url.substr(0, 7) == "http://" || config.rest_url.substr(0, 8) == "https://";
+  if (!config.rest_url.empty() && !is_http) {
+    return bad(
+        fmt::format("--rest-url '{}': expected https://host[:port] (or http:// for tests)", config.rest_url));
+  }
   if (config.reconnect_delay_max < config.reconnect_delay_min) {
     return bad(fmt::format("--reconnect-delay-max {}ms is below --reconnect-delay-min {}ms",
                            config.reconnect_delay_max.count(), config.reconnect_delay_min.count()));
@@ -115,10 +122,20 @@ void add_options(config::OptionTable& table, Config& config) {
   table.add("symbols", config.symbols, "Symbols as the exchange writes them; with --stdin, empty takes all.");
   table.add("channels", config.channels, "Kinds of market data.")
       .one_of({"ticker", "trade", "orderbook", "trades", "orderbooks"});
+  table
+      .add("books", config.books,
+           "Order books only as their exchange's recipe allows, or every frame as it came.")
+      .one_of({"checked", "raw"})
+      .default_shown("checked, with --stdin raw");
 
   table.section("Connection");
   table.add("url", config.url, "WebSocket to read instead of the exchange's own.")
       .env("WS_URL")
+      .value_name("URL");
+  table
+      .add("rest-url", config.rest_url,
+           "HTTP interface to fetch order books from instead of the exchange's own.")
+      .env("WS_REST_URL")
       .value_name("URL");
   table.add("ca-file", config.ca_file, "Certificate authorities to trust instead of the system's, as PEM.")
       .value_name("FILE");

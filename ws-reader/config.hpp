@@ -16,9 +16,11 @@ struct Config {
   std::string exchange;
   config::StringList symbols;
   config::StringList channels = {"ticker", "trade", "orderbook"};
-  std::string url;     // empty: the exchange's own
-  std::string source;  // empty: the exchange's name
+  std::string url;       // empty: the exchange's own
+  std::string source;    // empty: the exchange's name
+  std::string rest_url;  // empty: the exchange's own
   std::string ca_file;
+  std::string books;  // "checked" or "raw"; empty: raw for a plain filter, else checked
 
   bool from_stdin = false;
   bool to_stdout = false;
@@ -40,6 +42,8 @@ struct Config {
 
   bool enable_metrics = true;
   std::string log_level = "info";
+
+  [[nodiscard]] bool checks_books() const { return books == "checked"; }
 
   // What `symbols` and `channels` ask for, symbol by symbol.
   [[nodiscard]] std::vector<venues::Subscription> subscriptions() const;

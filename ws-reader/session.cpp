@@ -192,6 +192,7 @@ void Session::on_closed(const CloseInfo& info) {
   if (info.retry_after_seconds) ended.retry_after = std::chrono::seconds(*info.retry_after_seconds);
   open_ = false;
   metrics_.disconnected();
+  events_.on_disconnected();
   if (stopping_) return events_.on_stopped();
   if (!info.was_open) metrics_.connection_failed();
   if (config_.no_retry) return events_.on_gave_up(info.reason);

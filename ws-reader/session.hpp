@@ -25,7 +25,8 @@ namespace mdpipe::reader {
 struct SessionEvents {
   // Reads one frame; called for each, in order.
   std::function<venues::FrameResult(std::string_view frame)> on_frame;
-  std::function<void()> on_subscribed;  // all requests are out and, where the exchange answers, answered
+  std::function<void()> on_subscribed;    // all requests are out and, where the exchange answers, answered
+  std::function<void()> on_disconnected;  // what was learned from the connection no longer holds
   std::function<void(const std::string& reason)> on_gave_up;  // only with --no-retry
   std::function<void()> on_stopped;                           // after stop(): the connection is closed
 };
