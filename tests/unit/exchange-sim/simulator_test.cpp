@@ -145,7 +145,7 @@ TEST_F(SpoiledBooks, a_wrong_mid_price_is_a_tick_off) {
       mid = 0;
     }
   }
-  EXPECT_THAT(off, AllOf(SizeIs(testing::Gt(10U)), testing::Each(1)));
+  EXPECT_THAT(off, testing::AllOf(SizeIs(testing::Gt(10U)), testing::Each(1)));
 }
 
 TEST_F(SimulatorTest, refuses_so_many_http_requests) {
