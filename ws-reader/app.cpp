@@ -68,6 +68,26 @@ SpoolUse spool_use(const Config& config, Spool* spool) {
 }
 Moment moment_now() { return {wall_now(), steady_now()}; }
 
+std::string rest_url(const Config& config, const venues::Profile& profile) {
+  constexpr std::string_view kPlain = "ws://";
+  if (!config.rest_url.empty()) return config.rest_url.substr(0, config.rest_url.find_last_not_of('/') + 1);
+  // A stand-in for the exchange, such as exchange-sim, serves both on one port; its books are not those of
+  // the real one.
+  if (config.url.compare(0, kPlain.size(), kPlain) == 0)
+    return "http://" + config.url.substr(kPlain.size(), config.url.find('/', kPlain.size()) - kPlain.size());
+  return std::string(profile.rest_url);
+}
+
+RestOptions rest_options(const Config& config, const venues::Profile& profile) {
+  RestOptions options;
+  options.base_url = rest_url(config, profile);
+  options.ca_file = config.ca_file;
+  options.connect_timeout = config.connect_timeout;
+  options.interval = profile.rest_interval;
+  options.pacing_file = fmt::format("{}/pace-{}-rest", config.runtime_dir, profile.exchange);
+  return options;
+}
+
 }  // namespace
 
 App::App(const Config& config)
@@ -96,7 +116,10 @@ App::App(const Config& config)
                  ? nullptr
                  : std::make_unique<FeedMonitor>(config.subscriptions(),
                                                  config.stale_limits(adapter_->profile()), *feed_publisher_)),
-      pipeline_({*adapter_, metrics_, outbox_, tap_.get(), feeds_.get()}, config.symbols,
+      conflator_(config.conflated_types.empty()
+                     ? nullptr
+                     : std::make_unique<Conflator>(config.conflated_types, config.behind_limit)),
+      pipeline_({*adapter_, metrics_, outbox_, tap_.get(), feeds_.get(), conflator_.get()}, config.symbols,
                 [this] { schedule_flush(); }),
       signals_(io_, [this](int) { stop("signal"); }),
       stop_timer_(io_),
@@ -107,6 +130,7 @@ App::App(const Config& config)
 int App::run() {
   log::info("starting", {{"exchange", config_.exchange}, {"source", config_.source}});
   if (uses_link()) start_link();
+  if (config_.checks_books()) check_books();
   start_source();
   feed_watchdog();
   io_.run();
@@ -129,6 +153,33 @@ void App::start_link() {
   sender_ = std::make_unique<metrics::MetricsSender>(io_, zmq_, collector_, config_.metrics_endpoint,
                                                      [this] { before_metrics(); });
   sender_->start();
+}
+
+void App::check_books() {
+  BookHooks hooks;
+  hooks.request_snapshot = [this](std::string_view symbol) {
+    if (books_fetcher_) books_fetcher_->request(symbol);
+  };
+  hooks.resubscribe = [this](std::string_view symbol) {
+    if (const auto suppressed = resubscribe_limit_.admit(steady_now()))
+      log::warn("no order book snapshot comes", {{"symbol", symbol}, {"suppressed", *suppressed}});
+    if (session_) session_->resubscribe({EventType::OrderBook, std::string(symbol)});
+  };
+  pipeline_.check_books(std::move(hooks));
+  if (adapter_->profile().books != venues::BookRecipe::RestSeeded) return;
+  RestHandlers handlers;
+  handlers.target = [this](std::string_view symbol) { return adapter_->book_snapshot_target(symbol); };
+  handlers.take = [this](std::string_view symbol, std::string_view body) {
+    return pipeline_.on_book_snapshot(symbol, body, wall_now(), steady_now()).reason;
+  };
+  handlers.on_error = [this](std::string_view symbol, std::string_view reason,
+                             std::chrono::milliseconds retry) {
+    metrics_.rest_failed(symbol, reason, retry);
+  };
+  handlers.on_refused = [this](std::string_view symbol) {
+    pipeline_.on_book_snapshot_failed(symbol, steady_now());
+  };
+  books_fetcher_ = RestFetcher::make(io_, rest_options(config_, adapter_->profile()), std::move(handlers));
 }
 
 void App::start_source() {
@@ -160,6 +211,7 @@ SessionEvents App::session_events() {
   events.on_connected = [this] { feeds_->on_connected(moment_now()); };
   events.on_requests_sent = [this] { feeds_->on_subscribed(moment_now()); };
   events.on_disconnected = [this](const std::string& reason) {
+    pipeline_.on_disconnected();
     feeds_->on_disconnected(printable_sample(reason), moment_now());
   };
   events.on_subscribed = [this] {
@@ -250,6 +302,7 @@ void App::write_to_stdout() {
 
 void App::watch_retention() {
   outbox_.tick(steady_now());
+  pipeline_.release_conflated(steady_now());
   report_losses();
   retention_timer_.expires_after(kRetentionInterval);
   retention_timer_.async_wait([this](const asio::error_code& ec) {
@@ -307,6 +360,8 @@ void App::stop(const std::string& why) {
   if (feeds_) feeds_->on_disconnected("the reader stops", moment_now());
   if (session_) session_->stop();
   if (lines_) lines_->stop();
+  if (books_fetcher_) books_fetcher_->stop();
+  pipeline_.release_conflated(steady_now(), true);
   flush();
   stop_timer_.expires_after(kDrainMax);
   stop_timer_.async_wait([this](const asio::error_code& ec) {
@@ -337,13 +392,14 @@ void App::finish(int exit_code) {
               {"api_errors", totals.api_errors},
               {"rejected", totals.rejected},
               {"unknown_symbols", totals.unknown_symbols},
+              {"held", pipeline_.held_events()},
               {"unconfirmed", unconfirmed},
               {"lost", left}});
   io_.stop();
 }
 
 void App::before_metrics() {
-  metrics_.outbox(outbox_);
+  metrics_.outbox(outbox_, pipeline_.held_events());
   metrics_.update_clock_offset(steady_now());
 }
 

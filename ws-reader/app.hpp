@@ -12,6 +12,7 @@
 #include "libshared/process/lock_file.hpp"
 #include "libshared/process/notify.hpp"
 #include "libshared/process/stop_signals.hpp"
+#include "ws-reader/books/rest_fetcher.hpp"
 #include "ws-reader/config.hpp"
 #include "ws-reader/feeds/feed_monitor.hpp"
 #include "ws-reader/feeds/feed_publisher.hpp"
@@ -40,6 +41,7 @@ class App {
   void start_feeds();
   void schedule_feed_tick();
   [[nodiscard]] SessionEvents session_events();
+  void check_books();
   void start_link();
   void on_line(std::string_view line);
   void schedule_flush();
@@ -70,7 +72,9 @@ class App {
   std::unique_ptr<PublisherLink> link_;
   std::unique_ptr<FeedPublisher> feed_publisher_;  // both null with --stdin: a filter has no feeds
   std::unique_ptr<FeedMonitor> feeds_;
+  std::unique_ptr<Conflator> conflator_;  // null without --when-behind=latest
   Pipeline pipeline_;
+  std::unique_ptr<RestFetcher> books_fetcher_;  // null where books are not seeded over HTTP
   std::unique_ptr<Session> session_;
   std::unique_ptr<LineReader> lines_;
   std::unique_ptr<metrics::MetricsSender> sender_;
@@ -78,6 +82,7 @@ class App {
   process::StopSignals signals_;
   asio::steady_timer stop_timer_, watchdog_timer_, retention_timer_, feed_timer_;
   std::string ndjson_;
+  log::RateLimit resubscribe_limit_;
   bool flush_scheduled_ = false;
   bool stopping_ = false;
   bool input_ended_ = false;

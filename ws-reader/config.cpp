@@ -54,6 +54,7 @@ bool is_symbol(std::string_view text) {
 void fill_defaults(Config& config) {
   if (config.source.empty()) config.source = config.exchange;
   if (config.state_dir.empty()) config.state_dir = config.runtime_dir;
+  if (config.books.empty()) config.books = config.from_stdin ? "raw" : "checked";
   const auto fill = [&](std::string& endpoint, const std::string& name) {
     if (endpoint.empty()) endpoint = transport::ipc_endpoint(config.runtime_dir, name);
   };
@@ -128,6 +129,12 @@ Result<bool> check(Config& config) {
     return bad(fmt::format("--url '{}': expected wss://host[:port]/path (or ws:// for tests)", config.url));
   }
   if (const auto parsed = parse_when_behind(config); !parsed) return parsed.error();
+  const bool is_http =
+      config.rest_url.substr(0, 7) == "http://" || config.rest_url.substr(0, 8) == "https://";
+  if (!config.rest_url.empty() && !is_http) {
+    return bad(
+        fmt::format("--rest-url '{}': expected https://host[:port] (or http:// for tests)", config.rest_url));
+  }
   if (config.reconnect_delay_max < config.reconnect_delay_min) {
     return bad(fmt::format("--reconnect-delay-max {}ms is below --reconnect-delay-min {}ms",
                            config.reconnect_delay_max.count(), config.reconnect_delay_min.count()));
@@ -173,10 +180,20 @@ void add_options(config::OptionTable& table, Config& config) {
            "Least silence that is called stale, by channel; a thin market is given longer.")
       .value_name("CHANNEL=TIME,...")
       .default_shown("ticker=30s,trade=5m,orderbook=15s");
+  table
+      .add("books", config.books,
+           "Order books only as their exchange's recipe allows, or every frame as it came.")
+      .one_of({"checked", "raw"})
+      .default_shown("checked, with --stdin raw");
 
   table.section("Connection");
   table.add("url", config.url, "WebSocket to read instead of the exchange's own.")
       .env("WS_URL")
+      .value_name("URL");
+  table
+      .add("rest-url", config.rest_url,
+           "HTTP interface to fetch order books from instead of the exchange's own.")
+      .env("WS_REST_URL")
       .value_name("URL");
   table.add("ca-file", config.ca_file, "Certificate authorities to trust instead of the system's, as PEM.")
       .value_name("FILE");

@@ -19,7 +19,9 @@ struct Config {
   config::StringList stale_after;  // "ticker=3s"; the exchange's own for channels that are not named
   std::string url;                 // empty: the exchange's own
   std::string source;              // empty: the exchange's name
+  std::string rest_url;            // empty: the exchange's own
   std::string ca_file;
+  std::string books;  // "checked" or "raw"; empty: raw for a plain filter, else checked
 
   bool from_stdin = false;
   bool to_stdout = false;
@@ -49,6 +51,7 @@ struct Config {
   std::string log_level = "info";
 
   std::vector<EventType> conflated_types;  // filled in by loading, from when_behind
+  [[nodiscard]] bool checks_books() const { return books == "checked"; }
 
   // What `symbols` and `channels` ask for, symbol by symbol.
   [[nodiscard]] std::vector<venues::Subscription> subscriptions() const;

@@ -31,23 +31,26 @@ bool is_delta(const Event& event) {
 Conflator::Conflator(const std::vector<EventType>& types, std::chrono::nanoseconds behind_limit)
     : types_(types), behind_limit_(behind_limit) {}
 
-bool Conflator::take(const Event& event, std::chrono::nanoseconds backlog_age, bool& replaced) {
-  if (types_.empty() || backlog_age < behind_limit_ || is_delta(event) ||
+bool Conflator::take(const Event& event, std::chrono::nanoseconds backlog_age, bool is_kept_elsewhere,
+                     bool& replaced) {
+  if (types_.empty() || backlog_age < behind_limit_ || (is_delta(event) && !is_kept_elsewhere) ||
       std::find(types_.begin(), types_.end(), event.type()) == types_.end())
     return false;
   const std::pair<EventType, std::string> key(event.type(), event.symbol);
   Held& held = held_[key];
   replaced = held.present;
   if (!held.present) ++held_count_;
-  copy(event, held);
+  copy(event, is_kept_elsewhere, held);
   return true;
 }
 
-void Conflator::copy(const Event& event, Held& held) {
+void Conflator::copy(const Event& event, bool is_kept_elsewhere, Held& held) {
   held.present = true;
+  held.is_kept_elsewhere = is_kept_elsewhere;
   held.event = event;
   held.levels.clear();
   if (auto* book = std::get_if<OrderBook>(&held.event.body)) {
+    if (is_kept_elsewhere) book->bids = book->asks = {};
     held.levels.insert(held.levels.end(), book->bids.begin(), book->bids.end());
     held.levels.insert(held.levels.end(), book->asks.begin(), book->asks.end());
     book->bids.data = held.levels.data();
@@ -65,13 +68,13 @@ void Conflator::copy(const Event& event, Held& held) {
   });
 }
 
-void Conflator::release(std::chrono::nanoseconds backlog_age, const std::function<void(const Event&)>& emit) {
+void Conflator::release(std::chrono::nanoseconds backlog_age, const Emit& emit) {
   if (held_count_ == 0 || backlog_age >= behind_limit_) return;
   for (auto& [key, held] : held_) {
     if (!held.present) continue;
     held.present = false;
     --held_count_;
-    emit(held.event);
+    emit(held.event, held.is_kept_elsewhere);
   }
 }
 

@@ -22,10 +22,13 @@ class Conflator {
 
   // Takes the event where its type is held and the backlog is that old. `replaced` is then told whether an
   // earlier event gave way to it.
-  bool take(const Event& event, std::chrono::nanoseconds backlog_age, bool& replaced);
+  // `is_kept_elsewhere`: of a book only that there is one is remembered; whoever keeps it renders it at the
+  // end.
+  bool take(const Event& event, std::chrono::nanoseconds backlog_age, bool is_kept_elsewhere, bool& replaced);
 
   // Hands out and forgets what is held, each symbol's newest once the backlog is younger than the limit.
-  void release(std::chrono::nanoseconds backlog_age, const std::function<void(const Event&)>& emit);
+  using Emit = std::function<void(const Event& event, bool is_kept_elsewhere)>;
+  void release(std::chrono::nanoseconds backlog_age, const Emit& emit);
 
   [[nodiscard]] std::size_t held() const { return held_count_; }
 
@@ -33,12 +36,13 @@ class Conflator {
   // An event with the text it points into.
   struct Held {
     bool present = false;
+    bool is_kept_elsewhere = false;
     std::string text;
     std::vector<Level> levels;
     Event event;
   };
 
-  static void copy(const Event& event, Held& held);
+  static void copy(const Event& event, bool is_kept_elsewhere, Held& held);
 
   std::vector<EventType> types_;
   std::chrono::nanoseconds behind_limit_;

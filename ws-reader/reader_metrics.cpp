@@ -164,12 +164,48 @@ void ReaderMetrics::spool_damaged(std::uint64_t events) {
   log::error("events were lost with a damaged spool", {{"events", events}});
 }
 
+void ReaderMetrics::book_dropped(std::string_view symbol, BookDrop why, std::uint64_t count) {
+  const auto id = symbols_.find_or_add(symbol);
+  if (!id) return;
+  if (*id >= book_drops_.size()) book_drops_.resize(*id + 1);
+  auto& series = book_drops_[*id][static_cast<std::size_t>(why)];
+  if (!series)
+    series = collector_.series(
+        Metric::DroppedEvents,
+        {collector_.options().component, exchange_, to_string(EventType::OrderBook), symbol, to_string(why)});
+  collector_.add(*series, count);
+}
+
+void ReaderMetrics::book_gap(std::string_view symbol, std::string_view reason) {
+  if (const auto suppressed = book_gap_limit_.admit(steady_now())) {
+    log::warn("order book unusable until its next snapshot",
+              {{"symbol", symbol}, {"reason", reason}, {"suppressed", *suppressed}});
+  }
+}
+
+void ReaderMetrics::book_recovered(std::string_view symbol) {
+  if (const auto suppressed = book_recovered_limit_.admit(steady_now()))
+    log::info("order book whole again", {{"symbol", symbol}, {"suppressed", *suppressed}});
+}
+
+void ReaderMetrics::rest_failed(std::string_view symbol, std::string_view reason,
+                                std::chrono::milliseconds retry) {
+  collector_.increment_error(error_type::kRest);
+  if (const auto suppressed = rest_limit_.admit(steady_now())) {
+    log::warn("order book not fetched", {{"error_type", error_type::kRest},
+                                         {"symbol", symbol},
+                                         {"reason", printable_sample(reason)},
+                                         {"retry_ms", retry.count()},
+                                         {"suppressed", *suppressed}});
+  }
+}
+
 void ReaderMetrics::conflated(EventType type, std::string_view symbol, std::uint64_t count) {
   collector_.add(collector_.series(Metric::ConflatedEvents, {exchange_, to_string(type), symbol}), count);
 }
 
-void ReaderMetrics::outbox(const Outbox& outbox) {
-  collector_.set(unconfirmed_events_, static_cast<double>(outbox.unconfirmed_events()));
+void ReaderMetrics::outbox(const Outbox& outbox, std::uint64_t held) {
+  collector_.set(unconfirmed_events_, static_cast<double>(outbox.unconfirmed_events() + held));
   collector_.set(unconfirmed_bytes_, static_cast<double>(outbox.unconfirmed_bytes()));
   collector_.set(spool_bytes_, static_cast<double>(outbox.spool_bytes()));
 }

@@ -2,6 +2,8 @@
 // What ws-reader counts. One function for each notable thing both counts it and, where a person should know,
 // logs it at most once a second with a sample.
 #include <array>
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "libshared/intern/string_index.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/collector.hpp"
+#include "ws-reader/books/book_guard.hpp"
 #include "ws-reader/outbox.hpp"
 #include "ws-reader/venues/adapter.hpp"
 
@@ -43,8 +46,15 @@ class ReaderMetrics {
   // drop_reason.
   void dropped(EventType type, std::string_view symbol, std::string_view reason, std::uint64_t count);
   void spool_damaged(std::uint64_t events);
+  // Order book events that BookGuard held back for good; what it means is logged by book_gap.
+  void book_dropped(std::string_view symbol, BookDrop why, std::uint64_t count);
+  void book_gap(std::string_view symbol, std::string_view reason);
+  void book_recovered(std::string_view symbol);
+  // A book could not be fetched over HTTP; it is tried again.
+  void rest_failed(std::string_view symbol, std::string_view reason, std::chrono::milliseconds retry);
   void conflated(EventType type, std::string_view symbol, std::uint64_t count);
-  void outbox(const Outbox& outbox);
+  // `held`: events that wait before the outbox, for a snapshot or for Redis to catch up.
+  void outbox(const Outbox& outbox, std::uint64_t held = 0);
 
   // Publishes the smallest exchange latency of the last minute.
   void update_clock_offset(SteadyTime now);
@@ -63,11 +73,13 @@ class ReaderMetrics {
   StringIndex symbols_;
   std::vector<std::array<StreamSeries, std::size(kMarketTypes)>> streams_;  // by symbol, then type
   std::vector<std::array<bool, std::size(kMarketTypes)>> made_;
-  std::array<metrics::Series, 5> frames_;  // by FrameKind
+  std::vector<std::array<std::optional<metrics::Series>, kBookDrops>> book_drops_;  // by symbol
+  std::array<metrics::Series, 5> frames_;                                           // by FrameKind
   std::array<metrics::Series, std::size(kMarketTypes)> exchange_latency_;
   metrics::Series reconnects_, connection_up_, unconfirmed_events_, unconfirmed_bytes_, spool_bytes_;
   metrics::Series negative_latency_, clock_offset_;
-  log::RateLimit rejected_limit_, too_large_limit_, api_error_limit_, dropped_limit_;
+  log::RateLimit rejected_limit_, too_large_limit_, api_error_limit_, dropped_limit_, book_gap_limit_,
+      book_recovered_limit_, rest_limit_;
   std::int64_t least_latency_ns_;
   SteadyTime offset_since_{};
 };

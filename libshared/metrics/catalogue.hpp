@@ -287,9 +287,10 @@ inline constexpr std::string_view kUnknownChannel =
 inline constexpr std::string_view kUnknownSymbol = "unknown_symbol";  // of a symbol that was not asked for
 inline constexpr std::string_view kLink = "link_error";    // a message of the link that was refused
 inline constexpr std::string_view kSpool = "spool_error";  // the reader's spool on disk cannot be used
-inline constexpr std::array kAll = {kSpool,         kParse,         kPublish,     kApi,
-                                    kConnection,    kFrameTooLarge, kBinaryFrame, kUnknownChannel,
-                                    kUnknownSymbol, kLink};
+inline constexpr std::string_view kRest = "rest_error";    // an HTTP request to the exchange failed
+inline constexpr std::array kAll = {kParse,       kPublish,        kApi,           kConnection, kFrameTooLarge,
+                                    kBinaryFrame, kUnknownChannel, kUnknownSymbol, kLink,       kSpool,
+                                    kRest};
 inline constexpr std::array kAlwaysLogged = {kParse, kPublish, kApi};
 }  // namespace error_type
 

@@ -1,6 +1,7 @@
 // Any bytes as a frame of one exchange (MDPIPE_FUZZ_VENUE). Promises: the sink gets events only where the
 // result says so, reading the same frame again gives the same events, every number is a decimal, books are
-// best first, and what the encoder writes reads back as the event, in msgpack and as JSON.
+// best first, and what the encoder writes reads back as the event, in msgpack and as JSON. The same bytes are
+// read as a book fetched over HTTP.
 #include <simdjson.h>
 
 #include <cstdint>
@@ -54,6 +55,7 @@ void check_body(const Feed&) { check(false, "an adapter never makes a feed event
 void check_body(const OrderBook& book) {
   check_levels(book.bids, 1);
   check_levels(book.asks, -1);
+  check_number(book.mid_price, false);
 }
 
 bool equal(const Map& map, const char* key, std::string_view value) {
@@ -159,5 +161,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(repeated.kind == result.kind && first.finish() == again.finish(),
         "a frame says the same when it comes again");
   check_ndjson(first.finish(), first.count());
+  CheckingSink fetched;
+  const venues::FrameResult book = adapter->read_book_snapshot(frame, "X", UnixNanos{7}, fetched);
+  check(fetched.count() == (book.kind == venues::FrameKind::Events ? 1U : 0U),
+        "a fetched book is one event or a rejection");
   return 0;
 }

@@ -41,6 +41,14 @@ constexpr std::size_t kSecondsChars = 19;  // "2025-04-30T13:09:45"
 
 }  // namespace
 
+void insert_first(std::string_view list_start, std::string_view entry, std::string& frame) {
+  const std::size_t found = frame.find(list_start);
+  if (found == std::string::npos) return;
+  const std::size_t at = found + list_start.size();
+  const bool is_empty = frame[at] == ']';
+  frame.insert(at, std::string(entry) + (is_empty ? "" : ","));
+}
+
 std::string iso_millis(UnixNanos time) {
   constexpr std::size_t kMillisChars = 4;  // ".326"
   std::string text = to_iso8601(time);

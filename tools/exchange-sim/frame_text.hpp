@@ -20,6 +20,10 @@ struct DecimalStyle {
 void append_decimal(std::int64_t units, DecimalStyle style, std::string& out);
 std::string decimal_text(std::int64_t units, DecimalStyle style);
 
+// Puts `entry` before all others of the list that begins with `list_start` ("\"bids\":["), where there is
+// one.
+void insert_first(std::string_view list_start, std::string_view entry, std::string& frame);
+
 // "2025-04-30T13:09:45.326Z".
 std::string iso_millis(UnixNanos time);
 

@@ -14,6 +14,7 @@ struct MisbehaviourConfig {
   std::uint64_t silence_symbol_after = 0;
   std::uint64_t garbage_every = 0;
   std::uint64_t bomb_after = 0;
+  std::uint64_t skip_delta_every = 0, cross_book_every = 0, wrong_mid_every = 0;  // of book frames
 };
 
 // What to do once a frame has been sent.
@@ -24,6 +25,9 @@ struct Aftermath {
   bool drop = false;
 };
 
+// What is done to a frame of a book before it is sent.
+enum class BookFault { None, Skip, Cross, WrongMid };
+
 // The counts of one connection.
 class FrameRules {
  public:
@@ -31,12 +35,14 @@ class FrameRules {
 
   // False: the frame is swallowed. `symbol` may be empty where it is not known.
   bool admits(const std::string& symbol);
+  // Counts a frame of a book; timed snapshots (bitFlyer) are none here.
+  BookFault next_book_frame();
   Aftermath after_sending();
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
 
  private:
   const MisbehaviourConfig* config_;  // outlives the connection
-  std::uint64_t sent_ = 0, sent_of_silenced_ = 0;
+  std::uint64_t sent_ = 0, sent_of_silenced_ = 0, book_frames_ = 0;
 };
 
 }  // namespace mdpipe::sim

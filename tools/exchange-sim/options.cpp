@@ -118,7 +118,8 @@ void add_misbehaviour(config::OptionTable& table, Options& o) {
   add("silence-symbol-after", o.silence_symbol_after, "frames of that symbol that still pass")
       .range(0, kCountMax);
   add("refuse-http", o.refuse_http, "answer the handshake with this HTTP status instead").range(0, 599);
-  add("retry-after", o.retry_after, "seconds in the refusal's Retry-After header; 0: no header")
+  add("retry-after", o.retry_after,
+      "seconds in the Retry-After header of --refuse-http and --rest-status; 0: no header")
       .range(0, 86'400);
   add("refuse-count", o.refuse_count, "refuse only this many handshakes; 0: all").range(0, kCountMax);
   add("no-pong", o.no_pong, "leave the client's pings unanswered");
@@ -129,6 +130,16 @@ void add_misbehaviour(config::OptionTable& table, Options& o) {
   add("bomb-after", o.bomb_after, "after this many frames send one compressed frame that inflates enormously")
       .range(0, kCountMax);
   add("bomb-bytes", o.bomb_bytes, "size of that frame's message").range(1024, 4LL << 30U);
+  add("skip-delta-every", o.skip_delta_every, "leave out every so many frames of order books")
+      .range(0, kCountMax);
+  add("cross-book-every", o.cross_book_every,
+      "add a bid above the best ask to every so many frames of order books")
+      .range(0, kCountMax);
+  add("wrong-mid-every", o.wrong_mid_every,
+      "bitflyer: a wrong mid_price in every so many frames of order books")
+      .range(0, kCountMax);
+  add("rest-status", o.rest_status, "answer plain HTTP requests with this status instead").range(0, 599);
+  add("rest-status-count", o.rest_status_count, "only so many of them; 0: all").range(0, kCountMax);
   add("delay", o.delay, "hold each frame back for this time").range(0, 600'000);
   add("slow-bytes-per-second", o.slow_bytes_per_second, "send no faster than this, in whole frames")
       .range(0, 1LL << 40U);
@@ -179,6 +190,8 @@ Result<bool> check(const Options& o) {
   }
   if (o.refuse_http != 0 && o.refuse_http < 300)
     return bad("--refuse-http: expected 0 or a status from 300 to 599");
+  if (o.rest_status != 0 && o.rest_status < 300)
+    return bad("--rest-status: expected 0 or a status from 300 to 599");
   if (o.listen.rfind(':') == std::string::npos)
     return bad(fmt::format("--listen '{}': expected HOST:PORT", o.listen));
   for (const std::string& symbol : o.symbols) {

@@ -47,6 +47,8 @@ struct Options {
   config::StringList garbage_kinds;
   std::int64_t bomb_after = 0;
   config::Bytes bomb_bytes{64U << 20U};
+  std::int64_t skip_delta_every = 0, cross_book_every = 0, wrong_mid_every = 0;
+  std::int64_t rest_status = 0, rest_status_count = 0;
   config::Milliseconds delay{0};
   std::int64_t slow_bytes_per_second = 0;
   double burst = 1;

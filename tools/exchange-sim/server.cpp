@@ -302,6 +302,8 @@ class Server {
     const auto reply = simulator_.on_http(connection.get_resource());
     connection.append_header("Content-Type", reply ? "application/json" : "text/plain");
     connection.set_body(reply ? reply->body : "This is a WebSocket server.\n");
+    if (reply && reply->retry_after > 0)
+      connection.append_header("Retry-After", std::to_string(reply->retry_after));
     connection.set_status(static_cast<ws::http::status_code::value>(reply ? reply->status : 426));
   }
 

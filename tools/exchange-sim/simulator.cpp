@@ -36,6 +36,19 @@ std::optional<int> Simulator::refuse_handshake() {
   return static_cast<int>(options_.refuse_http);
 }
 
+std::optional<HttpReply> Simulator::on_http(std::string_view resource) {
+  auto reply = exchange_.venue().on_http(resource, exchange_.markets());
+  const bool refuses =
+      options_.rest_status != 0 &&
+      (options_.rest_status_count == 0 || stats_.rest_refused < unsigned_of(options_.rest_status_count));
+  if (!reply || !refuses) return reply;
+  ++stats_.rest_refused;
+  log::info("HTTP request refused on request",
+            {{"status", options_.rest_status}, {"refused", stats_.rest_refused}});
+  return HttpReply{static_cast<int>(options_.rest_status), R"({"code":-1000,"msg":"Refused on request."})",
+                   options_.retry_after};
+}
+
 void Simulator::on_open(std::uint64_t id, std::unique_ptr<Link> link, std::string_view address,
                         std::string_view resource, Now now) {
   Client& client =

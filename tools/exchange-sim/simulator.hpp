@@ -48,7 +48,8 @@ struct Now {
 
 struct Stats {
   std::uint64_t connections = 0, frames = 0, bytes = 0, replies = 0, dropped_full = 0, swallowed = 0,
-                garbage = 0, bombs = 0, refused = 0, replays_done = 0;
+                garbage = 0, bombs = 0, refused = 0, replays_done = 0, skipped_books = 0, crossed_books = 0,
+                wrong_mids = 0, rest_refused = 0;
 };
 
 class Simulator {
@@ -65,9 +66,7 @@ class Simulator {
 
   // The HTTP status to refuse a handshake with, or nothing.
   std::optional<int> refuse_handshake();
-  [[nodiscard]] std::optional<HttpReply> on_http(std::string_view resource) {
-    return exchange_.venue().on_http(resource, exchange_.markets());
-  }
+  [[nodiscard]] std::optional<HttpReply> on_http(std::string_view resource);
 
   // A bounded amount of work: due events, replay frames, held frames, pings and limits. True: call again at
   // once.
@@ -117,6 +116,7 @@ class Simulator {
   void one_event(Now now);
   bool has_room(const Client& client) const;
   void deliver(Client& client, const std::string& symbol, std::string text, Now now, bool may_drop);
+  bool spoil_book(Client& client, const Market& market, std::string& body, Now now);
   void after_frame(Client& client, Now now);
   void send_garbage(Client& client, Now now);
   void send_bomb(Client& client, Now now);

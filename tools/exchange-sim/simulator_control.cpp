@@ -26,10 +26,11 @@ std::string refused(std::string_view why) { return fmt::format(R"({{"ok":false,"
 
 std::string Simulator::stats_json() const {
   return fmt::format(
-      R"({{"connections":{},"clients":{},"events":{},"frames":{},"bytes":{},"replies":{},"dropped_full":{},"late_events":{},"swallowed":{},"garbage":{},"bombs":{},"refused":{},"replays_done":{}}})",
+      R"({{"connections":{},"clients":{},"events":{},"frames":{},"bytes":{},"replies":{},"dropped_full":{},"late_events":{},"swallowed":{},"garbage":{},"bombs":{},"refused":{},"replays_done":{},"skipped_books":{},"crossed_books":{},"wrong_mids":{},"rest_refused":{}}})",
       stats_.connections, clients_.size(), exchange_.events(), stats_.frames, stats_.bytes, stats_.replies,
       stats_.dropped_full, pacer_.late(), stats_.swallowed, stats_.garbage, stats_.bombs, stats_.refused,
-      stats_.replays_done);
+      stats_.replays_done, stats_.skipped_books, stats_.crossed_books, stats_.wrong_mids,
+      stats_.rest_refused);
 }
 
 std::string Simulator::set_silence(std::string_view rest) {

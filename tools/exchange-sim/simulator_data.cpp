@@ -55,10 +55,41 @@ void Simulator::one_event(Now now) {
     if (found == subscribers_.end()) continue;
     for (const auto& [client, stream] : found->second) {
       if (client->is_closing) continue;
+      std::string body = frame.body;
+      if (stream->kind == Kind::Book && !spoil_book(*client, exchange_.markets()[frame.symbol], body, now))
+        continue;
       deliver(*client, exchange_.symbols()[frame.symbol],
-              exchange_.venue().wrap(client->session, *stream, frame.body), now, true);
+              exchange_.venue().wrap(client->session, *stream, std::move(body)), now, true);
     }
   }
+}
+
+// False: the frame is left out.
+bool Simulator::spoil_book(Client& client, const Market& market, std::string& body, Now now) {
+  std::string_view what;
+  const BookFault fault = client.rules.next_book_frame();
+  switch (fault) {
+    case BookFault::None:
+      return true;
+    case BookFault::Skip:
+      ++stats_.skipped_books;
+      what = "left out";
+      break;
+    case BookFault::Cross:
+      exchange_.venue().cross_book(market, body);
+      ++stats_.crossed_books;
+      what = "crossed";
+      break;
+    case BookFault::WrongMid:
+      if (!exchange_.venue().spoil_mid_price(market, body)) return true;
+      ++stats_.wrong_mids;
+      what = "wrong mid price";
+      break;
+  }
+  sent_.note(client.session.number, now.wall, fmt::format("book of {}: {}", market.spec().name, what));
+  log::debug("book frame spoiled on request",
+             {{"connection", client.session.number}, {"symbol", market.spec().name}, {"fault", what}});
+  return fault != BookFault::Skip;
 }
 
 void Simulator::deliver(Client& client, const std::string& symbol, std::string text, Now now, bool may_drop) {

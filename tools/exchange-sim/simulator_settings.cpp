@@ -16,6 +16,9 @@ MisbehaviourConfig misbehaviour_of(const Options& o) {
   config.silence_symbol_after = unsigned_of(o.silence_symbol_after);
   config.garbage_every = unsigned_of(o.garbage_every);
   config.bomb_after = unsigned_of(o.bomb_after);
+  config.skip_delta_every = unsigned_of(o.skip_delta_every);
+  config.cross_book_every = unsigned_of(o.cross_book_every);
+  config.wrong_mid_every = unsigned_of(o.wrong_mid_every);
   return config;
 }
 

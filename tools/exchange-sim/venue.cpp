@@ -27,6 +27,8 @@ Reply Venue::on_control(Session&, SteadyTime) { return {}; }
 
 std::string Venue::wrap(const Session&, const Stream&, std::string body) const { return body; }
 
+bool Venue::spoil_mid_price(const Market&, std::string&) const { return false; }
+
 std::optional<HttpReply> Venue::on_http(std::string_view, const std::vector<Market>&) const {
   return std::nullopt;
 }

@@ -66,6 +66,7 @@ struct MarketEvent {
 struct HttpReply {
   int status = 200;
   std::string body;
+  std::int64_t retry_after = 0;  // seconds; 0: no header
 };
 
 // The exchange's own habits, used where no option overrides them.
@@ -95,6 +96,12 @@ class Venue {
   virtual void render(const Stream& stream, const Market& market, const MarketEvent& event,
                       std::vector<std::string>& frames) const = 0;
   virtual std::string wrap(const Session& session, const Stream& stream, std::string body) const;
+
+  // Misbehaviour: adds a bid above the best ask to a frame that render() made of a book. What else the frame
+  // says of the book agrees with it.
+  virtual void cross_book(const Market& market, std::string& frame) const = 0;
+  // Makes the frame's mid price wrong; false where this exchange's frames have none.
+  virtual bool spoil_mid_price(const Market& market, std::string& frame) const;
 
   // A plain HTTP request to the same port; nothing where the exchange serves none.
   virtual std::optional<HttpReply> on_http(std::string_view resource,

@@ -78,6 +78,12 @@ struct Request {
 using StaleAfter = std::array<std::chrono::milliseconds, std::size(kMarketTypes)>;
 inline constexpr StaleAfter kStaleAfter = {std::chrono::seconds(30), std::chrono::seconds(300),
                                            std::chrono::seconds(15)};
+// How a book is known to be whole; docs/books.md.
+enum class BookRecipe {
+  FullFrames,       // every frame is the whole book
+  SnapshotChannel,  // snapshots come from time to time beside the deltas
+  RestSeeded,       // numbered deltas, placed after a snapshot fetched over HTTP
+};
 
 struct Profile {
   std::string_view exchange;                      // "gmo": the folder's name, the event's `exchange`
@@ -86,6 +92,9 @@ struct Profile {
   bool paced_per_host = false;                    // the limit holds for all connections of this host together
   std::chrono::milliseconds idle_timeout{
       0};  // no frame of any kind (pings included) for so long: the connection is dead
+  BookRecipe books = BookRecipe::FullFrames;
+  std::string_view rest_url{};                 // RestSeeded: scheme and host of the HTTP interface
+  std::chrono::milliseconds rest_interval{0};  // least time between two snapshots fetched from it
   StaleAfter stale_after = kStaleAfter;
 };
 
@@ -109,6 +118,13 @@ class Adapter {
 
   // Reads one text frame. Either all of its events reach the sink or, for anything but Events, none.
   virtual FrameResult on_frame(std::string_view frame, UnixNanos received, EventSink& sink) = 0;
+
+  // RestSeeded only. The path and query of a symbol's whole book, and the reading of what comes back: one
+  // snapshot for the sink, or a rejection.
+  [[nodiscard]] virtual std::string book_snapshot_target(std::string_view) const { return {}; }
+  virtual FrameResult read_book_snapshot(std::string_view, std::string_view, UnixNanos, EventSink&) {
+    return FrameResult::rejected("this exchange's books are not fetched over HTTP");
+  }
 };
 
 }  // namespace mdpipe::venues

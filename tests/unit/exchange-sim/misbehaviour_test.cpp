@@ -37,6 +37,18 @@ TEST(FrameRules, silence_swallows_all_or_one_symbol) {
   EXPECT_FALSE(rules.admits("ETH"));
 }
 
+TEST(FrameRules, spoil_every_so_many_book_frames) {
+  MisbehaviourConfig config;
+  config.skip_delta_every = 4;
+  config.cross_book_every = 2;
+  config.wrong_mid_every = 3;
+  FrameRules rules(config);
+  std::vector<BookFault> faults;
+  for (int i = 0; i < 6; ++i) faults.push_back(rules.next_book_frame());
+  EXPECT_EQ(faults, (std::vector<BookFault>{BookFault::None, BookFault::Cross, BookFault::WrongMid,
+                                            BookFault::Skip, BookFault::None, BookFault::Cross}));
+}
+
 TEST(Garbage, goes_through_all_kinds_in_turn) {
   Garbage garbage(garbage_kinds(), "{}");
   const std::string good = R"({"time":"2026-01-01","price":123.5})";

@@ -71,6 +71,96 @@ struct SimulatorTest : testing::Test {
   milliseconds now_{0};
 };
 
+// Each frame of a book as the exchange's adapter-free reader sees it: best bid and ask, mid price, U and u.
+struct SpoiledBooks : SimulatorTest {
+  std::vector<simdjson::dom::element> books() {
+    std::vector<simdjson::dom::element> found;
+    parsers.clear();
+    for (const std::string& text : client.texts) {
+      if (text.find("\"asks\":") == std::string::npos && text.find("\"a\":[") == std::string::npos) continue;
+      found.push_back(parsers.emplace_back(std::make_unique<simdjson::dom::parser>())->parse(text));
+    }
+    return found;
+  }
+  std::vector<std::unique_ptr<simdjson::dom::parser>> parsers;
+};
+
+TEST_F(SpoiledBooks, a_left_out_delta_is_a_hole_in_its_numbers) {
+  start({"--exchange=binance", "--rate=1000", "--events=40", "--skip-delta-every=10"});
+  connect("/ws/btcusdt@depth");
+  run_to(milliseconds(1'000));
+  const auto deltas = books();
+  ASSERT_EQ(deltas.size(), 36U);
+  std::vector<std::size_t> holes;
+  for (std::size_t i = 1; i < deltas.size(); ++i) {
+    if (deltas[i]["U"].get_uint64() != deltas[i - 1]["u"].get_uint64() + 1) holes.push_back(i);
+  }
+  EXPECT_THAT(holes, testing::ElementsAre(9U, 18U, 27U));
+  EXPECT_THAT(simulator->stats_json(), HasSubstr(R"("skipped_books":4,)"));
+}
+
+TEST_F(SpoiledBooks, a_crossed_full_frame_has_its_best_bid_above_its_best_ask) {
+  start({"--exchange=gmo", "--rate=1000", "--events=20", "--cross-book-every=5"});
+  connect();
+  simulator->on_text(1, R"({"command":"subscribe","channel":"orderbooks","symbol":"BTC_JPY"})",
+                     when(milliseconds(0)));
+  run_to(milliseconds(1'000));
+  std::vector<std::size_t> crossed;
+  const auto frames = books();
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const auto best = [&](const char* side) {
+      return std::stod(std::string(frames[i][side].at(0)["price"].get_string().value()));
+    };
+    if (best("bids") >= best("asks")) crossed.push_back(i);
+  }
+  EXPECT_THAT(crossed, testing::ElementsAre(4U, 9U, 14U, 19U));
+}
+
+TEST_F(SpoiledBooks, a_crossed_delta_carries_its_bid_first_and_is_well_formed) {
+  start({"--exchange=binance", "--rate=1000", "--events=6", "--cross-book-every=2"});
+  connect("/ws/btcusdt@depth/btcusdt@depth5");
+  run_to(milliseconds(1'000));
+  EXPECT_EQ(books().size(), 12U);  // all parse
+  EXPECT_THAT(simulator->stats_json(), HasSubstr(R"("crossed_books":6,)"));
+}
+
+TEST_F(SpoiledBooks, a_wrong_mid_price_is_a_tick_off) {
+  start({"--exchange=bitflyer", "--rate=1000", "--events=30", "--wrong-mid-every=1", "--symbols=FX_BTC_JPY",
+         "--snapshot-interval=1ms"});
+  connect();
+  for (const char* channel : {"lightning_board_snapshot_FX_BTC_JPY", "lightning_board_FX_BTC_JPY"})
+    simulator->on_text(1, R"({"method":"subscribe","params":{"channel":")" + std::string(channel) + "\"}}",
+                       when(milliseconds(0)));
+  run_to(milliseconds(1'000));
+  // A snapshot that follows a delta has the right one.
+  double mid = 0;
+  std::vector<double> off;
+  for (const auto& frame : books()) {
+    const std::string_view channel = frame["params"]["channel"];
+    const double price = frame["params"]["message"]["mid_price"];
+    if (channel == "lightning_board_FX_BTC_JPY") {
+      mid = price;
+    } else if (mid > 0) {
+      off.push_back(mid - price);
+      mid = 0;
+    }
+  }
+  EXPECT_THAT(off, testing::AllOf(SizeIs(testing::Gt(10U)), testing::Each(1)));
+}
+
+TEST_F(SimulatorTest, refuses_so_many_http_requests) {
+  start({"--exchange=binance", "--rest-status=429", "--rest-status-count=2", "--retry-after=7"});
+  const std::string_view depth = "/api/v3/depth?symbol=BTCUSDT";
+  for (int i = 0; i < 2; ++i) {
+    const auto refused = simulator->on_http(depth);
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, 429);
+    EXPECT_EQ(refused->retry_after, 7);
+  }
+  EXPECT_EQ(simulator->on_http(depth)->status, 200);
+  EXPECT_FALSE(simulator->on_http("/"));
+}
+
 TEST_F(SimulatorTest, paces_and_stops_at_events) {
   start({"--rate=100", "--events=150"});
   connect();

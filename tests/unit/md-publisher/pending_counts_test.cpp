@@ -60,7 +60,7 @@ class PendingCountsTest : public testing::Test {
     options.counter_file = folder_ + "/counters";
     options.pending_max = 1000;
     collector_ = std::make_unique<metrics::MetricsCollector>(options);
-    metrics_ = std::make_unique<PublisherMetrics>(*collector_);
+    metrics_ = std::make_unique<PublisherMetrics>(*collector_, "");
     streams_ = std::make_unique<StreamTable>(StreamNaming::parse("md:{type}").value(),
                                              TrimPolicy::parse("0").value(), *collector_);
   }
@@ -72,7 +72,7 @@ class PendingCountsTest : public testing::Test {
                       wall_now());
     }
     transaction.set_cursor("gmo", {7, seq});
-    transaction.seal("md:cursor");
+    transaction.seal("md:cursor", "md:state", steady_now());
   }
   std::uint64_t published() { return collector_->total(streams_->find("trade", "gmo", "A")->published); }
   std::uint64_t bytes() { return collector_->total(streams_->find("trade", "gmo", "A")->bytes); }
@@ -97,7 +97,9 @@ TEST_F(PendingCountsTest, AnAnsweredTransactionIsCountedOnceItIsAnswered) {
 TEST_F(PendingCountsTest, ARefusedEntryIsDroppedAndNotPublished) {
   fill(transaction_, 40, 40);
   metrics_->sending(transaction_);
-  metrics_->committed(transaction_, {{&transaction_.entries()[20], "WRONGTYPE"}}, wall_now());
+  Outcome outcome;
+  outcome.refused.push_back({&transaction_.entries()[20], "WRONGTYPE"});
+  metrics_->committed(transaction_, outcome, wall_now());
   EXPECT_EQ(published(), 1U);
   EXPECT_EQ(bytes(), transaction_.entries()[0].bytes);
 }

@@ -21,6 +21,7 @@ TEST(Binance, reads_a_depth_update_bare_and_combined_in_any_order) {
     EXPECT_EQ(event.symbol, "ETHBTC") << name;
     EXPECT_EQ(event.kind, BookKind::Delta) << name;
     EXPECT_EQ(event.book_seq, 9007U) << name;
+    EXPECT_EQ(event.first_book_seq, 9000U) << name;
     EXPECT_EQ(event.ts, kEventTime) << name;
     EXPECT_THAT(event.bids, ElementsAre(Pair("0.05210000", "0.00000000"), Pair("0.05200000", "12.50000000")))
         << name;
@@ -47,6 +48,40 @@ TEST(Binance, the_stream_names_the_symbol_of_a_partial_book) {
   const Outcome bare = read_named("partial_book_bare");
   EXPECT_EQ(bare.result.kind, FrameKind::Rejected);
   EXPECT_THAT(std::string(bare.result.reason), HasSubstr("symbol"));
+}
+
+TEST(Binance, a_depth_update_whose_first_number_is_none_is_rejected) {
+  const auto depth = [](const char* first) {
+    return read(std::string(R"({"e":"depthUpdate","E":1709284087123,"s":"ETHBTC","U":)") + first +
+                R"(,"u":9007,"b":[],"a":[]})");
+  };
+  EXPECT_EQ(only_event(depth("9007")).first_book_seq, 9007U);
+  EXPECT_EQ(only_event(depth("null")).first_book_seq, std::nullopt);
+  for (const char* first : {"9000.5", "-1", "true", "[]", "\"x\"", "99999999999999999999"})
+    EXPECT_EQ(depth(first).result.kind, FrameKind::Rejected) << first;
+}
+
+TEST(Binance, reads_a_book_fetched_over_http) {
+  const auto adapter = make_adapter("binance");
+  EXPECT_EQ(adapter->book_snapshot_target("币USDT"), "/api/v3/depth?symbol=%E5%B8%81USDT&limit=1000");
+  CollectingSink sink;
+  const auto fetch = [&](std::string_view body) {
+    return adapter->read_book_snapshot(body, "ETHBTC", kReceived, sink).kind;
+  };
+  EXPECT_EQ(fetch(R"({"lastUpdateId":9100,"bids":[["0.05","1"],["0.06","2"]],"asks":[["0.07","3"]]})"),
+            FrameKind::Events);
+  ASSERT_EQ(sink.events.size(), 1U);
+  const Seen& book = sink.events.front();
+  EXPECT_EQ(book.kind, BookKind::Snapshot);
+  EXPECT_EQ(book.symbol, "ETHBTC");
+  EXPECT_EQ(book.book_seq, 9100U);
+  EXPECT_EQ(book.recv, kReceived);
+  EXPECT_THAT(book.bids, ElementsAre(Pair("0.06", "2"), Pair("0.05", "1")));
+  for (const char* body :
+       {R"({"lastUpdateId":1,"bids":[]})", R"({"bids":[],"asks":[]})", "[]", "", "<html>",
+        R"({"code":-1121,"msg":"Invalid symbol."})", R"({"lastUpdateId":1,"bids":[["x","1"]],"asks":[]})"})
+    EXPECT_EQ(fetch(body), FrameKind::Rejected) << body;
+  EXPECT_EQ(sink.events.size(), 1U);
 }
 
 TEST(Binance, the_best_price_is_a_ticker_without_a_time) {

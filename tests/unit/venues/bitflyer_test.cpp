@@ -88,6 +88,7 @@ TEST(Bitflyer, tells_snapshots_from_deltas) {
   const Seen delta = only_event(read_named("board"));
   EXPECT_EQ(delta.kind, BookKind::Delta);
   EXPECT_EQ(delta.symbol, "FX_BTC_JPY");
+  EXPECT_EQ(delta.mid_price, "9100250.0");
   EXPECT_THAT(delta.bids, ElementsAre(Pair("9099000.0", "0.0")));
   EXPECT_THAT(delta.asks, ElementsAre(Pair("9100600.0", "0.0"), Pair("9101000.0", "0.12345678")));
 }

@@ -25,7 +25,8 @@ struct Seen {
   std::string bid, ask, last, high, low, volume;
   BookKind kind{};
   OwnedLevels bids, asks;
-  std::optional<std::uint64_t> book_seq;
+  std::optional<std::uint64_t> book_seq, first_book_seq;
+  std::string mid_price;
 };
 
 class CollectingSink final : public EventSink {
@@ -61,6 +62,8 @@ class CollectingSink final : public EventSink {
   static void copy(const OrderBook& book, Seen& seen) {
     seen.kind = book.kind;
     seen.book_seq = book.book_seq;
+    seen.first_book_seq = book.first_book_seq;
+    seen.mid_price = book.mid_price;
     for (const Level& level : book.bids) seen.bids.emplace_back(level.price, level.size);
     for (const Level& level : book.asks) seen.asks.emplace_back(level.price, level.size);
   }

@@ -1,12 +1,13 @@
 // Goal: the way of a frame through ws-reader takes no memory from the heap once buffers have grown. Method:
 // operator new is counted in this program while 10,000 frames of each exchange pass adapter, pipeline and
-// outbox.
+// outbox. The same for a checked book.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <new>
 
 #include "tests/unit/venues/frames.hpp"
+#include "tests/unit/ws-reader/book_support.hpp"
 #include "ws-reader/pipeline.hpp"
 
 namespace {
@@ -119,6 +120,46 @@ TEST(Way, of_a_frame_allocates_nothing_in_steady_state) {
     EXPECT_GT(events, 0U) << exchange;
     EXPECT_EQ(taken, 0U) << exchange << ": " << taken << " allocations for " << events << " events";
   }
+}
+
+class CountingSink final : public BookSink {
+ public:
+  void publish(const Event&) override { ++published; }
+  void drop(std::string_view, BookDrop, std::uint64_t count) override { dropped += count; }
+  void gap(std::string_view, std::string_view, std::optional<std::uint64_t>) override {}
+  void recovered(std::string_view) override {}
+  void request_snapshot(std::string_view) override {}
+  void resubscribe(std::string_view) override {}
+  std::uint64_t published = 0, dropped = 0;
+};
+
+TEST(Way, of_a_checked_order_book_allocates_nothing_in_steady_state) {
+  CountingSink sink;
+  BookGuard guard(venues::BookRecipe::SnapshotChannel, sink);
+  std::vector<OwnedBook> books;
+  Pairs bids;
+  Pairs asks;
+  for (int i = 0; i < 300; ++i) {
+    bids.emplace_back(std::to_string(9'000'000 - i) + ".0", "0.1");
+    asks.emplace_back(std::to_string(9'000'002 + 2 * i) + ".0", "0.1");
+  }
+  books.push_back(snapshot(bids, asks));
+  for (int i = 0; i < 200; ++i)
+    books.push_back(delta({{bids[static_cast<std::size_t>(i)].first, i % 3 == 1 ? "0.0" : "3.5"}},
+                          {{std::to_string(9'000'003 + 2 * i) + ".0", "1.0"}}));
+  books.push_back(delta({{"9999999.0", "1.0"}}, {}));  // crosses it
+  books.push_back(delta({}, {}));
+  std::vector<Event> events;
+  for (const OwnedBook& book : books) events.push_back(book.event());
+  const auto run = [&] {
+    for (const Event& event : events) guard.on_book(event, SteadyTime());
+  };
+  run();
+  const std::size_t before = allocations;
+  for (int i = 0; i < 50; ++i) run();
+  EXPECT_EQ(allocations - before, 0U);
+  EXPECT_EQ(sink.published, 51U * 201U);
+  EXPECT_EQ(sink.dropped, 51U * 2U);
 }
 
 }  // namespace

@@ -65,6 +65,13 @@ TEST(ReaderConfig, takes_symbols_of_any_script) {
   EXPECT_EQ(loaded.error, "");
 }
 
+TEST(ReaderConfig, books_are_checked_but_by_a_plain_filter) {
+  EXPECT_TRUE(load_with("--log-level=info").config.checks_books());
+  EXPECT_FALSE(load_with("--stdin").config.checks_books());
+  EXPECT_FALSE(load_with("--books=raw").config.checks_books());
+  EXPECT_TRUE(load({"--exchange=gmo", "--stdin", "--books=checked"}).config.checks_books());
+}
+
 TEST(ReaderConfig, the_tap_can_be_switched_off) { EXPECT_EQ(load_with("--tap-endpoint=none").error, ""); }
 
 TEST(ReaderConfig, stale_limits_are_the_exchanges_own_but_for_the_channels_that_are_named) {
@@ -96,6 +103,9 @@ TEST(ReaderConfig, errors_name_the_option_the_value_and_the_remedy) {
   EXPECT_THAT(load_with("--source=" + std::string(129, 'a')).error, HasSubstr("at most 128 characters"));
   EXPECT_THAT(load_with("--url=https://example.com").error,
               AllOf(HasSubstr("--url 'https://"), HasSubstr("wss://")));
+  EXPECT_THAT(load_with("--rest-url=wss://example.com").error,
+              AllOf(HasSubstr("--rest-url 'wss://"), HasSubstr("https://")));
+  EXPECT_THAT(load_with("--books=some").error, AllOf(HasSubstr("--books 'some'"), HasSubstr("checked")));
   EXPECT_THAT(load_with("--events-endpoint=udp://x").error,
               AllOf(HasSubstr("--events-endpoint"), HasSubstr("ipc:///")));
   EXPECT_THAT(load_with("--metrics-endpoint=tcp://x").error,

@@ -15,12 +15,13 @@ struct ConflatorTest : testing::Test {
 
   bool take(const Event& event, seconds age, bool expect_replaced = false) {
     bool replaced = false;
-    const bool taken = conflator.take(event, age, replaced);
+    const bool taken = conflator.take(event, age, false, replaced);
     EXPECT_EQ(replaced, taken && expect_replaced);
     return taken;
   }
   void release(seconds age) {
-    conflator.release(age, [this](const Event& event) {
+    conflator.release(age, [this](const Event& event, bool is_kept_elsewhere) {
+      if (is_kept_elsewhere) return out.push_back("whole book of " + std::string(event.symbol));
       std::string text(event.symbol);
       if (const auto* ticker_body = std::get_if<Ticker>(&event.body)) {
         text.append(" ").append(ticker_body->last);
@@ -80,6 +81,18 @@ TEST_F(ConflatorTest, keeps_a_whole_book_with_its_own_text) {
   EXPECT_EQ(out, std::vector<std::string>{"BTC_JPY b100.5x0.25 a101x7"});
 }
 
+TEST_F(ConflatorTest, remembers_that_somebody_else_keeps_the_book) {
+  Event delta = ticker();
+  delta.body = OrderBook{BookKind::Delta, {}, {}, 7};
+  bool replaced = true;
+  EXPECT_TRUE(conflator.take(delta, seconds(9), true, replaced));
+  EXPECT_FALSE(replaced);
+  EXPECT_TRUE(conflator.take(delta, seconds(9), true, replaced));
+  EXPECT_TRUE(replaced);
+  release(seconds(0));
+  EXPECT_EQ(out, std::vector<std::string>{"whole book of BTC_JPY"});
+}
+
 TEST_F(ConflatorTest, never_holds_trades_deltas_or_types_nobody_named) {
   EXPECT_FALSE(take(trade(), seconds(60)));
   Event delta = ticker();
@@ -89,7 +102,7 @@ TEST_F(ConflatorTest, never_holds_trades_deltas_or_types_nobody_named) {
   Event book = ticker();
   book.body = OrderBook{};
   bool replaced = false;
-  EXPECT_FALSE(tickers.take(book, seconds(60), replaced));
+  EXPECT_FALSE(tickers.take(book, seconds(60), false, replaced));
 }
 
 }  // namespace

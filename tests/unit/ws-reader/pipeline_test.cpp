@@ -8,7 +8,8 @@
 namespace mdpipe::reader {
 namespace {
 
-// "3 BTC ETH X" is a frame with an event for each symbol; other frames are what their first word says.
+// "BTC ETH X" is a frame with a trade of each symbol, "book 7 8" the book of BTC with that bid and ask; other
+// frames are what their first word says. A book fetched over HTTP has the same form.
 class ScriptedAdapter final : public venues::Adapter {
  public:
   [[nodiscard]] const venues::Profile& profile() const override { return profile_; }
@@ -21,6 +22,7 @@ class ScriptedAdapter final : public venues::Adapter {
     if (frame == "other") return venues::FrameResult::other();
     if (frame == "error") return venues::FrameResult::api_error();
     if (frame == "bad") return venues::FrameResult::rejected("no sense");
+    if (frame.substr(0, 5) == "book ") return read_book(frame.substr(5), "BTC", sink);
     while (!frame.empty()) {
       const std::size_t end = std::min(frame.find(' '), frame.size());
       Event event = trade();
@@ -31,7 +33,28 @@ class ScriptedAdapter final : public venues::Adapter {
     return venues::FrameResult::events();
   }
 
+  venues::FrameResult read_book_snapshot(std::string_view body, std::string_view symbol, UnixNanos,
+                                         venues::EventSink& sink) override {
+    if (body == "bad") return venues::FrameResult::rejected("no book");
+    return read_book(body, symbol, sink);
+  }
+
+  void seed_books() { profile_.books = venues::BookRecipe::RestSeeded; }
+
  private:
+  static venues::FrameResult read_book(std::string_view text, std::string_view symbol,
+                                       venues::EventSink& sink) {
+    const Level bid{text.substr(0, 1), "1"};
+    const Level ask{text.substr(2, 1), "1"};
+    OrderBook book;
+    book.kind = text.size() > 3 ? BookKind::Delta : BookKind::Snapshot;
+    book.bids = {&bid, 1};
+    book.asks = {&ask, 1};
+    book.book_seq = 1;
+    sink.on_event({"test", symbol, UnixNanos{}, UnixNanos{1}, book});
+    return venues::FrameResult::events();
+  }
+
   venues::Profile profile_{"test", "wss://test", {}, false, {}};
 };
 
@@ -84,6 +107,69 @@ TEST_F(PipelineTest, the_totals_tell_frames_apart) {
   EXPECT_EQ(totals.api_errors, 1U);
   EXPECT_EQ(totals.rejected, 1U);
   EXPECT_EQ(totals.events, 1U);
+}
+
+struct CheckedBooks : PipelineTest, FeedSink {
+  std::vector<std::string> told;
+  FeedMonitor feeds{{{EventType::OrderBook, "BTC"}}, venues::kStaleAfter, *this};
+
+  void on_feed(std::size_t, const Feed& change, UnixNanos) override {
+    told.push_back(std::string(to_string(change.state)) + ": " + std::string(change.reason));
+  }
+  bool resubscribe(std::size_t) override { return true; }
+  void reconnect(std::string_view) override {}
+
+  void check(Pipeline& pipeline) {
+    const auto tell = [this](const std::string& what) {
+      return [this, what](std::string_view symbol) { told.push_back(what + " " + std::string(symbol)); };
+    };
+    BookHooks hooks;
+    hooks.request_snapshot = tell("fetch");
+    hooks.resubscribe = tell("resubscribe");
+    pipeline.check_books(std::move(hooks));
+  }
+  std::uint64_t dropped(BookDrop why) {
+    return count(metrics::Metric::DroppedEvents, {"ws-reader", "test", "orderbook", "BTC", to_string(why)});
+  }
+};
+
+TEST_F(CheckedBooks, a_book_that_cannot_be_right_is_counted_and_goes_nowhere) {
+  Pipeline pipeline({adapter, reader_metrics, outbox, nullptr, &feeds}, {}, [this] { ++events_seen; });
+  check(pipeline);
+  feeds.on_connected({});
+  told.clear();
+  for (const char* frame : {"book 7 8", "book 9 8", "BTC", "book 7 8"})
+    pipeline.on_frame(frame, UnixNanos{1});
+  EXPECT_EQ(told, (std::vector<std::string>{"gap: reader started", "live: data", "gap: crossed",
+                                            "live: whole again"}));
+  EXPECT_EQ(pipeline.totals().events, 4U);
+  EXPECT_EQ(outbox.last_seq(), 3U);
+  EXPECT_EQ(events_seen, 3);
+  EXPECT_EQ(dropped(BookDrop::CrossedBook), 1U);
+  EXPECT_EQ(count(metrics::Metric::MessagesReceived, {"test", "orderbook", "BTC"}), 3U);
+}
+
+TEST_F(CheckedBooks, unchecked_every_book_passes) {
+  Pipeline pipeline = make({});
+  pipeline.on_frame("book 9 8", UnixNanos{1});
+  EXPECT_EQ(outbox.last_seq(), 1U);
+}
+
+TEST_F(CheckedBooks, a_fetched_book_counts_as_received_and_lets_the_deltas_through) {
+  adapter.seed_books();
+  Pipeline pipeline = make({});
+  check(pipeline);
+  pipeline.on_frame("book 7 8 delta", UnixNanos{1});
+  EXPECT_EQ(told, std::vector<std::string>{"fetch BTC"});
+  EXPECT_EQ(pipeline.held_events(), 1U);
+  EXPECT_EQ(pipeline.on_book_snapshot("BTC", "bad", UnixNanos{1}, SteadyTime()).reason, "no book");
+  EXPECT_EQ(outbox.last_seq(), 0U);
+  EXPECT_TRUE(pipeline.on_book_snapshot("BTC", "6 8", UnixNanos{1}, SteadyTime()).reason.empty());
+  EXPECT_EQ(outbox.last_seq(), 1U);
+  EXPECT_EQ(dropped(BookDrop::StaleDelta), 1U);
+  EXPECT_EQ(count(metrics::Metric::MessagesReceived, {"test", "orderbook", "BTC"}), 2U);
+  pipeline.on_frame("BTC", UnixNanos{1});
+  EXPECT_EQ(outbox.last_seq(), 2U) << "trades are not its business";
 }
 
 TEST_F(PipelineTest, hands_on_what_the_adapter_said) {

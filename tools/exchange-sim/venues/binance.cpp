@@ -182,6 +182,14 @@ void Binance::render(const Stream& stream, const Market& market, const MarketEve
   binance::append_frames(stream, market, event, frames);
 }
 
+void Binance::cross_book(const Market& market, std::string& frame) const {
+  const std::string price =
+      decimal_text(market.best_ask() + market.spec().tick, {market.spec().price_decimals, 8});
+  const std::string level = fmt::format(R"(["{}","1.00000000"])", price);
+  insert_first(R"("b":[)", level, frame);     // of a delta
+  insert_first(R"("bids":[)", level, frame);  // of a partial book
+}
+
 std::string Binance::wrap(const Session& session, const Stream& stream, std::string body) const {
   return session.combined ? fmt::format(R"({{"stream":"{}","data":{}}})", stream.name, body) : body;
 }

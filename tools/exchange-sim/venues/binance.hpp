@@ -18,6 +18,7 @@ class Binance : public Venue {
   Reply on_control(Session& session, SteadyTime now) override;
   void render(const Stream& stream, const Market& market, const MarketEvent& event,
               std::vector<std::string>& frames) const override;
+  void cross_book(const Market& market, std::string& frame) const override;
   std::string wrap(const Session& session, const Stream& stream, std::string body) const override;
   std::optional<HttpReply> on_http(std::string_view resource,
                                    const std::vector<Market>& markets) const override;

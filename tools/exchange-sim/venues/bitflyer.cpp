@@ -43,8 +43,21 @@ std::string size_text(std::int64_t units, const SymbolSpec& spec) {
   return decimal_text(units, {spec.size_decimals, 1});
 }
 
+// Rounded down to the price's unit, as the exchange does.
+std::string mid_price_of(std::int64_t bid, std::int64_t ask, const SymbolSpec& spec) {
+  return price_text((bid + ask) / 2, spec);
+}
 std::string mid_price(const Market& market) {
-  return decimal_text((market.best_bid() + market.best_ask()) * 5, {market.spec().price_decimals + 1, 1});
+  return mid_price_of(market.best_bid(), market.best_ask(), market.spec());
+}
+
+// The mid price stands first in the message.
+void replace_mid_price(std::string_view mid, std::string& frame) {
+  constexpr std::string_view kKey = R"("mid_price":)";
+  const std::size_t found = frame.find(kKey);
+  if (found == std::string::npos) return;
+  const std::size_t at = found + kKey.size();
+  frame.replace(at, frame.find(',', at) - at, mid);
 }
 
 void append_level(std::int64_t price, std::int64_t size, const SymbolSpec& spec, std::string& out) {
@@ -226,6 +239,19 @@ void Bitflyer::render(const Stream& stream, const Market& market, const MarketEv
     case Kind::Quote:
       break;
   }
+}
+
+void Bitflyer::cross_book(const Market& market, std::string& frame) const {
+  const std::int64_t bid = market.best_ask() + market.spec().tick;
+  insert_first(R"("bids":[)", fmt::format(R"({{"price":{},"size":1.0}})", price_text(bid, market.spec())),
+               frame);
+  replace_mid_price(mid_price_of(bid, market.best_ask(), market.spec()), frame);
+}
+
+bool Bitflyer::spoil_mid_price(const Market& market, std::string& frame) const {
+  const std::int64_t up = 2 * market.spec().tick;
+  replace_mid_price(mid_price_of(market.best_bid(), market.best_ask() + up, market.spec()), frame);
+  return true;
 }
 
 std::string Bitflyer::unknown_channel_frame() const {

@@ -137,6 +137,11 @@ void Gmo::render(const Stream& stream, const Market& market, const MarketEvent& 
   }
 }
 
+void Gmo::cross_book(const Market& market, std::string& frame) const {
+  const std::string price = decimal_text(market.best_ask() + market.spec().tick, price_style(market.spec()));
+  insert_first(R"("bids":[)", fmt::format(R"({{"price":"{}","size":"1"}})", price), frame);
+}
+
 std::string Gmo::unknown_channel_frame() const {
   return R"({"channel":"surprises","symbol":"BTC_JPY","value":"1"})";
 }

@@ -16,6 +16,7 @@ class Gmo : public Venue {
   Reply on_text(Session& session, std::string_view text, SteadyTime now) override;
   void render(const Stream& stream, const Market& market, const MarketEvent& event,
               std::vector<std::string>& frames) const override;
+  void cross_book(const Market& market, std::string& frame) const override;
   std::string unknown_channel_frame() const override;
 
  private:

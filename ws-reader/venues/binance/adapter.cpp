@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 
 #include "libshared/event/decimal.hpp"
 #include "libshared/json/json_string.hpp"
@@ -18,9 +20,16 @@ namespace {
 using simdjson::ondemand::json_type;
 
 // At most 5 messages a second, pings and pongs included. The server pings every 20 s: three missed ones are
-// the end.
-constexpr Profile kProfile{"binance", "wss://stream.binance.com:9443/stream", std::chrono::milliseconds(250),
-                           false, std::chrono::seconds(60)};
+// the end. A book of kBookLevels costs 50 of the 6000 units of weight a minute: one each 600 ms.
+constexpr Profile kProfile{"binance",
+                           "wss://stream.binance.com:9443/stream",
+                           std::chrono::milliseconds(250),
+                           false,
+                           std::chrono::seconds(60),
+                           BookRecipe::RestSeeded,
+                           "https://api.binance.com",
+                           std::chrono::milliseconds(600)};
+constexpr int kBookLevels = 1000;
 constexpr std::size_t kStreamsPerRequestMax = 100;  // keeps a request far below the size the exchange refuses
 
 std::string_view stream_suffix(EventType type) {
@@ -58,6 +67,29 @@ Decimal decimal(std::string_view text, std::string_view reason) {
   return decimal_or_none(text, reason);
 }
 
+// Of "U", which only depth updates are known to have.
+std::optional<std::uint64_t> uint_or_none(std::string_view text, std::string_view reason) {
+  if (text.empty()) return std::nullopt;
+  std::uint64_t number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) throw BadFrame{reason};
+  return number;
+}
+
+// "币USDT" -> "%E5%B8%81USDT"
+std::string percent_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80 && std::isalnum(byte) != 0) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", byte);
+    }
+  }
+  return out;
+}
+
 std::string_view trade_id(std::string_view text) {
   if (text.size() > 20 || text.find_first_not_of("0123456789") != std::string_view::npos) {
     throw BadFrame{"a trade's id is not an integer"};
@@ -79,7 +111,7 @@ struct Fields {
   UnixNanos event_time, trade_time;
   std::optional<std::uint64_t> update_id, last_update_id;
   std::optional<bool> buyer_is_maker;
-  std::string_view a, b, c, h, l, p, q, t, v;
+  std::string_view a, b, c, h, l, p, q, t, v, first_update_id;
 };
 
 class BinanceAdapter final : public Adapter {
@@ -111,6 +143,15 @@ class BinanceAdapter final : public Adapter {
 
   FrameResult on_frame(std::string_view frame, UnixNanos received, EventSink& sink) override {
     return reject_bad_frames([&] { return read(frame, received, sink); });
+  }
+
+  [[nodiscard]] std::string book_snapshot_target(std::string_view symbol) const override {
+    return fmt::format("/api/v3/depth?symbol={}&limit={}", percent_encoded(symbol), kBookLevels);
+  }
+
+  FrameResult read_book_snapshot(std::string_view body, std::string_view symbol, UnixNanos received,
+                                 EventSink& sink) override {
+    return reject_bad_frames([&] { return read_snapshot(body, symbol, received, sink); });
   }
 
  private:
@@ -162,6 +203,28 @@ class BinanceAdapter final : public Adapter {
       return FrameResult::api_error(envelope.id);
     if (envelope.has_result) return FrameResult::control(envelope.id);
     return emit(bare, bare_book_, envelope.stream, received, sink);
+  }
+
+  FrameResult read_snapshot(std::string_view body, std::string_view symbol, UnixNanos received,
+                            EventSink& sink) {
+    auto& document = reader_.read(body);
+    Fields fields;
+    bare_book_.clear();
+    for (auto member : document.get_object())
+      read_event_member(member.unescaped_key(), member.value(), fields, bare_book_);
+    expect_end(document);
+    if (!fields.last_update_id) throw BadFrame{"a book snapshot lacks lastUpdateId"};
+    emit_snapshot(fields, bare_book_, symbol, received, sink);
+    return FrameResult::events();
+  }
+
+  static void emit_snapshot(const Fields& fields, Book& book, std::string_view symbol, UnixNanos received,
+                            EventSink& sink) {
+    if (!book.has_bids || !book.has_asks) throw BadFrame{"a whole book lacks bids or asks"};
+    sort_best_first(book.bids, book.asks);
+    sink.on_event(
+        {kProfile.exchange, symbol, UnixNanos{}, received,
+         OrderBook{BookKind::Snapshot, borrow(book.bids), borrow(book.asks), fields.last_update_id}});
   }
 
   static FrameResult unknown_event() {
@@ -246,6 +309,9 @@ class BinanceAdapter final : public Adapter {
         break;
       case 'u':
         fields.update_id = read_uint(value, "u is not an integer");
+        break;
+      case 'U':
+        fields.first_update_id = read_untyped(value);
         break;
       case 'm':
         fields.buyer_is_maker = read_bool(value);
@@ -334,15 +400,11 @@ class BinanceAdapter final : public Adapter {
                                 EventSink& sink) {
     if (stream.empty())
       throw BadFrame{"a partial book names no symbol; connect to /stream, whose frames name the stream"};
-    if (!book.has_bids || !book.has_asks) throw BadFrame{"a partial book lacks bids or asks"};
     const std::string_view name = stream.substr(0, stream.find('@'));
     expect_symbol(name);
     symbol_.resize(name.size());
     std::transform(name.begin(), name.end(), symbol_.begin(), to_upper);
-    sort_best_first(book.bids, book.asks);
-    sink.on_event(
-        {kProfile.exchange, symbol_, UnixNanos{}, received,
-         OrderBook{BookKind::Snapshot, borrow(book.bids), borrow(book.asks), fields.last_update_id}});
+    emit_snapshot(fields, book, symbol_, received, sink);
     return FrameResult::events();
   }
 
@@ -350,7 +412,8 @@ class BinanceAdapter final : public Adapter {
     if (!book.has_bids || !book.has_asks) throw BadFrame{"a depth update lacks b or a"};
     if (!fields.update_id) throw BadFrame{"a depth update lacks u"};
     sort_best_first(book.bids, book.asks);
-    return {BookKind::Delta, borrow(book.bids), borrow(book.asks), fields.update_id};
+    return {BookKind::Delta, borrow(book.bids), borrow(book.asks), fields.update_id,
+            uint_or_none(fields.first_update_id, "U is not an integer")};
   }
 
   static Trade make_trade(const Fields& fields, std::string_view id) {

@@ -16,8 +16,12 @@ namespace mdpipe::venues {
 namespace {
 
 // The server pings every 15 s: three missed ones mean a dead connection. No request limit is published.
-constexpr Profile kProfile{"bitflyer", "wss://ws.lightstream.bitflyer.com/json-rpc",
-                           std::chrono::milliseconds(50), false, std::chrono::seconds(45)};
+constexpr Profile kProfile{"bitflyer",
+                           "wss://ws.lightstream.bitflyer.com/json-rpc",
+                           std::chrono::milliseconds(50),
+                           false,
+                           std::chrono::seconds(45),
+                           BookRecipe::SnapshotChannel};
 
 constexpr std::string_view kTicker = "lightning_ticker_";
 constexpr std::string_view kExecutions = "lightning_executions_";
@@ -121,6 +125,7 @@ class BitflyerAdapter final : public Adapter {
     Reply reply;
     std::string_view method, channel, timestamp;
     Ticker ticker;
+    Decimal mid_price;
     bool has_message = false, has_executions = false, has_bids = false, has_asks = false;
   };
 
@@ -199,6 +204,8 @@ class BitflyerAdapter final : public Adapter {
       fields.has_bids = read_level_objects(value, bids_);
     } else if (key == "asks") {
       fields.has_asks = read_level_objects(value, asks_);
+    } else if (key == "mid_price") {
+      fields.mid_price = read_decimal(value, "mid_price is not a decimal number");
     } else if (key == "timestamp") {
       fields.timestamp = read_text(value, "timestamp is not a text");
     } else if (key == "best_bid") {
@@ -276,7 +283,7 @@ class BitflyerAdapter final : public Adapter {
     drop_market_orders(bids_);
     drop_market_orders(asks_);
     sort_best_first(bids_, asks_);
-    event.body = OrderBook{kind, borrow(bids_), borrow(asks_), std::nullopt};
+    event.body = OrderBook{kind, borrow(bids_), borrow(asks_), std::nullopt, std::nullopt, fields.mid_price};
     sink.on_event(event);
   }
 

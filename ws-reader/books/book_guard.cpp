@@ -1,0 +1,115 @@
+#include "ws-reader/books/book_guard.hpp"
+
+#include <limits>
+
+namespace mdpipe::reader {
+
+using venues::BookRecipe;
+
+// The symbols are those of the subscriptions, or of a file on standard input: as many as there are.
+BookGuard::BookGuard(BookRecipe recipe, BookSink& sink, BookLimits limits)
+    : recipe_(recipe), sink_(sink), limits_(limits), symbols_(std::numeric_limits<std::uint32_t>::max()) {}
+
+BookGuard::Book& BookGuard::book_of(std::string_view symbol) {
+  const std::uint32_t id = *symbols_.find_or_add(symbol);
+  if (id == books_.size()) books_.emplace_back(limits_.levels_max).symbol = symbols_.name(id);
+  return books_[id];
+}
+
+KeptBook* BookGuard::whole_book(std::string_view symbol) {
+  const auto id = symbols_.find(symbol);
+  return id && books_[*id].state == State::Whole ? &books_[*id].kept : nullptr;
+}
+
+void BookGuard::on_book(const Event& event, SteadyTime now) {
+  exchange_ = event.exchange;
+  Book& book = book_of(event.symbol);
+  const bool is_snapshot = std::get<OrderBook>(event.body).kind == BookKind::Snapshot;
+  switch (recipe_) {
+    case BookRecipe::FullFrames:
+      if (!is_snapshot) return sink_.drop(event.symbol, BookDrop::BeforeSnapshot, 1);
+      return on_full_frame(book, event);
+    case BookRecipe::SnapshotChannel:
+      return is_snapshot ? on_channel_snapshot(book, event, now) : on_channel_delta(book, event, now);
+    case BookRecipe::RestSeeded:
+      if (!is_snapshot) return on_numbered_delta(book, event, now);
+      // A stream of partial books. Between the deltas of the same symbol it would cut the consumer's book.
+      if (book.state != State::Empty || !book.held.empty())
+        return sink_.drop(event.symbol, BookDrop::StaleSnapshot, 1);
+      return on_full_frame(book, event);
+  }
+}
+
+void BookGuard::on_full_frame(Book& book, const Event& event) {
+  if (is_crossed(std::get<OrderBook>(event.body))) {
+    sink_.drop(event.symbol, BookDrop::CrossedBook, 1);
+    return tell_gap(book, "crossed");
+  }
+  sink_.publish(event);
+  if (book.is_gap) sink_.recovered(event.symbol);
+  book.is_gap = false;
+}
+
+void BookGuard::on_channel_snapshot(Book& book, const Event& event, SteadyTime now) {
+  book.snapshot_due = now + limits_.snapshot_patience;
+  if (change(book, event)) become_whole(book, event);
+}
+
+void BookGuard::on_channel_delta(Book& book, const Event& event, SteadyTime now) {
+  if (!book.snapshot_due) book.snapshot_due = now + limits_.snapshot_patience;
+  if (now >= *book.snapshot_due) {
+    book.snapshot_due = now + limits_.snapshot_patience;
+    sink_.resubscribe(event.symbol);
+  }
+  if (book.state == State::Empty) return sink_.drop(event.symbol, BookDrop::BeforeSnapshot, 1);
+  if (book.state == State::Broken) return sink_.drop(event.symbol, BookDrop::BookGap, 1);
+  if (change(book, event)) sink_.publish(event);
+}
+
+// Applies the event; where the book cannot be right after it, the event is dropped and the book broken.
+bool BookGuard::change(Book& book, const Event& event) {
+  const auto& body = std::get<OrderBook>(event.body);
+  if (!book.kept.apply(body)) {
+    break_book(book, BookDrop::BookNumber, "a number that a book cannot hold exactly");
+  } else if (body.kind == BookKind::Delta && !book.kept.mid_agrees(body.mid_price)) {
+    break_book(book, BookDrop::WrongMidPrice, "mid_price disagrees");
+  } else if (book.kept.is_crossed()) {
+    break_book(book, BookDrop::CrossedBook, "crossed");
+  } else {
+    return true;
+  }
+  return false;
+}
+
+void BookGuard::break_book(Book& book, BookDrop why, std::string_view reason) {
+  book.kept.clear();
+  book.state = State::Broken;
+  sink_.drop(book.symbol, why, 1);
+  tell_gap(book, reason);
+}
+
+void BookGuard::tell_gap(Book& book, std::string_view reason) {
+  if (book.is_gap) return;
+  book.is_gap = true;
+  sink_.gap(book.symbol, reason, std::nullopt);
+}
+
+void BookGuard::become_whole(Book& book, const Event& snapshot) {
+  book.state = State::Whole;
+  sink_.publish(snapshot);
+  if (book.is_gap) sink_.recovered(book.symbol);
+  book.is_gap = false;
+}
+
+void BookGuard::on_disconnected() {
+  for (Book& book : books_) {
+    drop_held(book, BookDrop::BeforeSnapshot);
+    book.kept.clear();
+    book.state = State::Empty;
+    book.snapshot_due.reset();
+    book.first_id.reset();
+    book.is_asked = false;
+  }
+}
+
+}  // namespace mdpipe::reader

@@ -1,0 +1,136 @@
+#pragma once
+// Lets order book events through only as part of a book that can be right: a delta after its snapshot, in the
+// exchange's order, never crossed. The rules are the exchanges' own, one recipe each (docs/books.md). Pure:
+// events, answers and the time come in; what to publish, drop, tell and ask for goes out through BookSink.
+// Every event that comes in is published, held or dropped, once.
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string_view>
+
+#include "libshared/event/event.hpp"
+#include "libshared/intern/string_index.hpp"
+#include "libshared/time/time.hpp"
+#include "ws-reader/books/held_deltas.hpp"
+#include "ws-reader/books/order_book.hpp"
+#include "ws-reader/venues/adapter.hpp"
+
+namespace mdpipe::reader {
+
+// Why an order book event was not published.
+enum class BookDrop {
+  BeforeSnapshot,  // a delta of a book that is not there yet
+  StaleDelta,      // older than the snapshot, or a repeat
+  StaleSnapshot,   // fetched, but too old for the deltas that wait, or no longer needed
+  BookGap,         // a delta of a book that is known to be wrong
+  CrossedBook,     // it would have made the best bid reach the best ask
+  WrongMidPrice,   // the book after it disagrees with the exchange's own mid price
+  BookNumber,      // a price or size that no book can hold exactly
+  BookBuffer,      // waited for a snapshot that did not come
+};
+inline constexpr std::size_t kBookDrops = 8;
+
+constexpr std::string_view to_string(BookDrop drop) {
+  constexpr std::array<std::string_view, kBookDrops> kNames = {
+      "before_snapshot", "stale_delta",     "stale_snapshot", "book_gap",
+      "crossed_book",    "wrong_mid_price", "book_number",    "book_buffer"};
+  return kNames[static_cast<std::size_t>(drop)];
+}
+
+// Views are valid during the call. No call may come back into the guard.
+class BookSink {
+ public:
+  virtual void publish(const Event& event) = 0;
+  virtual void drop(std::string_view symbol, BookDrop why, std::uint64_t count) = 0;
+  // The book is wrong or incomplete from here on. `lost`: events known to be missing, nothing where unknown.
+  virtual void gap(std::string_view symbol, std::string_view reason, std::optional<std::uint64_t> lost) = 0;
+  // It is whole again; called right after its snapshot was published. Once for each gap().
+  virtual void recovered(std::string_view symbol) = 0;
+  // A snapshot is to be fetched: on_rest_snapshot or on_rest_failed answers.
+  virtual void request_snapshot(std::string_view symbol) = 0;
+  // No snapshot comes although deltas do: its channels are to be subscribed anew.
+  virtual void resubscribe(std::string_view symbol) = 0;
+
+ protected:
+  ~BookSink() = default;
+};
+
+struct BookLimits {
+  std::size_t levels_max = kBookLevelsMax;
+  // Deltas that wait for a snapshot: of one book, and of all together.
+  std::size_t held_count_max = 2'000;
+  std::size_t held_bytes_max = 4U << 20U;
+  std::size_t held_bytes_total_max = 64U << 20U;
+  // bitFlyer sends a snapshot every 5 s.
+  std::chrono::seconds snapshot_patience{20};
+  // After a request that was given up.
+  std::chrono::seconds ask_again{5};
+};
+
+class BookGuard {
+ public:
+  // Borrows the sink for its life.
+  BookGuard(venues::BookRecipe recipe, BookSink& sink, BookLimits limits = {});
+
+  // Takes an order book event from the connection.
+  void on_book(const Event& event, SteadyTime now);
+  // Takes what request_snapshot asked for.
+  void on_rest_snapshot(const Event& event, SteadyTime now);
+  void on_rest_failed(std::string_view symbol, SteadyTime now);
+  // The connection is lost, and with it every book.
+  void on_disconnected();
+
+  [[nodiscard]] std::uint64_t held_events() const { return held_events_; }
+  // The symbol's book where it is whole, else null. Not for FullFrames, whose newest frame is the book.
+  [[nodiscard]] KeptBook* whole_book(std::string_view symbol);
+
+ private:
+  enum class State { Empty, Whole, Broken };  // Broken: it was there and is wrong
+  struct Book {
+    explicit Book(std::size_t levels_max) : kept(levels_max) {}
+    std::string_view symbol;
+    KeptBook kept;
+    State state = State::Empty;
+    bool is_gap = false;  // told; a reconnect alone does not mend it
+    // SnapshotChannel: by when one must have come.
+    std::optional<SteadyTime> snapshot_due;
+    // RestSeeded
+    std::uint64_t last_id = 0;              // Whole: of the last change in the book
+    std::optional<std::uint64_t> first_id;  // not Whole: of the first change the snapshot must lead up to
+    bool is_asked = false;                  // a snapshot is on its way
+    SteadyTime ask_from{};                  // not before
+    HeldDeltas held;
+  };
+
+  Book& book_of(std::string_view symbol);
+  void on_full_frame(Book& book, const Event& event);
+  void on_channel_snapshot(Book& book, const Event& event, SteadyTime now);
+  void on_channel_delta(Book& book, const Event& event, SteadyTime now);
+  [[nodiscard]] bool change(Book& book, const Event& event);
+  void break_book(Book& book, BookDrop why, std::string_view reason);
+  void tell_gap(Book& book, std::string_view reason);
+  void become_whole(Book& book, const Event& snapshot);
+
+  // RestSeeded: seeded_books.cpp.
+  void on_numbered_delta(Book& book, const Event& event, SteadyTime now);
+  enum class Placed { Done, Broke, Hole };
+  [[nodiscard]] Placed place(Book& book, const Event& event);
+  void place_held(Book& book);
+  void hold(Book& book, const Event& event);
+  void drop_held(Book& book, BookDrop why);
+  void ask(Book& book, SteadyTime now);
+  void start_over(Book& book);
+
+  venues::BookRecipe recipe_;
+  BookSink& sink_;
+  BookLimits limits_;
+  std::string_view exchange_;  // as the events name it
+  StringIndex symbols_;
+  std::deque<Book> books_;  // by symbol
+  std::uint64_t held_events_ = 0;
+  std::size_t held_bytes_ = 0;
+};
+
+}  // namespace mdpipe::reader

@@ -1,0 +1,48 @@
+#pragma once
+// Copies of one book's deltas, in order, until the snapshot they follow is there. A plain queue: when they
+// are published or dropped is BookGuard's business.
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "libshared/event/event.hpp"
+
+namespace mdpipe::reader {
+
+class HeldDeltas {
+ public:
+  // The event's body is an order book.
+  void push(const Event& event);
+  // The oldest one as it came; its views, but for exchange and symbol, are valid until the next call. The
+  // queue is not empty.
+  Event front(std::string_view exchange, std::string_view symbol);
+  void pop();
+  void clear();
+
+  [[nodiscard]] bool empty() const { return held_.empty(); }
+  [[nodiscard]] std::size_t size() const { return held_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }  // about the memory they take
+
+ private:
+  struct Span {
+    std::uint8_t price_chars, size_chars;
+  };
+  struct Held {
+    UnixNanos ts, recv;
+    OrderBook book;           // without its levels
+    std::string text;         // of all levels, one after the other: price, size, price, ...
+    std::vector<Span> spans;  // bids, then asks
+    std::size_t bids = 0;
+
+    [[nodiscard]] std::size_t bytes() const {
+      return sizeof(Held) + text.size() + spans.size() * sizeof(Span);
+    }
+  };
+
+  std::deque<Held> held_;
+  std::size_t bytes_ = 0;
+  std::vector<Level> levels_;  // of the one shown
+};
+
+}  // namespace mdpipe::reader

@@ -1,0 +1,49 @@
+#pragma once
+// Fetches order books over HTTP inside the loop: GET only, one at a time, paced, certificates verified. A
+// thin shell over libcurl's multi interface, whose header stays in rest_fetcher.cpp; which symbol is next is
+// RestQueue's to say, what a body means is for whoever takes it.
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "libshared/time/time.hpp"
+
+namespace mdpipe::reader {
+
+struct RestOptions {
+  std::string base_url;  // scheme and host: "https://api.binance.com"
+  std::string ca_file;   // empty: the system's certificate authorities
+  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds timeout{30'000};  // of a whole request
+  std::chrono::milliseconds interval{0};      // least time between two requests ...
+  std::string pacing_file;                    // ... of all readers of this host that share this file
+  std::size_t body_bytes_max = 16U << 20U;    // a book of 5,000 levels has some 300 KB
+};
+
+struct RestHandlers {
+  // The path and query for a symbol.
+  std::function<std::string(std::string_view symbol)> target;
+  // A body came with status 200. What is returned is empty, or why it cannot be used.
+  std::function<std::string_view(std::string_view symbol, std::string_view body)> take;
+  // It will be tried again in `retry`.
+  std::function<void(std::string_view symbol, std::string_view reason, std::chrono::milliseconds retry)>
+      on_error;
+  std::function<void(std::string_view symbol)> on_refused;  // the queue is full; called from the loop
+};
+
+class RestFetcher {
+ public:
+  virtual ~RestFetcher() = default;
+
+  // Asks for a symbol's book; failures are repeated until it is there. No handler runs inside this call.
+  virtual void request(std::string_view symbol) = 0;
+  virtual void stop() = 0;
+
+  // Throws process::StartupError where libcurl cannot be set up.
+  static std::unique_ptr<RestFetcher> make(asio::io_context& io, RestOptions options, RestHandlers handlers);
+};
+
+}  // namespace mdpipe::reader
