@@ -24,7 +24,7 @@ import time
 MARKET = ("trade", "ticker", "orderbook")
 STREAMS = (*MARKET, "feed")
 RECENT = 20_000  # matched frames of each channel and symbol that a repeat is recognised by
-FINDINGS_MAX = 50  # sentences kept; all are counted
+FINDINGS_MAX = 6  # sentences kept of a kind; all are counted
 BREAKS = ("gap", "down")  # feed states that own up to missing events
 GMO_CHANNELS = {"trades": "trade", "ticker": "ticker", "orderbooks": "orderbook"}
 
@@ -128,11 +128,14 @@ class Findings:
 
     def add(self, kind, sentence, count=1):
         self.counts[kind] += count
-        if len(self.sentences) < FINDINGS_MAX:
+        if sum(kept.startswith(f"{kind}: ") for kept in self.sentences) < FINDINGS_MAX:
             self.sentences.append(f"{kind}: {sentence}")
 
     def __bool__(self):
         return bool(self.counts)
+
+    def __repr__(self):
+        return f"{dict(self.counts)}"
 
 
 class Numbering:
@@ -219,9 +222,10 @@ class Line:
         lost = {}
         while next(iter(self.connections)) != connection:  # it and those before it ended somewhere
             _, ended = self.connections.popitem(last=False)
-            lost.update((frame.content, frame) for frame in ended)
+            lost.update((frame.content, frame) for frame in ended if frame.content not in self.recent)
         frames = self.connections[connection]
         skipped = [frames.popleft() for _ in range(index)]
+        skipped = [frame for frame in skipped if frame.content not in self.recent]  # read on the connection before
         frame = frames.popleft()
         if skipped:
             self.findings.add("lost", f"{self.name}: {len(skipped)} frames left out on connection {connection}, "

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """The fault matrix, short form: each target hurt in each way once, in an order and at moments from a seed.
 
-MDPIPE_FAULT_SEED replays a run, MDPIPE_FAULT_ONLY ("ws-reader kill,redis") picks faults by how they begin.
+MDPIPE_FAULT_SEED replays a run, MDPIPE_FAULT_ONLY ("ws-reader kill,redis") picks faults by how they begin, and
+MDPIPE_FAULT_QUIET=1 compares the books after each, to see which one it was.
 """
 
 import os
@@ -18,6 +19,7 @@ from world import World, feeds_known  # noqa: E402
 
 SEED = int(os.environ.get("MDPIPE_FAULT_SEED", "20261125"))
 ONLY = tuple(filter(None, os.environ.get("MDPIPE_FAULT_ONLY", "").split(",")))
+QUIET = bool(os.environ.get("MDPIPE_FAULT_QUIET"))
 RATE = 500  # events/s
 SECONDS = 1.5  # of each fault that lasts
 COUNTS_SURVIVE_KILL = False
@@ -42,6 +44,8 @@ class MatrixTest(unittest.TestCase):
                 if fault.loses_counts and not COUNTS_SURVIVE_KILL and runner.counts_whole:
                     runner.quiet()
                 runner.fault(fault, seconds=SECONDS)
+                if QUIET:
+                    runner.quiet()
             findings = runner.finish()
             runner.report()
         self.assertFalse(findings, f"seed {SEED}")

@@ -186,11 +186,11 @@ class Proxy:
         """False once the connection was cut here."""
         while data:
             count = self._allowed(len(data), direction)
-            for i in range(count) if self.rate else ():
-                writer.write(data[i:i + 1])  # TCP_NODELAY: each write is a segment
-            if not self.rate:
-                writer.write(data[:count])
-            await writer.drain()
+            if writer.transport.is_closing():
+                return False
+            for part in [data[i:i + 1] for i in range(count)] if self.rate else [data[:count]]:
+                writer.write(part)  # TCP_NODELAY: each write is a segment
+                await writer.drain()
             self.passed[direction] += count
             data = data[count:]
             if self.cut and self.cut[0] == direction:

@@ -7,7 +7,7 @@ import time
 import redis
 
 from checker import STREAMS, Checker, CounterWatch, balance, samples_of, sent_from_line
-from faults import BREAK, CRASH, EXACT, Injection, skipped_here
+from faults import CRASH, EXACT, Injection, skipped_here
 
 POLL = 0.03  # seconds
 METRICS_EVERY = 0.5  # seconds
@@ -41,6 +41,10 @@ class SentTail:
             if self.file is not None:
                 self.file.close()
             self.start, self.file, self.rest = self.start + 1, None, b""
+
+    def close(self):
+        if self.file is not None:
+            self.file.close()
 
     def _lines(self):
         while data := self.file.read(1 << 20):
@@ -238,6 +242,7 @@ class Runner:
                 self.checker.findings.add("ended on its own", f"{name} with {unexplained}; {process.said()}")
         for sentence in self.world.complaints:
             self.checker.findings.add("complaint", sentence)
+        self.sent.close()
         return self.checker.findings
 
     def _whole_streams(self):

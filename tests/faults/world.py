@@ -90,7 +90,7 @@ class Process:
         path = os.path.join(self.world.folder, self.name)
         with open(f"{path}.out", "ab") as out, open(f"{path}.err", "ab") as err:
             self.process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=environment,
-                                            cwd=self.world.folder,
+                                            cwd=self.world.folder, start_new_session=True,  # Ctrl-C is for us alone
                                             preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
     def running(self):
