@@ -109,9 +109,12 @@ void App::on_batch(std::string_view header_bytes, std::string_view payload) {
   if (!header) return metrics_.batch_refused(header.error().message);
   const wire::BatchHeader& batch = header.value();
   const Decision decision = ledger_.on_batch(batch);
-  if (decision.lost > 0) metrics_.events_lost(batch.source, decision.lost);
+  if (decision.lost_redis > 0) metrics_.redis_lost_data(batch.source, decision.lost_redis);
+  if (decision.dropped > 0) metrics_.reader_dropped(batch.source, decision.dropped);
+  if (decision.found_twin) metrics_.twin_refused(batch.source);
   if (decision.verdict == Verdict::Refused)
-    return metrics_.batch_refused("more sources than md-publisher keeps apart");
+    return metrics_.batch_refused(
+        "a second reader of its name, or more sources than md-publisher keeps apart");
   if (decision.verdict != Verdict::Accept) return;  // the next position tells the reader where to go on
   const BatchCount count = writer_.write(payload, decision.skip, batch.count, *filling_);
   const std::uint64_t missing = batch.count - decision.skip - count.added - count.malformed;
@@ -136,8 +139,8 @@ void App::on_redis_ready(const Cursors& cursors) {
   metrics_.redis_up();
   filling_->clear();
   for (const auto& source : ledger_.on_cursors(cursors)) {
-    log::warn("Redis holds less of a source than it had confirmed: it was emptied, failed over or restored",
-              {{"source", source}});
+    const Progress& progress = ledger_.sources().find(source)->second;
+    metrics_.redis_lost_data(source, progress.lost_to - progress.lost_after);
   }
   notifier_.ready(fmt::format("writing to {}", config_.redis.display()));
   announce_positions();
@@ -174,7 +177,8 @@ void App::announce_positions() {
 
 void App::send_position(std::string_view topic, const Progress& progress) {
   position_bytes_.clear();
-  encode(wire::Position{instance_, progress.epoch, progress.confirmed, progress.accepted, redis_.is_ready()},
+  encode(wire::Position{instance_, progress.epoch, progress.confirmed, progress.accepted, redis_.is_ready(),
+                        progress.lost_after, progress.lost_to, progress.refused},
          position_bytes_);
   if (positions_.send(topic, zmq::send_flags::sndmore)) positions_.send(position_bytes_.view());
 }

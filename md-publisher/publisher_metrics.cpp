@@ -60,11 +60,27 @@ void PublisherMetrics::events_malformed(std::string_view source, std::uint64_t c
   }
 }
 
-void PublisherMetrics::events_lost(std::string_view source, std::uint64_t count) {
+// The reader counted them and says in gap events which they were.
+void PublisherMetrics::reader_dropped(std::string_view source, std::uint64_t count) {
   if (const auto suppressed = lost_events_limit_.admit(steady_now())) {
-    log::error("events are missing that the reader no longer has",
-               {{"source", source}, {"count", count}, {"suppressed", *suppressed}});
+    log::warn("events are missing that the reader dropped; gap events say which",
+              {{"source", source}, {"count", count}, {"suppressed", *suppressed}});
   }
+}
+
+void PublisherMetrics::redis_lost_data(std::string_view source, std::uint64_t count) {
+  collector_.add(collector_.series(Metric::RedisLostEvents, {source}), count);
+  log::warn(
+      "Redis holds less of a source than it had confirmed: it was emptied, failed over or restored. What is "
+      "lost can be had from a backup of Redis alone; the reader writes gap events",
+      {{"source", source}, {"events", count}});
+}
+
+void PublisherMetrics::twin_refused(std::string_view source) {
+  collector_.increment_error(error_type::kLink);
+  log::error(
+      "two readers of one name are alive; the one that started later is refused. Give each its own --source",
+      {{"source", source}});
 }
 
 void PublisherMetrics::buffered(std::size_t bytes) {

@@ -21,7 +21,9 @@ class PublisherMetrics {
   void redis_lost(const std::string& reason, std::chrono::milliseconds retry);
   void batch_refused(std::string_view why);
   void events_malformed(std::string_view source, std::uint64_t count);
-  void events_lost(std::string_view source, std::uint64_t count);
+  void reader_dropped(std::string_view source, std::uint64_t count);
+  void redis_lost_data(std::string_view source, std::uint64_t count);
+  void twin_refused(std::string_view source);
   void buffered(std::size_t bytes);
 
  private:

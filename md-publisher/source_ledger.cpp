@@ -7,45 +7,89 @@
 
 namespace mdpipe::publisher {
 
+namespace {
+
+// What a reader that died left in its connection was sent before its successor started; what was sent so much
+// later comes from a reader that lives.
+constexpr std::int64_t kTwinAfterNs = 5'000'000'000;
+
+void note_loss(Progress& progress, std::uint64_t after, std::uint64_t to) {
+  progress.lost_after = after;
+  progress.lost_to = to;
+}
+
+}  // namespace
+
 Decision SourceLedger::on_batch(const wire::BatchHeader& header) {
+  Decision decision;
   auto found = sources_.find(header.source);
   if (found == sources_.end()) {
-    if (sources_.size() >= sources_max_) return {Verdict::Refused, 0, 0};
+    if (sources_.size() >= sources_max_) {
+      decision.verdict = Verdict::Refused;
+      return decision;
+    }
     found = sources_.emplace(header.source, Progress{}).first;
   }
-  Progress& progress = progress_of(header, found->second);
-  Decision decision;
-  if (header.oldest > progress.accepted + 1) {
-    decision.lost = header.oldest - progress.accepted - 1;
-    progress.accepted = header.oldest - 1;
+  Progress& progress = progress_of(header, found->second, decision);
+  if (progress.refused) {
+    decision.verdict = Verdict::Refused;
+    return decision;
   }
-  const std::uint64_t expected = progress.accepted + 1;
+  if (header.confirmed > progress.accepted) {
+    decision.lost_redis = header.confirmed - progress.accepted;
+    note_loss(progress, progress.accepted, header.confirmed);
+    progress.accepted = header.confirmed;
+    progress.confirmed = std::max(progress.confirmed, header.confirmed);
+  }
+  // What the reader cannot send any more is not waited for.
+  const std::uint64_t gone = header.oldest > 0 ? header.oldest - 1 : 0;
+  if (gone > progress.accepted) {
+    decision.dropped = gone - progress.accepted;
+    progress.accepted = gone;
+  }
   const std::uint64_t last = header.first_seq + header.count - 1;
-  if (header.count == 0 || last < expected) {
+  if (header.count == 0 || last <= progress.accepted) {
     decision.verdict = Verdict::Duplicate;
-  } else if (header.first_seq > expected) {
-    decision.verdict = Verdict::Hole;
-  } else {
-    decision.skip = static_cast<std::uint32_t>(expected - header.first_seq);
-    progress.accepted = last;
+    return decision;
   }
+  if (header.first_seq > progress.accepted + 1) {
+    if (header.follows > progress.accepted) {
+      decision.verdict = Verdict::Hole;
+      return decision;
+    }
+    decision.dropped += header.first_seq - progress.accepted - 1;
+    progress.accepted = header.first_seq - 1;
+  }
+  decision.skip = static_cast<std::uint32_t>(progress.accepted + 1 - header.first_seq);
+  progress.accepted = last;
   return decision;
 }
 
 // A reader that was killed leaves messages in its connection, and they arrive mixed with those of its
 // successor. So what was taken of each life is remembered: a later epoch becomes the present one, an earlier
-// one that is known is served on the side. An earlier one that is not known is most likely a reader whose
-// clock was set back.
-Progress& SourceLedger::progress_of(const wire::BatchHeader& header, Progress& current) {
+// one that is known is served on the side, unless it turns out to live: then it was first, and the later one
+// is refused. An earlier one that is not known is most likely a reader whose clock was set back.
+Progress& SourceLedger::progress_of(const wire::BatchHeader& header, Progress& current, Decision& decision) {
   constexpr std::size_t kPastMax = 8;
   if (current.epoch == header.epoch) return current;
   auto& past = past_[header.source];
   const auto known = std::find_if(past.begin(), past.end(),
                                   [&](const Progress& life) { return life.epoch == header.epoch; });
-  if (known != past.end() && header.epoch < current.epoch) return *known;
+  if (known != past.end() && known->refused) return *known;
+  if (known != past.end() && header.epoch < current.epoch) {
+    if (header.sent_ns < static_cast<std::int64_t>(current.epoch) + kTwinAfterNs) return *known;
+    decision.found_twin = true;
+    std::swap(*known, current);
+    known->refused = true;
+    return current;
+  }
   // A reader that started anew counts from 1; what its oldest event leaves out was dropped, not missed.
-  const Progress next = known != past.end() ? *known : Progress{header.epoch, 0, 0};
-  if (known != past.end()) past.erase(known);
+  Progress next;
+  next.epoch = header.epoch;
+  if (known != past.end()) {
+    next = *known;
+    past.erase(known);
+  }
   if (current.epoch != 0) past.push_back(current);
   if (past.size() > kPastMax) past.erase(past.begin());
   return current = next;
@@ -75,10 +119,16 @@ std::vector<std::string> SourceLedger::on_cursors(
   for (auto& [source, known] : sources_) {
     const auto cursor = stored.find(source);
     const bool same_epoch = cursor != stored.end() && cursor->second.epoch == known.epoch;
-    if (same_epoch && cursor->second.confirmed >= known.confirmed) continue;
-    if (known.confirmed > 0) behind.push_back(source);
+    if (same_epoch && cursor->second.confirmed >= known.confirmed) {
+      note_loss(cursor->second, known.lost_after, known.lost_to);
+      continue;
+    }
     // The reader has let go of what was confirmed once; it goes on from there. One of which nothing was ever
     // confirmed stays known too: only a position makes it send again.
+    if (known.confirmed > 0) {
+      behind.push_back(source);
+      note_loss(known, same_epoch ? cursor->second.confirmed : 0, known.confirmed);
+    }
     known.accepted = known.confirmed;
     stored[source] = known;
   }

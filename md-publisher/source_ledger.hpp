@@ -1,6 +1,7 @@
 #pragma once
 // What md-publisher knows of each reader: its epoch, up to where its events were taken, up to where Redis has
-// confirmed them. Decides what of a batch is new, and recognises holes. Pure core.
+// confirmed them. Decides what of a batch is new, and recognises holes, data that Redis lost, and two readers
+// of one name. Pure core.
 #include <cstdint>
 #include <map>
 #include <string>
@@ -12,23 +13,31 @@
 
 namespace mdpipe::publisher {
 
+// One life of a reader.
 struct Progress {
   std::uint64_t epoch = 0;
   std::uint64_t accepted = 0;
   std::uint64_t confirmed = 0;
+  // Redis had confirmed the events (lost_after, lost_to] once and holds them no more.
+  std::uint64_t lost_after = 0;
+  std::uint64_t lost_to = 0;
+  bool refused = false;  // a second reader of this name that started while the first one lived
 };
 
 enum class Verdict {
   Accept,     // the events after `skip` are new
-  Duplicate,  // all of it was taken before
+  Duplicate,  // all of it was taken before, or there is nothing in it
   Hole,       // something before it is missing: the reader has to send again from accepted + 1
-  Refused,    // more sources than the limit
+  Refused,    // more sources than the limit, or a second reader of the name
 };
 
 struct Decision {
   Verdict verdict = Verdict::Accept;
-  std::uint32_t skip = 0;  // events at the front of the batch that were taken before
-  std::uint64_t lost = 0;  // events the reader no longer has and Redis never got
+  std::uint32_t skip = 0;     // events at the front of the batch that were taken before
+  std::uint64_t dropped = 0;  // events before it that the reader dropped; its gap events say which
+  std::uint64_t lost_redis =
+      0;                    // events that Redis had confirmed once and holds no more, found with this batch
+  bool found_twin = false;  // another reader of this name was found to be alive
 };
 
 class SourceLedger {
@@ -51,7 +60,7 @@ class SourceLedger {
   }
 
  private:
-  Progress& progress_of(const wire::BatchHeader& header, Progress& current);
+  Progress& progress_of(const wire::BatchHeader& header, Progress& current, Decision& decision);
 
   std::map<std::string, Progress, std::less<>> sources_;
   std::map<std::string, std::vector<Progress>, std::less<>> past_;

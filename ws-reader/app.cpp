@@ -18,6 +18,8 @@ namespace {
 
 // SIGTERM ends the program within 5 s: so long it waits for Redis to confirm what is on its way.
 constexpr auto kDrainMax = std::chrono::seconds(3);
+// How often the age of what is unconfirmed is looked at.
+constexpr auto kRetentionInterval = std::chrono::milliseconds(100);
 // Standard input pauses while more than this share of --retain-bytes is unconfirmed.
 constexpr std::size_t kInputPressureDivisor = 4;
 
@@ -39,6 +41,29 @@ std::optional<process::LockFile> lock_source(const Config& config) {
   return std::optional<process::LockFile>(std::move(lock.value()));
 }
 
+// --spool-bytes and --retain-bytes bound what is kept; half of the memory is for what is on its way.
+OutboxLimits outbox_limits(const Config& config) {
+  OutboxLimits limits;
+  limits.retain_bytes_max = config.retain_bytes.count;
+  limits.spool_bytes_max = config.spool_bytes.count;
+  return limits;
+}
+
+std::unique_ptr<Spool> open_spool(const Config& config, metrics::MetricsCollector& collector) {
+  if (config.to_stdout || config.spool == "off") return nullptr;
+  return std::make_unique<Spool>(fmt::format("{}/spool-{}.db", config.state_dir, config.source), collector,
+                                 steady_now());
+}
+
+std::uint64_t begin_epoch(Spool* spool) {
+  const UnixNanos wall = wall_now();
+  return spool == nullptr ? static_cast<std::uint64_t>(wall.count) : spool->begin_epoch(wall, steady_now());
+}
+
+SpoolUse spool_use(const Config& config, Spool* spool) {
+  return {spool, config.spool == "always" ? SpoolMode::Always : SpoolMode::Late, config.spool_after};
+}
+
 }  // namespace
 
 App::App(const Config& config)
@@ -46,15 +71,18 @@ App::App(const Config& config)
       collector_(collector_options(config)),
       adapter_(venues::make_adapter(config.exchange)),
       metrics_(collector_, config.exchange, config.subscriptions()),
-      outbox_(config.source, static_cast<std::uint64_t>(wall_now().count), {config.retain_bytes.count}),
       source_lock_(uses_link() ? lock_source(config) : std::nullopt),
+      spool_(open_spool(config, collector_)),
+      outbox_(config.source, begin_epoch(spool_.get()), outbox_limits(config),
+              spool_use(config, spool_.get())),
       tap_(uses_link() && config.tap_endpoint != "none"
                ? std::make_unique<Tap>(io_, zmq_, config.tap_endpoint)
                : nullptr),
       pipeline_({*adapter_, metrics_, outbox_, tap_.get()}, config.symbols, [this] { schedule_flush(); }),
       signals_(io_, [this](int) { stop("signal"); }),
       stop_timer_(io_),
-      watchdog_timer_(io_) {}
+      watchdog_timer_(io_),
+      retention_timer_(io_) {}
 
 int App::run() {
   log::info("starting", {{"exchange", config_.exchange}, {"source", config_.source}});
@@ -68,11 +96,15 @@ int App::run() {
 void App::start_link() {
   link_ = std::make_unique<PublisherLink>(
       io_, zmq_, LinkEndpoints{config_.events_endpoint, config_.positions_endpoint, config_.source}, outbox_,
-      collector_, [this] {
-        if (stopping_ || input_ended_) on_drained_check();
-        if (lines_) watch_input_pressure();
-      });
+      collector_,
+      LinkEvents{[this] {
+                   if (stopping_ || input_ended_) on_drained_check();
+                   if (lines_) watch_input_pressure();
+                 },
+                 [this](std::uint64_t after, std::uint64_t to) { on_redis_lost(after, to); },
+                 [this] { on_refused(); }});
   link_->start();
+  watch_retention();
   if (tap_) tap_->start();
   sender_ = std::make_unique<metrics::MetricsSender>(io_, zmq_, collector_, config_.metrics_endpoint,
                                                      [this] { before_metrics(); });
@@ -139,14 +171,10 @@ void App::schedule_flush() {
 }
 
 void App::flush() {
-  outbox_.flush();
+  outbox_.flush(steady_now());
   if (uses_link()) {
     link_->pump();
-    const CountByType dropped = outbox_.take_dropped();
-    for (const EventType type : kEventTypes) {
-      const std::uint64_t count = dropped[static_cast<std::size_t>(type)];
-      if (count > 0) metrics_.dropped(type, "", "retain_bytes", count);
-    }
+    report_losses();
   } else {
     write_to_stdout();
   }
@@ -174,6 +202,33 @@ void App::write_to_stdout() {
   }
 }
 
+void App::watch_retention() {
+  outbox_.tick(steady_now());
+  report_losses();
+  retention_timer_.expires_after(kRetentionInterval);
+  retention_timer_.async_wait([this](const asio::error_code& ec) {
+    if (!ec) watch_retention();
+  });
+}
+
+void App::report_losses() {
+  for (const auto& [feed, loss] : outbox_.take_losses())
+    metrics_.dropped(feed.first, feed.second, drop_reason::kRetention, loss.count);
+  if (const std::uint64_t damaged = outbox_.take_damaged(); damaged > 0) metrics_.spool_damaged(damaged);
+}
+
+void App::on_redis_lost(std::uint64_t after, std::uint64_t to) {
+  log::warn("Redis lost events that it had confirmed: it was emptied, failed over or restored",
+            {{"after", after}, {"to", to}, {"events", to - after}});
+}
+
+void App::on_refused() {
+  log::error("md-publisher hears another reader of this name; give each reader its own --source",
+             {{"source", config_.source}});
+  exit_code_ = process::kUnavailable;
+  stop("refused");
+}
+
 void App::stop(const std::string& why) {
   if (stopping_) return;
   stopping_ = true;
@@ -198,9 +253,12 @@ void App::finish(int exit_code) {
   exit_code_ = exit_code;
   if (sender_) sender_->stop();
   const auto& totals = pipeline_.totals();
-  const auto left = outbox_.unconfirmed_events();
+  const auto unconfirmed = outbox_.unconfirmed_events();
+  const auto left = unconfirmed > 0 ? outbox_.keep(steady_now()) : 0;
   log::write(left > 0 ? log::Level::Error : log::Level::Info,
-             left > 0 ? "stopped; unconfirmed events are lost" : "stopped",
+             left > 0          ? "stopped; unconfirmed events are lost"
+             : unconfirmed > 0 ? "stopped; unconfirmed events are kept in the spool for the next start"
+                               : "stopped",
              {{"frames", totals.frames},
               {"events", totals.events},
               {"control", totals.control},
@@ -208,7 +266,8 @@ void App::finish(int exit_code) {
               {"api_errors", totals.api_errors},
               {"rejected", totals.rejected},
               {"unknown_symbols", totals.unknown_symbols},
-              {"unconfirmed", left}});
+              {"unconfirmed", unconfirmed},
+              {"lost", left}});
   io_.stop();
 }
 

@@ -19,6 +19,7 @@
 #include "ws-reader/publisher_link.hpp"
 #include "ws-reader/reader_metrics.hpp"
 #include "ws-reader/session.hpp"
+#include "ws-reader/spool.hpp"
 #include "ws-reader/tap.hpp"
 
 namespace mdpipe::reader {
@@ -42,6 +43,10 @@ class App {
   void watch_input_pressure();
   void stop(const std::string& why);
   void on_drained_check();
+  void on_redis_lost(std::uint64_t after, std::uint64_t to);
+  void on_refused();
+  void watch_retention();
+  void report_losses();
   void finish(int exit_code);
   void before_metrics();
   void feed_watchdog();
@@ -52,8 +57,9 @@ class App {
   metrics::MetricsCollector collector_;
   std::unique_ptr<venues::Adapter> adapter_;
   ReaderMetrics metrics_;
-  Outbox outbox_;
   std::optional<process::LockFile> source_lock_;
+  std::unique_ptr<Spool> spool_;
+  Outbox outbox_;
   std::unique_ptr<Tap> tap_;
   std::unique_ptr<PublisherLink> link_;
   Pipeline pipeline_;
@@ -62,7 +68,7 @@ class App {
   std::unique_ptr<metrics::MetricsSender> sender_;
   process::Notifier notifier_;
   process::StopSignals signals_;
-  asio::steady_timer stop_timer_, watchdog_timer_;
+  asio::steady_timer stop_timer_, watchdog_timer_, retention_timer_;
   std::string ndjson_;
   bool flush_scheduled_ = false;
   bool stopping_ = false;

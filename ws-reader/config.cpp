@@ -39,6 +39,7 @@ bool is_symbol(std::string_view text) {
 
 void fill_defaults(Config& config) {
   if (config.source.empty()) config.source = config.exchange;
+  if (config.state_dir.empty()) config.state_dir = config.runtime_dir;
   const auto fill = [&](std::string& endpoint, const std::string& name) {
     if (endpoint.empty()) endpoint = transport::ipc_endpoint(config.runtime_dir, name);
   };
@@ -57,6 +58,29 @@ Result<bool> check_endpoints(const Config& config) {
   for (const auto& [option, endpoint] : endpoints) {
     if (option == std::string_view("tap-endpoint") && *endpoint == "none") continue;
     if (const auto checked = transport::check_endpoint(option, *endpoint); !checked) return checked.error();
+  }
+  return true;
+}
+
+// "latest", "keep", or one of them for each type: "ticker=latest,orderbook=keep".
+Result<bool> parse_when_behind(Config& config) {
+  config.conflated_types.clear();
+  for (const auto& item : config.when_behind) {
+    const std::size_t equals = item.find('=');
+    const std::string policy = equals == std::string::npos ? item : item.substr(equals + 1);
+    std::vector<EventType> types = {EventType::Ticker, EventType::OrderBook};
+    if (equals != std::string::npos) {
+      const auto type = parse_channel(item.substr(0, equals));
+      types = {type.value_or(EventType::Trade)};
+    }
+    const bool latest = policy == "latest";
+    if ((!latest && policy != "keep") || (latest && types.front() == EventType::Trade)) {
+      return bad(fmt::format(
+          "--when-behind '{}': write latest, keep, or TYPE=latest for ticker or orderbook; trades are "
+          "never left out",
+          item));
+    }
+    if (latest) config.conflated_types.insert(config.conflated_types.end(), types.begin(), types.end());
   }
   return true;
 }
@@ -84,6 +108,7 @@ Result<bool> check(Config& config) {
   if (!config.url.empty() && !is_websocket) {
     return bad(fmt::format("--url '{}': expected wss://host[:port]/path (or ws:// for tests)", config.url));
   }
+  if (const auto parsed = parse_when_behind(config); !parsed) return parsed.error();
   if (config.reconnect_delay_max < config.reconnect_delay_min) {
     return bad(fmt::format("--reconnect-delay-max {}ms is below --reconnect-delay-min {}ms",
                            config.reconnect_delay_max.count(), config.reconnect_delay_min.count()));
@@ -171,8 +196,31 @@ void add_options(config::OptionTable& table, Config& config) {
       .value_name("ENDPOINT");
   table
       .add("retain-bytes", config.retain_bytes,
-           "Memory for events Redis has not confirmed; beyond it the oldest are dropped.")
+           "Memory for events Redis has not confirmed; beyond it they go to the spool on disk.")
       .range(1 << 20U, 1LL << 40U);
+  table
+      .add("spool", config.spool,
+           "Unconfirmed events on disk: auto (those older than --spool-after), always (each before it is "
+           "sent), "
+           "off (none: at --retain-bytes the oldest are dropped).")
+      .one_of({"auto", "always", "off"});
+  table
+      .add("spool-after", config.spool_after,
+           "With --spool=auto: what is unconfirmed for so long goes to disk.")
+      .range(0, 3'600'000);
+  table.add("spool-bytes", config.spool_bytes, "Events kept on disk; beyond it the oldest are dropped.")
+      .range(1 << 20U, 1LL << 44U);
+  table.add("state-dir", config.state_dir, "Folder of the spool, spool-SOURCE.db; default RUNTIME-DIR.")
+      .env("STATE_DIRECTORY")
+      .value_name("DIR");
+  table
+      .add("when-behind", config.when_behind,
+           "keep, or latest: while the oldest unconfirmed event is older than --behind-limit, keep only the "
+           "newest "
+           "ticker and full book of each symbol; by type: ticker=latest,orderbook=keep.")
+      .value_name("POLICY");
+  table.add("behind-limit", config.behind_limit, "Age of the backlog at which --when-behind begins.")
+      .range(100, 3'600'000);
 
   table.section("Observation");
   table.add("enable-metrics", config.enable_metrics, "Count and send metrics.");

@@ -30,6 +30,12 @@ struct Config {
   std::string tap_endpoint;        // the same; "none" switches the tap off
 
   config::Bytes retain_bytes{64U << 20U};
+  std::string spool = "auto";
+  config::Bytes spool_bytes{1U << 30U};
+  config::Milliseconds spool_after{1'000};
+  std::string state_dir;  // empty: runtime_dir
+  config::StringList when_behind = {"keep"};
+  config::Milliseconds behind_limit{5'000};
   config::Bytes frame_bytes_max{8U << 20U};
   config::Milliseconds connect_timeout{10'000};
   config::Milliseconds ping_interval{20'000};
@@ -40,6 +46,8 @@ struct Config {
 
   bool enable_metrics = true;
   std::string log_level = "info";
+
+  std::vector<EventType> conflated_types;  // filled in by loading, from when_behind
 
   // What `symbols` and `channels` ask for, symbol by symbol.
   [[nodiscard]] std::vector<venues::Subscription> subscriptions() const;

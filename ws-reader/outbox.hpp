@@ -1,8 +1,16 @@
 #pragma once
 // Keeps every event until md-publisher says that Redis has confirmed it. Events are numbered, encoded once
-// into batches, sent in order within a window, resent from where the publisher stands, and dropped oldest
-// first only at the memory bound. Pure core: positions and the time come in, batches to send come out.
-#include <array>
+// into batches, sent in order within a window, and sent again from where the publisher stands. What waits
+// lies in three places, in this order:
+//
+//   resident   in memory; the front of it is on its way
+//   the tail   in the spool on disk alone
+//   waiting    in memory, behind the tail
+//
+// A batch that is not confirmed soon is also written to the spool, so that it survives the reader. What an
+// earlier life left in the spool goes first, under that life's epoch, and is confirmed before anything newer
+// is sent. At the last bound the oldest events that are not on their way are replaced by gap events that say
+// so. Decides everything and knows no socket; only the spool touches the disk.
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -12,87 +20,134 @@
 #include "libshared/time/time.hpp"
 #include "libshared/wire/byte_buffer.hpp"
 #include "libshared/wire/link.hpp"
+#include "ws-reader/batch.hpp"
+#include "ws-reader/loss_report.hpp"
 #include "ws-reader/ring_queue.hpp"
+#include "ws-reader/spool.hpp"
 
 namespace mdpipe::reader {
 
 struct OutboxLimits {
-  std::size_t retain_bytes_max = 64U << 20U;  // of all batches kept
+  std::size_t retain_bytes_max = 64U << 20U;  // in memory
   std::size_t batch_bytes_max = 64U << 10U;   // a batch is closed once it is larger
   std::size_t window_bytes_max = 8U << 20U;   // sent and not yet confirmed; bounds what waits inside ZeroMQ
+  std::size_t spool_bytes_max = 1U << 30U;    // on disk
 };
 
-using CountByType = std::array<std::uint64_t, std::size(kEventTypes)>;
+// When batches are written to the spool.
+enum class SpoolMode {
+  Late,    // once they are not confirmed for `SpoolUse::after`, or memory is full
+  Always,  // before they are sent
+};
 
-struct Batch {
-  std::uint64_t first_seq = 0;
-  std::uint32_t count = 0;
-  CountByType by_type{};
-  wire::ByteBuffer payload;
-
-  [[nodiscard]] std::uint64_t last_seq() const { return first_seq + count - 1; }
+struct SpoolUse {
+  Spool* spool = nullptr;  // borrowed; null keeps everything in memory
+  SpoolMode mode = SpoolMode::Late;
+  std::chrono::nanoseconds after = std::chrono::seconds(1);
 };
 
 class Outbox {
  public:
-  Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits);
+  Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, SpoolUse use = {});
 
   // Numbers the event and keeps it. The batch it is in can be sent after flush().
   void append(const Event& event);
-
   // Closes the batch being filled. Call once at the end of a loop turn.
-  void flush();
+  void flush(SteadyTime now);
+  // Writes to the spool what has waited long enough. Call a few times a second.
+  void tick(SteadyTime now);
+  // Writes everything to the spool, at the end of the program. Returns the number of events that are in
+  // memory alone.
+  std::uint64_t keep(SteadyTime now);
 
-  // The next batch to send, or null where all are sent or the window is full. Valid until the next call of
-  // any member.
+  // The next batch to send, or null where all are sent, the window is full, or an earlier life's events are
+  // not confirmed yet. Valid until the next call of any member.
   [[nodiscard]] const Batch* next() const;
   void mark_sent(SteadyTime now);
   // For a sink that is done once it has the bytes, such as standard output.
   void confirm_sent();
   [[nodiscard]] wire::BatchHeader header(const Batch& batch) const;
+  // A header without events: tells the publisher that this reader lives and what it knows.
+  [[nodiscard]] wire::BatchHeader heartbeat() const;
 
-  enum class PositionEffect { None, Progress, Resend, WentBack };
+  enum class PositionEffect { None, Progress, Resend, RedisLostData, Refused };
   // Takes a publisher's position for this source, or its announcement to every source.
   PositionEffect on_position(const wire::Position& position, SteadyTime now);
 
   [[nodiscard]] std::uint64_t last_seq() const { return next_seq_ - 1; }
-  [[nodiscard]] std::uint64_t confirmed_seq() const { return confirmed_; }
-  [[nodiscard]] std::uint64_t unconfirmed_events() const {
-    return last_seq() - std::max(confirmed_, oldest_seq() - 1);
+  [[nodiscard]] std::uint64_t confirmed_seq() const { return peer_.confirmed; }
+  [[nodiscard]] std::uint64_t unconfirmed_events() const;
+  [[nodiscard]] std::size_t unconfirmed_bytes() const {
+    return resident_bytes_ + waiting_bytes_ + open_.payload.size();
   }
-  [[nodiscard]] std::size_t unconfirmed_bytes() const { return retained_bytes_; }
-  [[nodiscard]] bool everything_confirmed() const { return batches_.empty(); }
+  [[nodiscard]] std::size_t spool_bytes() const { return use_.spool == nullptr ? 0 : use_.spool->bytes(); }
+  [[nodiscard]] bool everything_confirmed() const { return held_events_ == 0; }
+  // How long the oldest event has waited; zero where there is none, very long for one of an earlier life.
+  [[nodiscard]] std::chrono::nanoseconds oldest_age(SteadyTime now) const;
 
-  // Events dropped at the memory bound since the last call.
-  CountByType take_dropped();
+  // Events dropped at the last bound since the last call.
+  LossReport::Losses take_losses() { return std::exchange(losses_, {}); }
+  // Events lost with a damaged spool since the last call; which they were is not known.
+  std::uint64_t take_damaged() { return std::exchange(damaged_events_, 0); }
 
  private:
-  [[nodiscard]] std::uint64_t oldest_seq() const {
-    return batches_.empty() ? next_seq_ : batches_.front().first_seq;
+  // What the publisher knows of the epoch at the front.
+  struct Peer {
+    std::uint64_t epoch = 0;
+    std::uint64_t confirmed = 0;
+    std::uint64_t accepted = 0;
+    std::uint64_t sent_max = 0;  // ever: of our own epoch no publisher can know of more
+    std::uint64_t lost_to = 0;   // of the last loss in Redis that was reported
+  };
+
+  [[nodiscard]] bool has_tail() const {
+    return use_.spool != nullptr && use_.spool->last_row() > loaded_row_;
   }
-  void open_batch();
+  [[nodiscard]] std::uint64_t front_epoch() const {
+    return resident_.empty() ? epoch_ : resident_.front().epoch;
+  }
+  [[nodiscard]] std::size_t resident_bytes_max() const;
+  void close_batch();
+  void place(Batch&& batch);
+  bool spill();
+  void mark_spooled();
+  void refill();
+  bool load_one();
+  void move_waiting();
+  void enforce_limits();
+  bool drop_oldest();
+  void put_report(std::size_t at, bool merge, Batch&& report);
   void release_confirmed();
-  void drop_oldest();
   void remove_front();
   void resend_from(std::uint64_t seq, SteadyTime now);
+  void enter_front_epoch();
+  void on_spool_set_aside();
 
   std::string source_;
   std::uint64_t epoch_;
   OutboxLimits limits_;
-  RingQueue<Batch> batches_;  // in order; the last one may still be open
-  std::vector<wire::ByteBuffer> spare_buffers_;
-  bool open_ = false;
-  std::size_t sent_batches_ = 0;  // batches_[0, sent_batches_) are on their way
-  std::size_t sent_bytes_ = 0;
-  std::size_t retained_bytes_ = 0;
-  std::uint64_t next_seq_ = 1;
-  std::uint64_t sent_seq_max_ = 0;  // ever: no publisher can know of more
-  std::uint64_t confirmed_ = 0;
-  CountByType dropped_{};
+  SpoolUse use_;
 
+  Batch open_;  // being filled
+  RingQueue<Batch> resident_, waiting_;
+  std::size_t resident_bytes_ = 0, waiting_bytes_ = 0;
+  std::size_t resident_spooled_ = 0;  // so many at the front of resident_ are in the spool too
+  std::int64_t loaded_row_ = 0;  // the spool's rows up to here are resident or gone; the tail is behind it
+  unsigned set_aside_seen_ = 0;
+  std::vector<wire::ByteBuffer> spare_buffers_;
+  std::vector<Batch*> to_spool_;
+
+  std::size_t sent_batches_ = 0;  // resident_[0, sent_batches_) are on their way
+  std::size_t sent_bytes_ = 0;
+  std::uint64_t next_seq_ = 1;
+  std::uint64_t held_events_ = 0;
+  LossReport::Losses losses_;
+  std::uint64_t damaged_events_ = 0;
+
+  Peer peer_;
   std::uint64_t publisher_instance_ = 0;
-  std::uint64_t accepted_ = 0;
-  SteadyTime progress_at_{};  // when `accepted_` last grew, or something was sent while nothing waited for it
+  SteadyTime progress_at_{};  // when `accepted` last grew, or something was sent while nothing waited for it
+  SteadyTime now_{};          // of the last call that brought the time
 };
 
 }  // namespace mdpipe::reader

@@ -1,22 +1,30 @@
 #include "ws-reader/publisher_link.hpp"
 
+#include <utility>
+
+#include "libshared/wire/event_codec.hpp"
+
 namespace mdpipe::reader {
 namespace {
 
 constexpr auto kRetryInterval = std::chrono::milliseconds(20);
 constexpr int kPositionsPerTurn = 256;
+// Without events a batch still tells the publisher that the reader lives and what it was told to be
+// confirmed.
+constexpr auto kHeartbeatInterval = std::chrono::seconds(2);
 
 }  // namespace
 
 PublisherLink::PublisherLink(asio::io_context& io, zmq::context_t& context, const LinkEndpoints& endpoints,
-                             Outbox& outbox, metrics::MetricsCollector& metrics,
-                             std::function<void()> on_confirmed)
+                             Outbox& outbox, metrics::MetricsCollector& metrics, LinkEvents events)
     : outbox_(outbox),
       metrics_(metrics),
-      on_confirmed_(std::move(on_confirmed)),
+      handlers_(std::move(events)),
       events_(io, context, zmq::socket_type::push),
       positions_(io, context, zmq::socket_type::sub),
-      retry_(io) {
+      retry_(io),
+      heartbeat_(io) {
+  wire::begin_batch(no_events_);
   // Without IMMEDIATE ZeroMQ would queue for a publisher that is not there; so back pressure is honest.
   events_.raw().set(zmq::sockopt::immediate, true);
   events_.connect(endpoints.events);
@@ -27,11 +35,20 @@ PublisherLink::PublisherLink(asio::io_context& io, zmq::context_t& context, cons
 
 void PublisherLink::start() {
   positions_.on_ready([this] { return receive_positions(); });
+  send_heartbeats();
+}
+
+void PublisherLink::send_heartbeats() {
+  send(outbox_.heartbeat(), no_events_.view());
+  heartbeat_.expires_after(kHeartbeatInterval);
+  heartbeat_.async_wait([this](const asio::error_code& ec) {
+    if (!ec) send_heartbeats();
+  });
 }
 
 void PublisherLink::pump() {
   while (const Batch* batch = outbox_.next()) {
-    if (!send(*batch)) break;
+    if (!send(outbox_.header(*batch), batch->payload.view())) break;
     outbox_.mark_sent(steady_now());
   }
   if (outbox_.next() == nullptr || retry_pending_) return;
@@ -43,11 +60,11 @@ void PublisherLink::pump() {
   });
 }
 
-bool PublisherLink::send(const Batch& batch) {
+bool PublisherLink::send(const wire::BatchHeader& header, std::string_view payload) {
   header_.clear();
-  wire::encode(outbox_.header(batch), header_);
+  wire::encode(header, header_);
   if (!events_.send(header_.view(), zmq::send_flags::sndmore)) return false;
-  return events_.send(batch.payload.view());  // ZeroMQ never refuses a later part
+  return events_.send(payload);  // ZeroMQ never refuses a later part
 }
 
 bool PublisherLink::receive_positions() {
@@ -74,6 +91,8 @@ void PublisherLink::on_position(std::string_view bytes) {
     }
     return;
   }
+  // A publisher that has just started learns at once what was confirmed before it.
+  if (position.value().instance != std::exchange(instance_, position.value().instance)) send_heartbeats();
   switch (outbox_.on_position(position.value(), now)) {
     case Outbox::PositionEffect::None:
       return;
@@ -82,12 +101,13 @@ void PublisherLink::on_position(std::string_view bytes) {
     case Outbox::PositionEffect::Resend:
       log::info("resending from the publisher's position", {{"accepted", position.value().accepted}});
       break;
-    case Outbox::PositionEffect::WentBack:
-      log::warn("the publisher's position went back behind what it had confirmed",
-                {{"confirmed", position.value().confirmed}, {"was", outbox_.confirmed_seq()}});
+    case Outbox::PositionEffect::RedisLostData:
+      handlers_.on_redis_lost(position.value().lost_after, position.value().lost_to);
       break;
+    case Outbox::PositionEffect::Refused:
+      return handlers_.on_refused();
   }
-  on_confirmed_();
+  handlers_.on_progress();
   pump();
 }
 

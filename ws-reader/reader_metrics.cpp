@@ -156,6 +156,14 @@ void ReaderMetrics::dropped(EventType type, std::string_view symbol, std::string
   }
 }
 
+// Which events they were cannot be read any more.
+void ReaderMetrics::spool_damaged(std::uint64_t events) {
+  collector_.add(collector_.series(Metric::DroppedEvents, {collector_.options().component, exchange_, "", "",
+                                                           drop_reason::kSpoolDamaged}),
+                 events);
+  log::error("events were lost with a damaged spool", {{"events", events}});
+}
+
 void ReaderMetrics::conflated(EventType type, std::string_view symbol, std::uint64_t count) {
   collector_.add(collector_.series(Metric::ConflatedEvents, {exchange_, to_string(type), symbol}), count);
 }
@@ -163,6 +171,7 @@ void ReaderMetrics::conflated(EventType type, std::string_view symbol, std::uint
 void ReaderMetrics::outbox(const Outbox& outbox) {
   collector_.set(unconfirmed_events_, static_cast<double>(outbox.unconfirmed_events()));
   collector_.set(unconfirmed_bytes_, static_cast<double>(outbox.unconfirmed_bytes()));
+  collector_.set(spool_bytes_, static_cast<double>(outbox.spool_bytes()));
 }
 
 }  // namespace mdpipe::reader

@@ -15,6 +15,13 @@
 
 namespace mdpipe::reader {
 
+// The closed list behind the label reason of collector_dropped_events_total, as far as ws-reader drops.
+namespace drop_reason {
+inline constexpr std::string_view kRetention = "retention";  // the last bound of memory or disk
+inline constexpr std::string_view kSpoolDamaged =
+    "spool_damaged";  // a file or row of the spool cannot be read
+}  // namespace drop_reason
+
 class ReaderMetrics {
  public:
   // Makes the series of `subscriptions` at once, so that they are there with 0 from the start.
@@ -35,6 +42,7 @@ class ReaderMetrics {
   // Events that were counted as received and will never reach Redis. `reason` is of the closed list
   // drop_reason.
   void dropped(EventType type, std::string_view symbol, std::string_view reason, std::uint64_t count);
+  void spool_damaged(std::uint64_t events);
   void conflated(EventType type, std::string_view symbol, std::uint64_t count);
   void outbox(const Outbox& outbox);
 

@@ -20,6 +20,7 @@ enum class Metric {
   Reconnects,
   DroppedEvents,
   ConflatedEvents,
+  RedisLostEvents,
   PublishLatency,
   ExchangeLatency,
   NegativeLatency,
@@ -108,6 +109,11 @@ inline constexpr std::array kCatalogue = {
                Kind::Counter,
                {"exchange", "channel", "symbol"},
                "Events replaced by a newer one of their symbol while Redis was behind (--when-behind)."},
+    MetricInfo{Metric::RedisLostEvents,
+               "collector_redis_lost_events_total",
+               Kind::Counter,
+               {"source"},
+               "Events that Redis had confirmed and holds no more: it was emptied, failed over or restored."},
     MetricInfo{Metric::PublishLatency,
                "collector_publish_latency_seconds",
                Kind::Histogram,
@@ -248,10 +254,11 @@ inline constexpr std::string_view kBinaryFrame = "binary_frame";  // the exchang
 inline constexpr std::string_view kUnknownChannel =
     "unknown_channel";  // a well-formed frame of a channel nobody knows
 inline constexpr std::string_view kUnknownSymbol = "unknown_symbol";  // of a symbol that was not asked for
-inline constexpr std::string_view kLink = "link_error";  // a message of the link that was refused
-inline constexpr std::array kAll = {kParse,          kPublish,       kApi,
-                                    kConnection,     kFrameTooLarge, kBinaryFrame,
-                                    kUnknownChannel, kUnknownSymbol, kLink};
+inline constexpr std::string_view kLink = "link_error";    // a message of the link that was refused
+inline constexpr std::string_view kSpool = "spool_error";  // the reader's spool on disk cannot be used
+inline constexpr std::array kAll = {kSpool,         kParse,         kPublish,     kApi,
+                                    kConnection,    kFrameTooLarge, kBinaryFrame, kUnknownChannel,
+                                    kUnknownSymbol, kLink};
 inline constexpr std::array kAlwaysLogged = {kParse, kPublish, kApi};
 }  // namespace error_type
 

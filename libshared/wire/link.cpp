@@ -7,7 +7,7 @@
 namespace mdpipe::wire {
 namespace {
 
-constexpr std::uint32_t kHeaderFields = 8;
+constexpr std::uint32_t kHeaderFields = 9;
 constexpr std::uint32_t kPositionFields = 9;
 
 // Far above what a header holds, far below what hurts: array, map, str, bin, ext, depth.
@@ -55,6 +55,7 @@ void encode(const BatchHeader& header, ByteBuffer& out) {
   packer.pack(header.first_seq);
   packer.pack(header.count);
   packer.pack(header.oldest);
+  packer.pack(header.follows);
   packer.pack(header.confirmed);
   packer.pack(header.sent_ns);
 }
@@ -81,7 +82,7 @@ Result<BatchHeader> decode_batch_header(std::string_view bytes) {
     return BatchHeader{field[1].as<std::string>(),   field[2].as<std::uint64_t>(),
                        field[3].as<std::uint64_t>(), field[4].as<std::uint32_t>(),
                        field[5].as<std::uint64_t>(), field[6].as<std::uint64_t>(),
-                       field[7].as<std::int64_t>()};
+                       field[7].as<std::uint64_t>(), field[8].as<std::int64_t>()};
   } catch (const msgpack::type_error&) {
     return protocol_error("batch header", "a field has the wrong type");
   }

@@ -17,13 +17,14 @@ inline constexpr std::uint32_t kWireVersion = 2;
 inline constexpr std::size_t kSourceCharsMax = 128;
 
 // Part 1 of a PUSH message; part 2 is the batch payload. As msgpack: [version, source, epoch, first_seq,
-// count, oldest, confirmed, sent].
+// count, oldest, follows, confirmed, sent].
 struct BatchHeader {
   std::string source;           // the reader's stable name
   std::uint64_t epoch = 0;      // new at every start of the reader: wall clock in ns
   std::uint64_t first_seq = 0;  // of the payload's first event
   std::uint32_t count = 0;      // events in the payload
-  std::uint64_t oldest = 0;  // the reader can resend from here on; what came before is confirmed or dropped
+  std::uint64_t oldest = 0;   // the reader can resend from here on; what came before is confirmed or dropped
+  std::uint64_t follows = 0;  // the event before the first one; what lies between was dropped by the reader
   std::uint64_t confirmed = 0;  // up to here the reader was told that Redis holds everything of this epoch
   std::int64_t sent_ns =
       0;  // wall clock of the reader: tells a living reader from what a dead one left behind

@@ -40,7 +40,8 @@ class LinkReader:
         self.next_to_send = 1
         self.instance = 0
         self.confirmed = self.accepted = 0
-        self.redis_up = False
+        self.redis_up = self.refused = False
+        self.lost = (0, 0)  # what Redis had confirmed and lost: after, to
         self.progress_at = time.monotonic()
         self.resends = 0
 
@@ -63,7 +64,7 @@ class LinkReader:
 
     def header(self, first, count, oldest=None, version=WIRE_VERSION):
         oldest = oldest if oldest is not None else min(self.kept, default=self.next_seq)
-        return msgpack.packb([version, self.source, self.epoch, first, count, oldest, self.confirmed, time.time_ns()])
+        return msgpack.packb([version, self.source, self.epoch, first, count, oldest, first - 1, self.confirmed, time.time_ns()])
 
     def send_raw(self, *parts):
         """Waits for a connection with room; the publisher may be starting."""
@@ -98,6 +99,7 @@ class LinkReader:
                     self.go_back(self.confirmed)
                 continue
             before, self.accepted = self.accepted, accepted
+            self.lost, self.refused = (lost_after, lost_to), refused
             if accepted > before:
                 self.progress_at = time.monotonic()
             for seq in [seq for seq in self.kept if seq <= confirmed]:

@@ -118,7 +118,7 @@ class Delivery(PublisherTest):
         reader.deliver()
         reader.send_batch(10, 1, oldest=10)
         wait_for(lambda: self.seqs() == [1, 2, 10], "the event behind the lost ones")
-        self.assertEqual(publisher.wait_log("events are missing that the reader no longer has")[0]["count"], 7)
+        self.assertEqual(publisher.wait_log("events are missing that the reader dropped; gap events say which")[0]["count"], 7)
 
     def test_a_restarted_reader_starts_anew(self):
         self.publisher()
@@ -185,8 +185,8 @@ class Refusals(PublisherTest):
         reader = self.reader()
         good = msgpack.packb([event(1)])
         bad = [(b"garbage",), (b"a", b"b", b"c"), (b"", b""), (b"\xc1", good),
-               (msgpack.packb([2, "gmo", 1, 1]), good), (msgpack.packb([2, 5, 1, 1, 1, 1, 1, 1]), good),
-               (msgpack.packb([2, "x" * 200, 1, 1, 1, 1, 1, 1]), good)]
+               (msgpack.packb([2, "gmo", 1, 1]), good), (msgpack.packb([2, 5, 1, 1, 1, 1, 1, 1, 1]), good),
+               (msgpack.packb([2, "x" * 200, 1, 1, 1, 1, 1, 1, 1]), good)]
         for parts in bad:
             reader.send_raw(*parts)
         reader.append(1)
@@ -434,19 +434,49 @@ class Faults(PublisherTest):
         reader.deliver()
         self.redis.client.flushall()
         self.redis.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        behind = publisher.wait_log("Redis holds less of a source than it had confirmed: "
-                                    "it was emptied, failed over or restored")
-        self.assertEqual(behind[0]["source"], "gmo")
+        lost = ("Redis holds less of a source than it had confirmed: it was emptied, failed over or restored. What is lost can "
+                "be had from a backup of Redis alone; the reader writes gap events")
+        behind = publisher.wait_log(lost)
+        self.assertEqual((behind[0]["source"], behind[0]["events"]), ("gmo", 5))
+        wait_for(lambda: (reader.hear(10), reader.lost)[1] == (0, 5), "the position says what Redis lost")
         reader.append(5)
         reader.deliver()
         self.assertEqual(self.seqs(), [6, 7, 8, 9, 10])
+
+    def test_an_emptied_redis_is_noticed_by_a_publisher_that_started_with_it(self):
+        publisher = self.publisher()
+        reader = self.reader()
+        reader.append(5)
+        reader.deliver()
+        publisher.kill()
+        self.redis.client.flushall()
+        self.publisher()
+        reader.send_batch(6, 0)  # a heartbeat: it knows what was confirmed
+        wait_for(lambda: (reader.hear(10), reader.lost)[1] == (0, 5), "the position says what Redis lost")
+
+    def test_two_living_readers_of_one_name(self):
+        """The one that started later is refused, the first goes on as if nothing had been."""
+        publisher = self.publisher()
+        started = time.time_ns() - 10_000_000_000
+        first, second = self.reader(epoch=started), self.reader(epoch=started + 1)
+        for reader in (first, second, first):
+            reader.append(3, symbol=str(reader.epoch))
+            reader.deliver() if not reader.refused else None
+        publisher.wait_log("two readers of one name are alive; the one that started later is refused. "
+                           "Give each its own --source")
+        wait_for(lambda: (second.hear(10), second.refused)[1], "the second is told that it is refused")
+        first.append(3, symbol=str(first.epoch))
+        first.deliver()
+        found = [int(e["seq"]) for e in self.stack.entries("md:trade") if e["symbol"] == str(first.epoch)]
+        self.assertEqual(found, list(range(1, 10)))
 
     def test_a_reader_restarted_while_redis_is_away(self):
         """What the dead reader had sent waits in the socket beside its successor's: neither is doubled or lost."""
         self.redis.kill()
         publisher = self.publisher()
         publisher.wait_log("Redis lost; the readers keep the events")
-        dead, alive = self.reader(epoch=1000), self.reader(epoch=2000)
+        now = time.time_ns()
+        dead, alive = self.reader(epoch=now), self.reader(epoch=now + 1)
         for reader in (dead, alive):
             reader.append(200, symbol=str(reader.epoch))
             wait_for(lambda r=reader: r.push.poll(0, 2) or r.hear(), "a connection")
@@ -457,9 +487,9 @@ class Faults(PublisherTest):
 
         def found(symbol):
             return [int(e["seq"]) for e in self.stack.entries("md:trade") if e["symbol"] == symbol]
-        wait_for(lambda: found("1000") == list(range(1, 201)), "the dead reader's events")
-        self.assertEqual(found("2000"), list(range(1, 201)))
-        wait_for(lambda: self.redis.client.hget("md:cursor", "gmo") == "2000:200", "the living reader's cursor")
+        wait_for(lambda: found(str(now)) == list(range(1, 201)), "the dead reader's events")
+        self.assertEqual(found(str(now + 1)), list(range(1, 201)))
+        wait_for(lambda: self.redis.client.hget("md:cursor", "gmo") == f"{now + 1}:200", "the living reader's cursor")
 
 
 if __name__ == "__main__":

@@ -277,9 +277,22 @@ class Running(ReaderTest):
         self.assertTrue(connection.closed.wait(5))
         self.assertTrue(reader.logs("stopped"))
 
-    def test_sigterm_with_events_nobody_took_ends_in_time_and_says_so(self):
+    def test_sigterm_with_events_nobody_took_keeps_them_for_the_next_start(self):
         server = self.server()
         reader = self.reader(server)
+        self.connection(server).text(TRADE)
+        self.wait_received(1)
+        started = time.monotonic()
+        self.assertEqual(reader.stop(), 0)
+        self.assertLess(time.monotonic() - started, 5)
+        stopped = reader.logs("stopped; unconfirmed events are kept in the spool for the next start")[0]
+        self.assertEqual((stopped["unconfirmed"], stopped["lost"]), (1, 0))
+        again = self.reader(server)
+        self.assertEqual(again.wait_log("the spool holds events of an earlier life; they go first")[0]["events"], 1)
+
+    def test_sigterm_without_a_spool_says_what_is_lost(self):
+        server = self.server()
+        reader = self.reader(server, spool="off")
         self.connection(server).text(TRADE)
         self.wait_received(1)
         started = time.monotonic()

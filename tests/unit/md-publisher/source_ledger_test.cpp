@@ -11,7 +11,7 @@ constexpr std::uint64_t kEpoch = 100;
 
 wire::BatchHeader batch(std::uint64_t first, std::uint32_t count, std::uint64_t oldest = 1,
                         std::uint64_t epoch = kEpoch) {
-  return {"gmo", epoch, first, count, oldest};
+  return {"gmo", epoch, first, count, oldest, first > 0 ? first - 1 : 0, 0, 0};
 }
 
 struct SourceLedgerTest : testing::Test {
@@ -23,7 +23,7 @@ struct SourceLedgerTest : testing::Test {
     const Decision decision = ledger.on_batch(header);
     EXPECT_EQ(decision.verdict, verdict);
     EXPECT_EQ(decision.skip, skip);
-    EXPECT_EQ(decision.lost, lost);
+    EXPECT_EQ(decision.dropped, lost);
   }
 };
 
@@ -187,6 +187,73 @@ TEST_F(SourceLedgerTest, names_the_sources_of_which_redis_lost_data_and_goes_on_
   EXPECT_EQ(ledger.on_cursors({}), std::vector<std::string>{"gmo"});
   EXPECT_EQ(progress().accepted, 3U);
   expect(batch(4, 1, 4), Verdict::Accept);
+}
+
+TEST_F(SourceLedgerTest, positions_say_what_redis_lost) {
+  expect(batch(1, 3), Verdict::Accept);
+  ledger.on_confirmed("gmo", kEpoch, 3);
+  ledger.on_cursors({{"gmo", "100:1"}});
+  EXPECT_EQ(progress().lost_after, 1U);
+  EXPECT_EQ(progress().lost_to, 3U);
+  ledger.on_cursors({{"gmo", "100:5"}});
+  EXPECT_EQ(progress().lost_to, 3U) << "said again until the reader has heard it";
+}
+
+// Publisher and Redis started anew together: only the reader knows what was confirmed.
+TEST_F(SourceLedgerTest, a_reader_knows_what_an_empty_redis_had_confirmed) {
+  wire::BatchHeader header = batch(5, 0, 5);
+  header.confirmed = 4;
+  const Decision decision = ledger.on_batch(header);
+  EXPECT_EQ(decision.verdict, Verdict::Duplicate);
+  EXPECT_EQ(decision.lost_redis, 4U);
+  EXPECT_EQ(decision.dropped, 0U);
+  EXPECT_EQ(progress().lost_after, 0U);
+  EXPECT_EQ(progress().lost_to, 4U);
+  header = batch(5, 2, 5);
+  header.confirmed = 4;
+  const Decision next = ledger.on_batch(header);
+  EXPECT_EQ(next.verdict, Verdict::Accept);
+  EXPECT_EQ(next.lost_redis, 0U) << "found once";
+}
+
+TEST_F(SourceLedgerTest, goes_on_behind_events_that_the_reader_dropped_from_its_middle) {
+  expect(batch(1, 3), Verdict::Accept);
+  wire::BatchHeader report = batch(9, 2);
+  report.follows = 5;
+  expect(report, Verdict::Hole);
+  expect(batch(4, 2), Verdict::Accept);
+  expect(report, Verdict::Accept, 0, 3);
+  expect(report, Verdict::Duplicate);
+  EXPECT_EQ(progress().accepted, 10U);
+}
+
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+
+TEST_F(SourceLedgerTest, what_a_dead_reader_left_behind_is_no_second_reader) {
+  constexpr std::uint64_t kSuccessor = kEpoch + 10 * kSecondNs;
+  expect(batch(1, 3), Verdict::Accept);
+  expect(batch(1, 1, 1, kSuccessor), Verdict::Accept);
+  wire::BatchHeader straggler = batch(4, 1);
+  straggler.sent_ns = static_cast<std::int64_t>(kSuccessor);
+  expect(straggler, Verdict::Accept);
+  EXPECT_EQ(progress().epoch, kSuccessor);
+}
+
+TEST_F(SourceLedgerTest, a_second_living_reader_of_a_name_is_refused_and_the_first_goes_on) {
+  constexpr std::uint64_t kSecond = kEpoch + 10 * kSecondNs;
+  expect(batch(1, 3), Verdict::Accept);
+  expect(batch(1, 1, 1, kSecond), Verdict::Accept);
+  wire::BatchHeader living = batch(4, 1);
+  living.sent_ns = static_cast<std::int64_t>(kSecond) + 6 * kSecondNs;
+  const Decision decision = ledger.on_batch(living);
+  EXPECT_TRUE(decision.found_twin);
+  EXPECT_EQ(decision.verdict, Verdict::Accept);
+  EXPECT_EQ(progress().epoch, kEpoch);
+  EXPECT_FALSE(progress().refused);
+  expect(batch(2, 1, 1, kSecond), Verdict::Refused);
+  ASSERT_EQ(ledger.past().at("gmo").size(), 1U);
+  EXPECT_TRUE(ledger.past().at("gmo").front().refused);
+  expect(batch(5, 1), Verdict::Accept);
 }
 
 TEST_F(SourceLedgerTest, passes_over_cursors_that_are_none) {

@@ -37,7 +37,7 @@ std::string position_error(std::string_view bytes) {
 
 TEST(BatchHeader, reads_back_as_written) {
   ByteBuffer bytes;
-  encode(BatchHeader{"gmo@host", kMax, 7, 4'000'000'000U, 5, 6, 7}, bytes);
+  encode(BatchHeader{"gmo@host", kMax, 7, 4'000'000'000U, 5, 4, 6, 7}, bytes);
   const auto header = decode_batch_header(bytes.view());
   ASSERT_TRUE(header.ok());
   EXPECT_EQ(header.value().source, "gmo@host");
@@ -45,6 +45,7 @@ TEST(BatchHeader, reads_back_as_written) {
   EXPECT_EQ(header.value().first_seq, 7U);
   EXPECT_EQ(header.value().count, 4'000'000'000U);
   EXPECT_EQ(header.value().oldest, 5U);
+  EXPECT_EQ(header.value().follows, 4U);
   EXPECT_EQ(header.value().confirmed, 6U);
   EXPECT_EQ(header.value().sent_ns, 7);
 }
@@ -69,7 +70,7 @@ TEST(Position, reads_back_as_written) {
 TEST(Link, another_version_is_refused_by_name) {
   for (const std::uint32_t version : {0U, 1U, 99U}) {
     const std::string name = "wire version " + std::to_string(version);
-    EXPECT_THAT(header_error(packed_array(version, "gmo", 1, 1, 1, 1, 1, 1)), HasSubstr(name));
+    EXPECT_THAT(header_error(packed_array(version, "gmo", 1, 1, 1, 1, 1, 1, 1)), HasSubstr(name));
     EXPECT_THAT(header_error(packed_array(version, "a", "future", "form")), HasSubstr(name))
         << "whatever follows";
     EXPECT_THAT(position_error(packed_array(version, 1, 2, 3, 4, true)), HasSubstr(name));
@@ -81,11 +82,11 @@ TEST(Link, errors_name_the_message_and_the_fault) {
   EXPECT_THAT(header_error("\xc1"), HasSubstr("batch header"));
   EXPECT_THAT(header_error(packed_array()), HasSubstr("not an array"));
   EXPECT_THAT(header_error("\x01"), HasSubstr("not an array"));
-  EXPECT_THAT(header_error(packed_array("1", "gmo", 1, 1, 1, 1, 1, 1)), HasSubstr("no wire version"));
+  EXPECT_THAT(header_error(packed_array("1", "gmo", 1, 1, 1, 1, 1, 1, 1)), HasSubstr("no wire version"));
   EXPECT_THAT(header_error(packed_array(kWireVersion, "gmo", 1, 1, 1)), HasSubstr("5 fields"));
-  EXPECT_THAT(header_error(packed_array(kWireVersion, 7, 1, 1, 1, 1, 1, 1)), HasSubstr("type"));
-  EXPECT_THAT(header_error(packed_array(kWireVersion, "gmo", -1, 1, 1, 1, 1, 1)), HasSubstr("type"));
-  EXPECT_THAT(header_error(packed_array(kWireVersion, "gmo", 1, 1, kMax, 1, 1, 1)), HasSubstr("type"))
+  EXPECT_THAT(header_error(packed_array(kWireVersion, 7, 1, 1, 1, 1, 1, 1, 1)), HasSubstr("type"));
+  EXPECT_THAT(header_error(packed_array(kWireVersion, "gmo", -1, 1, 1, 1, 1, 1, 1)), HasSubstr("type"));
+  EXPECT_THAT(header_error(packed_array(kWireVersion, "gmo", 1, 1, kMax, 1, 1, 1, 1)), HasSubstr("type"))
       << "count is 32 bits";
   EXPECT_THAT(position_error(packed_array(kWireVersion, 1, 2, 3, 4, 1, 1, 1, false)), HasSubstr("type"))
       << "redis_up is a boolean";
@@ -93,7 +94,7 @@ TEST(Link, errors_name_the_message_and_the_fault) {
 
 TEST(Link, a_source_has_at_most_128_characters) {
   const auto header = [](std::size_t chars) {
-    return packed_array(kWireVersion, std::string(chars, 's'), 1, 1, 1, 1, 1, 1);
+    return packed_array(kWireVersion, std::string(chars, 's'), 1, 1, 1, 1, 1, 1, 1);
   };
   EXPECT_TRUE(decode_batch_header(header(kSourceCharsMax)).ok());
   EXPECT_FALSE(decode_batch_header(header(kSourceCharsMax + 1)).ok());
@@ -101,7 +102,7 @@ TEST(Link, a_source_has_at_most_128_characters) {
 
 TEST(Link, cut_anywhere_it_is_refused) {
   ByteBuffer header;
-  encode(BatchHeader{"gmo", 1'700'000'000'000'000'000U, 7, 300, 5, 6, 1}, header);
+  encode(BatchHeader{"gmo", 1'700'000'000'000'000'000U, 7, 300, 5, 6, 6, 1}, header);
   for (std::size_t size = 0; size < header.size(); ++size) header_error(header.view().substr(0, size));
   ByteBuffer position;
   encode(Position{1'700'000'000'000'000'000U, 2, 3, 4, true}, position);

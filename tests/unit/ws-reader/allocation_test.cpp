@@ -70,7 +70,7 @@ class Way {
 
  private:
   void end_turn() {
-    outbox_.flush();
+    outbox_.flush(steady_now());
     while (outbox_.next() != nullptr) {
       outbox_.mark_sent(SteadyTime());
       outbox_.confirm_sent();

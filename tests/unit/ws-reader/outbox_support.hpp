@@ -1,5 +1,6 @@
 #pragma once
 // What the tests of the outbox share: small events, and batches read back with msgpack-c.
+#include <map>
 #include <msgpack.hpp>
 #include <stdexcept>
 #include <string>
@@ -34,6 +35,20 @@ inline std::vector<std::uint64_t> seqs(std::string_view payload) {
   for (std::uint32_t i = 0; i < batch.via.array.size; ++i) {
     const auto event = batch.via.array.ptr[i].as<std::map<std::string, msgpack::object>>();
     out.push_back(event.at("seq").as<std::uint64_t>());
+  }
+  return out;
+}
+
+// The events of a sealed payload, every value as text.
+inline std::vector<std::map<std::string, std::string>> events_of(std::string_view payload) {
+  const auto handle = msgpack::unpack(payload.data(), payload.size());
+  std::vector<std::map<std::string, std::string>> out;
+  for (const auto& event : handle.get().as<std::vector<std::map<std::string, msgpack::object>>>()) {
+    auto& fields = out.emplace_back();
+    for (const auto& [key, value] : event) {
+      fields[key] = value.type == msgpack::type::STR ? value.as<std::string>()
+                                                     : std::to_string(value.as<std::int64_t>());
+    }
   }
   return out;
 }

@@ -26,7 +26,7 @@ struct OutboxTest : testing::Test {
   void append_batches(int count) {
     for (int i = 0; i < count; ++i) {
       outbox.append(trade());
-      outbox.flush();
+      outbox.flush(kStart);
     }
   }
 };
@@ -35,7 +35,7 @@ TEST_F(OutboxTest, numbers_events_from_one_without_holes_across_batches) {
   std::vector<std::uint64_t> seen;
   for (int batch = 0; batch < 20; ++batch) {
     for (int i = 0; i <= batch % 3; ++i) outbox.append(trade());
-    outbox.flush();
+    outbox.flush(kStart);
     const Batch* next = outbox.next();
     ASSERT_NE(next, nullptr);
     EXPECT_EQ(next->first_seq, seen.size() + 1);
@@ -52,7 +52,7 @@ TEST_F(OutboxTest, header_names_source_epoch_and_the_oldest_event_kept) {
   outbox.on_position(position(1, 1), kStart);
   outbox.append(trade());
   outbox.append(trade());
-  outbox.flush();
+  outbox.flush(kStart);
   const wire::BatchHeader header = outbox.header(*outbox.next());
   EXPECT_EQ(header.source, "gmo");
   EXPECT_EQ(header.epoch, kEpoch);
@@ -64,13 +64,13 @@ TEST_F(OutboxTest, header_names_source_epoch_and_the_oldest_event_kept) {
 TEST_F(OutboxTest, an_open_batch_is_not_sent) {
   outbox.append(trade());
   EXPECT_EQ(outbox.next(), nullptr);
-  outbox.flush();
+  outbox.flush(kStart);
   EXPECT_NE(outbox.next(), nullptr);
 }
 
 TEST_F(OutboxTest, flush_without_events_makes_no_batch) {
-  outbox.flush();
-  outbox.flush();
+  outbox.flush(kStart);
+  outbox.flush(kStart);
   EXPECT_EQ(outbox.next(), nullptr);
   EXPECT_TRUE(outbox.everything_confirmed());
 }
@@ -94,39 +94,72 @@ TEST(Outbox, stops_sending_at_the_window_and_goes_on_after_a_confirmation) {
   EXPECT_EQ(send_all(outbox, kStart), numbers(first.size() + 1, first.size() + 1));
 }
 
-TEST(Outbox, drops_the_oldest_at_the_bound_and_counts_them_by_type) {
-  Outbox outbox("gmo", kEpoch, {1000, 1, 1U << 20U});
+std::uint64_t lost_of(const LossReport::Losses& losses, EventType type) {
+  const auto found = losses.find(std::pair<EventType, std::string>(type, "BTC_JPY"));
+  return found == losses.end() ? 0 : found->second.count;
+}
+
+TEST(Outbox, replaces_the_oldest_at_the_bound_by_a_report_of_what_is_missing) {
+  Outbox outbox("gmo", kEpoch, {2000, 1, 1U << 20U});
   outbox.append(ticker());
   for (int i = 0; i < 50; ++i) outbox.append(trade());
-  EXPECT_LE(outbox.unconfirmed_bytes(), 1000U);
-  const CountByType dropped = outbox.take_dropped();
-  EXPECT_EQ(dropped[static_cast<std::size_t>(EventType::Ticker)], 1U);
-  const std::uint64_t trades = dropped[static_cast<std::size_t>(EventType::Trade)];
-  EXPECT_EQ(1 + trades + outbox.unconfirmed_events(), 51U);
-  EXPECT_EQ(send_all(outbox, kStart), numbers(2 + trades, 51));
-  EXPECT_EQ(outbox.take_dropped(), CountByType{});
+  EXPECT_LE(outbox.unconfirmed_bytes(), 2000U);
+  const auto losses = outbox.take_losses();
+  EXPECT_EQ(lost_of(losses, EventType::Ticker), 1U);
+  const std::uint64_t trades = lost_of(losses, EventType::Trade);
+  EXPECT_GT(trades, 10U);
+  EXPECT_TRUE(outbox.take_losses().empty()) << "told once";
+
+  const Batch* report = outbox.next();
+  ASSERT_NE(report, nullptr);
+  EXPECT_EQ(report->follows, 0U);
+  EXPECT_EQ(report->last_seq(), 1 + trades);
+  const auto gaps = events_of(report->payload.view());
+  ASSERT_EQ(gaps.size(), 2U);
+  EXPECT_EQ(gaps[0].at("state"), "gap");
+  EXPECT_EQ(gaps[0].at("channel"), "ticker");
+  EXPECT_EQ(gaps[0].at("lost"), "1");
+  EXPECT_EQ(gaps[1].at("channel"), "trade");
+  EXPECT_EQ(gaps[1].at("lost"), std::to_string(trades));
+  const auto sent = send_all(outbox, kStart);
+  EXPECT_EQ(sent, numbers(trades, trades + sent.size() - 1)) << "the report, then what is left, in order";
+}
+
+TEST(Outbox, a_second_report_follows_the_one_that_is_on_its_way) {
+  Outbox outbox("gmo", kEpoch, {2000, 1, 400});
+  for (int i = 0; i < 50; ++i) outbox.append(trade());
+  const std::uint64_t first_lost = lost_of(outbox.take_losses(), EventType::Trade);
+  ASSERT_EQ(outbox.next()->last_seq(), first_lost);
+  outbox.mark_sent(kStart);
+  for (int i = 0; i < 50; ++i) outbox.append(trade());
+  const std::uint64_t then_lost = lost_of(outbox.take_losses(), EventType::Trade);
+  const Batch* second = outbox.next();
+  ASSERT_NE(second, nullptr);
+  EXPECT_EQ(second->follows, first_lost);
+  EXPECT_EQ(events_of(second->payload.view()).at(0).at("lost"), std::to_string(then_lost));
+  EXPECT_EQ(second->last_seq(), first_lost + then_lost);
 }
 
 TEST(Outbox, keeps_one_event_larger_than_the_bound) {
   Outbox outbox("gmo", kEpoch, {10, 1, 1U << 20U});
   outbox.append(trade());
   EXPECT_EQ(outbox.unconfirmed_events(), 1U);
-  EXPECT_EQ(outbox.take_dropped(), CountByType{});
+  EXPECT_TRUE(outbox.take_losses().empty());
 }
 
-TEST(Outbox, drops_what_was_sent_and_not_confirmed_too) {
-  Outbox outbox("gmo", kEpoch, {1000, 1, 1U << 20U});
+TEST(Outbox, never_drops_what_is_on_its_way) {
+  Outbox outbox("gmo", kEpoch, {2000, 1, 1U << 20U});
+  std::vector<std::uint64_t> sent;
   for (int i = 0; i < 50; ++i) {
     outbox.append(trade());
-    send_all(outbox, kStart);
+    for (const auto seq : send_all(outbox, kStart)) sent.push_back(seq);
   }
-  EXPECT_GT(outbox.take_dropped()[static_cast<std::size_t>(EventType::Trade)], 0U);
-  EXPECT_EQ(outbox.next(), nullptr);
+  const auto on_its_way = sent.size();
+  EXPECT_EQ(sent, numbers(1, on_its_way));
   outbox.on_position(position(0, 0, kPublisher), kStart);
   outbox.on_position(position(0, 0, kPublisher + 1), kStart);
   const auto again = send_all(outbox, kStart);
-  EXPECT_EQ(again.size(), outbox.unconfirmed_events());
-  EXPECT_EQ(again.back(), 50U);
+  EXPECT_EQ(std::vector<std::uint64_t>(again.begin(), again.begin() + static_cast<long>(on_its_way)), sent);
 }
 
 TEST_F(OutboxTest, forgets_what_is_confirmed) {
@@ -143,7 +176,7 @@ TEST_F(OutboxTest, forgets_what_is_confirmed) {
 TEST_F(OutboxTest, keeps_a_batch_that_is_confirmed_in_part) {
   outbox.append(trade());
   outbox.append(trade());
-  outbox.flush();
+  outbox.flush(kStart);
   send_all(outbox, kStart);
   outbox.on_position(position(1, 2), kStart);
   EXPECT_EQ(outbox.unconfirmed_events(), 1U);
@@ -181,13 +214,38 @@ TEST_F(OutboxTest, resends_where_the_publisher_takes_acceptance_back) {
   EXPECT_EQ(send_all(outbox, kStart), numbers(2, 4));
 }
 
-TEST_F(OutboxTest, says_so_where_redis_went_back_behind_what_it_had_confirmed) {
+TEST_F(OutboxTest, says_once_that_redis_lost_what_it_had_confirmed) {
   append_batches(4);
   send_all(outbox, kStart);
   outbox.on_position(position(3, 4), kStart);
-  EXPECT_EQ(outbox.on_position(position(1, 1, kPublisher + 1), kStart), Effect::WentBack);
+  wire::Position lost = position(3, 3, kPublisher + 1);
+  lost.lost_after = 1;
+  lost.lost_to = 3;
+  EXPECT_EQ(outbox.on_position(lost, kStart), Effect::RedisLostData);
   EXPECT_EQ(send_all(outbox, kStart), numbers(4, 4));  // the rest is gone
-  EXPECT_EQ(outbox.header(Batch{4, 1, {}, {}}).oldest, 4U);
+  EXPECT_EQ(outbox.on_position(lost, kStart), Effect::Progress);
+  EXPECT_EQ(outbox.header(Batch()).oldest, 4U);
+}
+
+TEST_F(OutboxTest, is_told_that_another_reader_has_its_name) {
+  wire::Position refused = position(0, 0);
+  refused.refused = true;
+  EXPECT_EQ(outbox.on_position(refused, kStart), Effect::Refused);
+}
+
+TEST_F(OutboxTest, a_heartbeat_tells_what_was_confirmed_and_holds_nothing) {
+  append_batches(3);
+  send_all(outbox, kStart);
+  outbox.on_position(position(2, 3), kStart);
+  wire::BatchHeader header = outbox.heartbeat();
+  EXPECT_EQ(header.count, 0U);
+  EXPECT_EQ(header.confirmed, 2U);
+  EXPECT_EQ(header.oldest, 3U) << "the third can still be sent";
+  outbox.on_position(position(3, 3), kStart);
+  outbox.append(trade());
+  header = outbox.heartbeat();
+  EXPECT_EQ(header.oldest, 4U);
+  EXPECT_EQ(header.confirmed, 3U);
 }
 
 TEST_F(OutboxTest, resends_what_is_not_accepted_for_a_second) {
@@ -256,7 +314,7 @@ TEST_F(OutboxTest, ignores_a_confirmation_of_what_was_never_sent) {
   outbox.on_position(position(4, 4), kStart);
   EXPECT_EQ(outbox.unconfirmed_events(), 4U);
   outbox.append(trade());
-  outbox.flush();
+  outbox.flush(kStart);
   EXPECT_EQ(send_all(outbox, kStart), numbers(2, 5));
 }
 
@@ -278,7 +336,7 @@ TEST_F(OutboxTest, takes_the_buffers_of_confirmed_batches_again) {
   outbox.on_position(position(4, 4), kStart);
   for (int round = 0; round < 50; ++round) {
     for (int i = 0; i < 30; ++i) outbox.append(trade());  // larger than a string that stands in place
-    outbox.flush();
+    outbox.flush(kStart);
     const char* buffer = outbox.next()->payload.data();
     if (round == 10) first_buffer = buffer;
     if (round > 10) {
