@@ -5,7 +5,7 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." || exit 70
 
 usage() {
   cat <<'TEXT'
-Usage: tests/soak.sh MINUTES SEED [--build DIR] [--rate N] [--seconds N] [--faults N]
+Usage: tests/soak.sh MINUTES SEED [--build DIR] [--rate N] [--seconds N] [--faults N] [--spool MODE]
 Hurts the whole pipeline for MINUTES, at random moments and in random ways that SEED decides, under a load of numbered
 events, and compares what is in Redis with what the simulated exchange sent. Prints a line for each fault and a summary;
 the exit code is 0 only if nothing was lost, doubled, swapped or miscounted. Ctrl-C ends it early, with the summary.
@@ -14,6 +14,7 @@ the exit code is 0 only if nothing was lost, doubled, swapped or miscounted. Ctr
   --rate N      events per second; default 500
   --seconds N   length of the faults that last (stopped, slow, disk full, clock wrong); default 10
   --faults N    end after N faults
+  --spool MODE  auto, always or off: --spool of ws-reader
 
 As root it also fills disks: small file systems of its own, mounted where nobody else sees them.
 TEXT

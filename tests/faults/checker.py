@@ -292,6 +292,10 @@ class Checker:
         self.line(frame.channel, frame.symbol).on_sent(frame)
 
     def on_entry(self, channel, fields):
+        if "seq" not in fields:
+            # md-publisher's own: Redis refused an event, or somebody cut a stream. Neither is done here.
+            self.findings.add("reported by md-publisher", str(fields))
+            return
         entry = entry_from_fields(channel, fields)
         place = self.numbering.place(channel, entry.seq)
         if isinstance(entry, Feed):

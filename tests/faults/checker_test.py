@@ -110,6 +110,10 @@ class CheckerTest(unittest.TestCase):
     def test_sent_on_two_connections_and_read_on_the_second(self):
         self.assertEqual(self.check(self.sent(1, 2) + self.sent(2, 3, connection=2), [trade(1, 1), trade(2, 2), trade(3, 3)]), {})
 
+    def test_a_gap_that_md_publisher_reports(self):
+        found = self.check(self.sent(1), [trade(1, 1), ("feed", {"channel": "trade", "symbol": "BTC_JPY", "state": "gap"})])
+        self.assertEqual(found, {"reported by md-publisher": 1})
+
     def test_lines_are_apart(self):
         sent = self.sent(1) + [trade_line(1, symbol="ETH_JPY")]
         self.assertEqual(self.check(sent, [trade(1, 1, "ETH_JPY"), trade(1, 2)]), {})

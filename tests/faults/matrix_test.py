@@ -15,14 +15,13 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from faults import NOT_APPLICABLE, catalogue  # noqa: E402
 from runner import Runner  # noqa: E402
-from world import World, feeds_known  # noqa: E402
+from world import World  # noqa: E402
 
 SEED = int(os.environ.get("MDPIPE_FAULT_SEED", "20261125"))
 ONLY = tuple(filter(None, os.environ.get("MDPIPE_FAULT_ONLY", "").split(",")))
 QUIET = bool(os.environ.get("MDPIPE_FAULT_QUIET"))
 RATE = 500  # events/s
 SECONDS = 1.5  # of each fault that lasts
-COUNTS_SURVIVE_KILL = False
 
 
 def say(text):
@@ -39,9 +38,9 @@ class MatrixTest(unittest.TestCase):
         rng.shuffle(faults)
         faults.sort(key=lambda fault: fault.loses_counts)  # until the first of these the books are compared
         with World(SEED, RATE) as world:
-            runner = Runner(world, rng, feeds_known(world), COUNTS_SURVIVE_KILL, out=say)
+            runner = Runner(world, rng, out=say)
             for fault in faults:
-                if fault.loses_counts and not COUNTS_SURVIVE_KILL and runner.counts_whole:
+                if fault.loses_counts and not world.counts_kept() and runner.counts_whole:
                     runner.quiet()
                 runner.fault(fault, seconds=SECONDS)
                 if QUIET:

@@ -14,8 +14,7 @@ METRICS_EVERY = 0.5  # seconds
 READ_MAX = 2000  # entries a read
 QUIET_MAX = 30.0  # seconds until everything sent is in Redis once the exchange is silent
 BALANCE_MAX = 15.0  # seconds until the counts agree then; an interval is one second
-TRIM_KEEP = 20_000  # entries a stream keeps when what was checked is cut off
-CRASH_SECONDS = 2.0  # of the load that may be lost with a reader that is killed
+UNREAD_SECONDS = 1.0  # of the load that may be on its way from the exchange when a reader ends
 
 
 class SentTail:
@@ -57,11 +56,10 @@ class SentTail:
 
 
 class RedisTail:
-    """Reads what is new in the streams; with `trims` it cuts off what it has read, but for the newest."""
+    """Reads what is new in the streams."""
 
-    def __init__(self, client, trims):
+    def __init__(self, client):
         self.client = client
-        self.trims = trims
         self.last = {f"md:{channel}": "0-0" for channel in STREAMS}
         self.read_count = dict.fromkeys(self.last, 0)
 
@@ -70,9 +68,6 @@ class RedisTail:
         while True:
             try:
                 answer = self.client.xread(self.last, count=READ_MAX)
-                if self.trims:
-                    for stream, _ in answer:
-                        self.client.xtrim(stream, maxlen=TRIM_KEEP, approximate=True)
             except redis.exceptions.RedisError:
                 return
             for stream, entries in answer:
@@ -93,17 +88,17 @@ class Result:
 
 
 class Runner:
-    def __init__(self, world, rng, feeds_expected, counts_survive_kill, trims=False, out=print):
+    def __init__(self, world, rng, out=print):
         self.world = world
         self.rng = rng
-        self.feeds_expected = feeds_expected
-        self.counts_survive_kill = counts_survive_kill
         self.out = out
+        for what, known in (("feed states", world.feeds_known()), ("counters that outlive kill -9", world.counts_kept()),
+                            ("a spool", world.spools())):
+            out(f"this build has {'' if known else 'NOT '}{what}{'' if known else ': what depends on it is not checked'}")
         self.checker = Checker()
         self.counters = CounterWatch(self.checker.findings)
         self.sent = SentTail(world)
-        self.redis = RedisTail(world.redis, trims)
-        self.trims = trims
+        self.redis = RedisTail(world.redis)
         self.result = Result()
         self.metrics_at = 0.0
         self.counts_whole = True
@@ -195,18 +190,23 @@ class Runner:
         return recovery
 
     def _judge(self, faults, recovery, connection):
-        if any(fault.loses_counts for fault in faults) and not self.counts_survive_kill:
+        if any(fault.loses_counts for fault in faults) and not self.world.counts_kept():
             self.counts_whole = False
         if recovery is not None and all(fault.guarantee == EXACT for fault in faults) and self.connection != connection:
             self.checker.findings.add("connection lost", f"'{faults[0]}' cost the connection to the exchange")
-        if len(faults) == 1 and faults[0].guarantee == CRASH:
-            last = [hole for _, hole in self.checker.holes() if hole.after[0] + 1 == hole.before[0]]
-            lost = sum(len(hole.lost) for hole in last if hole.before[0] == self._epoch())
-            if lost > CRASH_SECONDS * self.world.rate:
-                self.checker.findings.add("lost", f"{faults[0]} lost {lost} events", lost)
+        if any(fault.ends_reader for fault in faults) and not any(fault.target.startswith("exchange") for fault in faults):
+            self._judge_reader_end(faults)
 
-    def _epoch(self):
-        return len(self.checker.numbering.epochs) - 1
+    def _judge_reader_end(self, faults):
+        """A reader that ends loses what it had not read, and if it was killed what was not yet on disk; no more."""
+        crashed = any(fault.guarantee == CRASH for fault in faults)
+        if len(faults) > 1 and not self.world.spools():
+            return
+        seconds = UNREAD_SECONDS + (self.world.spool_seconds() if crashed else 0)
+        epoch = len(self.checker.numbering.epochs) - 1
+        lost = sum(len(hole.lost) for _, hole in self.checker.holes() if hole.after[0] < hole.before[0] == epoch)
+        if lost > seconds * self.world.rate:
+            self.checker.findings.add("lost", f"{' + '.join(map(str, faults))}: {lost} events, more than {seconds:g} s of them", lost)
 
     # The end.
 
@@ -235,7 +235,7 @@ class Runner:
         self.quiet()
         self._whole_streams()
         starts = self.world.programs["ws-reader"].starts
-        self.checker.finish(starts, self.feeds_expected)
+        self.checker.finish(starts, self.world.feeds_known())
         for name, process in self.world.programs.items():
             unexplained = [code for code in process.own_ends if not (name == "redis-server" and code == 1)]  # its disk was full
             if unexplained:
@@ -247,7 +247,7 @@ class Runner:
 
     def _whole_streams(self):
         """What was read once is still there, and nothing was put in front of it."""
-        if self.trims:
+        if not self.world.keeps_all():
             return
         for stream, count in self.redis.read_count.items():
             if self.world.xlen(stream) != count:
@@ -260,7 +260,7 @@ class Runner:
                  f"{len(checker.holes())} holes of which {len(checker.uncovered())} not in md:feed "
                  f"({checker.feeds} feed events), {checker.findings.counts['duplicate']} duplicates; worst recovery "
                  f"{self.result.recovery_worst:.2f} s ({self.result.recovery_fault})")
-        if not self.feeds_expected and checker.uncovered():
+        if not self.world.feeds_known() and checker.uncovered():
             self.out("EXPECTED TO FAIL: this build has no feed states, so its holes are owned up to nowhere")
         for kind, count in sorted(checker.findings.counts.items()):
             self.out(f"WRONG {kind}: {count}")

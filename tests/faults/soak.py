@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The fault matrix, long form. Usage: soak.py MINUTES SEED [--rate N] [--seconds N] [--faults N]
+"""The fault matrix, long form. Usage: soak.py MINUTES SEED [--rate N] [--seconds N] [--faults N] [--spool MODE]
 
 Faults of random targets and kinds, singly and two at a time, at random moments, one after the other until the minutes
 are over (or N faults are done), and every few minutes a pause in which everything must be in Redis and the books must
@@ -16,11 +16,11 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from faults import catalogue  # noqa: E402
 from runner import Runner  # noqa: E402
-from world import World, feeds_known  # noqa: E402
+from world import World  # noqa: E402
 
 PAIRS = 0.3  # share of the steps that are two faults at once
 QUIET_EVERY = 180  # seconds
-COUNTS_SURVIVE_KILL = False
+MAXLEN = 50_000  # entries md-publisher keeps in a stream: minutes of the load, and what was read is not needed
 
 
 def say(text):
@@ -40,8 +40,8 @@ def run(arguments):
     faults = catalogue()
     end = time.monotonic() + arguments.minutes * 60
     quiet_at = time.monotonic() + QUIET_EVERY
-    with World(arguments.seed, arguments.rate) as world:
-        runner = Runner(world, rng, feeds_known(world), COUNTS_SURVIVE_KILL, trims=True, out=say)
+    with World(arguments.seed, arguments.rate, {"spool": arguments.spool} if arguments.spool else {}, {"maxlen": MAXLEN}) as world:
+        runner = Runner(world, rng, out=say)
         try:
             while time.monotonic() < end and not (arguments.faults and runner.result.faults >= arguments.faults):
                 runner.fault(*pick(rng, faults), seconds=arguments.seconds)
@@ -64,6 +64,7 @@ def main():
     parser.add_argument("--rate", type=int, default=500, help="events per second")
     parser.add_argument("--seconds", type=float, default=10, help="length of faults that last")
     parser.add_argument("--faults", type=int, default=0, help="end after so many; 0: only by the clock")
+    parser.add_argument("--spool", choices=("auto", "always", "off"), help="ws-reader's --spool")
     arguments = parser.parse_args()
     say(f"seed {arguments.seed}, {arguments.minutes:g} minutes, {arguments.rate} events/s, faults of {arguments.seconds:g} s")
     return run(arguments)

@@ -33,6 +33,7 @@ SYMBOLS = ("BTC_JPY", "ETH_JPY")
 STREAMS = ("md:trade", "md:ticker", "md:orderbook", "md:feed")
 DISK_MIB = {"redis": 256, "reader": 64, "agent": 4}
 RESTART_PAUSE = 0.3  # seconds until a program that ended is started again
+SPOOL_AFTER = 1.0  # seconds until what is unconfirmed goes to disk
 STOP_MAX = 8  # seconds from SIGTERM; the programs promise 5
 
 # The connections: name -> (client, server).
@@ -239,9 +240,8 @@ class World:
                    "events_endpoint": self._through("events"), "positions_endpoint": self._through("positions"),
                    "metrics_endpoint": self._through("reader-metrics"), "reconnect_delay_max": "1s", "ping_interval": "2s",
                    "pong_timeout": "4s", **self.reader_options}
-        for option in ("--state-dir", "--spool-dir"):
-            if option in self.known["ws-reader"]:
-                options.setdefault(option[2:], self.disk("reader"))
+        if self.spools():
+            options = {"state_dir": self.disk("reader"), "spool_after": f"{int(SPOOL_AFTER * 1000)}ms", **options}
         return [binary("ws-reader"), *flags(options)]
 
     def _start(self):
@@ -253,6 +253,26 @@ class World:
 
     def said(self):
         return "\n".join(f"--- {name}: {process.said()}" for name, process in self.programs.items() if process.starts)
+
+    # What this build can.
+
+    def feeds_known(self):
+        """It reports feed states, so that what is missing must be owned up to in md:feed."""
+        return "--stale-after" in self.known["ws-reader"]
+
+    def counts_kept(self):
+        """Counters outlive kill -9."""
+        return any(name.startswith("counters-") for name in os.listdir(self.folder))
+
+    def spools(self):
+        return "--spool" in self.known["ws-reader"]
+
+    def spool_seconds(self):
+        """How old what is lost with a killed reader can be."""
+        return 0.0 if self.reader_options.get("spool") == "always" else SPOOL_AFTER + 0.5
+
+    def keeps_all(self):
+        return self.publisher_options.get("maxlen", 0) == 0
 
     # Steering it.
 
@@ -369,8 +389,3 @@ class World:
         for name, process in self.programs.items():
             if process.starts and any(word in process.said() for word in FAULTS):
                 self.complain(f"{name}: {process.said()}")
-
-
-def feeds_known(world):
-    """Whether this build reports feed states, so that what is missing must be owned up to in md:feed."""
-    return any(option.startswith("--stale") for option in world.known["ws-reader"])
