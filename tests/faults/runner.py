@@ -12,6 +12,7 @@ from faults import CRASH, EXACT, Injection, skipped_here
 POLL = 0.03  # seconds
 METRICS_EVERY = 0.5  # seconds
 READ_MAX = 2000  # entries a read
+SETTLE_MAX = 20.0  # seconds until every channel of every symbol flows again: subscriptions are paced
 QUIET_MAX = 30.0  # seconds until everything sent is in Redis once the exchange is silent
 BALANCE_MAX = 15.0  # seconds until the counts agree then; an interval is one second
 UNREAD_SECONDS = 1.0  # of the load that may be on its way from the exchange when a reader ends
@@ -183,11 +184,18 @@ class Runner:
                                       f"{limit} s; {self.world.said()}")
             self.until(lambda: any(line.reached() > every[line] for line in lines), 2 * limit)
         if any(fault.ends_reader for fault in faults):
-            # Subscriptions are paced; an epoch in which a stream stays empty could not be told from its neighbours.
-            self.until(lambda: all(line.reached() > count for line, count in every.items()), limit)
+            self._settle()  # an epoch in which a stream stays empty could not be told from its neighbours
         if recovery is not None and recovery > self.result.recovery_worst:
             self.result.recovery_worst, self.result.recovery_fault = recovery, " + ".join(map(str, faults))
         return recovery
+
+    def _settle(self):
+        """Until every channel of every symbol flows: only then it is known how far the connection before was read."""
+        self.poll()
+        sent = {line: line.sent for line in self.checker.lines.values()}
+        if self.until(lambda: all(line.reached() > count for line, count in sent.items()), SETTLE_MAX) is None:
+            names = [line.name for line, count in sent.items() if line.reached() <= count]
+            self.checker.findings.add("no recovery", f"{names} do not flow again within {SETTLE_MAX} s")
 
     def _judge(self, faults, recovery, connection):
         if any(fault.loses_counts for fault in faults) and not self.world.counts_kept():
@@ -212,6 +220,7 @@ class Runner:
 
     def quiet(self):
         """Silences the exchange, waits until all of it is in Redis and the books balance, and lets it go on."""
+        self._settle()
         self.world.tell_simulator("silence on")
         took = self.until(lambda: self.checker.open() == 0, QUIET_MAX)
         if took is None:

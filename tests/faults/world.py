@@ -10,6 +10,7 @@ Processes must be started by the main thread: the kernel ends them with the thre
 import ctypes
 import http.client
 import os
+import random
 import shutil
 import signal
 import socket
@@ -29,6 +30,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 CLONE_NEWNS = 0x00020000
 FAKE_CLOCK = os.path.join(os.environ.get("MDPIPE_BIN_DIR", ""), "tests", "faults", "libmdpipe_fake_clock.so")
+PORTS = (12_000, 32_000)
 SYMBOLS = ("BTC_JPY", "ETH_JPY")
 STREAMS = ("md:trade", "md:ticker", "md:orderbook", "md:feed")
 DISK_MIB = {"redis": 256, "reader": 64, "agent": 4}
@@ -49,9 +51,16 @@ PROGRAMS = ("redis-server", "exchange-sim", "metrics-agent", "md-publisher", "ws
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that outgoing connections take: while one of ours is shut, whoever tries to reach it would sooner
+    or later be given that very port for its own end, and be connected to itself."""
+    while True:
+        port = random.SystemRandom().randint(*PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def options_of(name):
