@@ -49,6 +49,7 @@ timespec wall_clock() {
 
 }  // namespace
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library's are reserved names
 extern "C" {
 
 int clock_gettime(clockid_t clock, timespec* time) noexcept {
@@ -71,3 +72,4 @@ time_t time(time_t* out) noexcept {
 }
 
 }  // extern "C"
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

@@ -52,5 +52,5 @@ class MatrixTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the world is closed on the way out
     unittest.main(warnings="ignore")  # a client whose server was killed leaves sockets to the collector

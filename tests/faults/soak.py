@@ -75,5 +75,6 @@ def interrupt(*_):
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell without job control has it ignored
+        signal.signal(number, interrupt)
     sys.exit(main())
