@@ -131,6 +131,15 @@ class Findings:
         if sum(kept.startswith(f"{kind}: ") for kept in self.sentences) < FINDINGS_MAX:
             self.sentences.append(f"{kind}: {sentence}")
 
+    def excuse(self, kinds):
+        """Takes findings of these kinds out; returns their sentences."""
+        prefixes = tuple(f"{kind}: " for kind in kinds)
+        excused = [sentence for sentence in self.sentences if sentence.startswith(prefixes)]
+        self.sentences = [sentence for sentence in self.sentences if not sentence.startswith(prefixes)]
+        for kind in kinds:
+            self.counts.pop(kind, None)
+        return excused
+
     def __bool__(self):
         return bool(self.counts)
 

@@ -95,7 +95,8 @@ class Runner:
         self.out = out
         for what, known in (("feed states", world.feeds_known()), ("counters that outlive kill -9", world.counts_kept()),
                             ("a spool", world.spools())):
-            out(f"this build has {'' if known else 'NOT '}{what}{'' if known else ': what depends on it is not checked'}")
+            if not known:
+                out(f"EXPECTED TO FAIL: this build has not {what}; what depends on it fails without consequence")
         self.checker = Checker()
         self.counters = CounterWatch(self.checker.findings)
         self.sent = SentTail(world)
@@ -214,7 +215,8 @@ class Runner:
         epoch = len(self.checker.numbering.epochs) - 1
         lost = sum(len(hole.lost) for _, hole in self.checker.holes() if hole.after[0] < hole.before[0] == epoch)
         if lost > seconds * self.world.rate:
-            self.checker.findings.add("lost", f"{' + '.join(map(str, faults))}: {lost} events, more than {seconds:g} s of them", lost)
+            self.checker.findings.add("lost", f"{' + '.join(map(str, faults))}: {lost} events, more than {seconds:g} s of them",
+                                      lost)
 
     # The end.
 
@@ -251,6 +253,9 @@ class Runner:
                 self.checker.findings.add("ended on its own", f"{name} with {unexplained}; {process.said()}")
         for sentence in self.world.complaints:
             self.checker.findings.add("complaint", sentence)
+        if not self.world.counts_kept():
+            for sentence in self.checker.findings.excuse(("books do not balance", "counter went back")):
+                self.out(f"EXPECTED TO FAIL: {sentence}")
         self.sent.close()
         return self.checker.findings
 
