@@ -156,6 +156,7 @@ void add_watching(config::OptionTable& table, Options& o) {
       .value_name("LEVEL");
   add("log-sent", o.log_sent, "write every frame sent: connection, time in ns, frame; tab separated")
       .value_name("FILE");
+  add("log-sent-at-once", o.log_sent_at_once, "write each of these lines before its frame is sent");
   add("control", o.control, "UNIX stream socket that takes commands, one a line; see the manual page")
       .value_name("PATH");
 }

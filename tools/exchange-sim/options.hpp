@@ -56,6 +56,7 @@ struct Options {
 
   // Watching it
   std::string log_level = "info", log_sent, control;
+  bool log_sent_at_once = false;
 };
 
 // Binds `options`, which must outlive the table.

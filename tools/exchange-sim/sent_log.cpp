@@ -7,7 +7,7 @@
 
 namespace mdpipe::sim {
 
-Result<SentLog> SentLog::open(const std::string& path) {
+Result<SentLog> SentLog::open(const std::string& path, bool at_once) {
   SentLog log;
   if (path.empty()) return log;
   log.file_.reset(std::fopen(path.c_str(), "we"));
@@ -16,7 +16,7 @@ Result<SentLog> SentLog::open(const std::string& path) {
                  fmt::format("--log-sent: cannot create '{}': {}", path, std::strerror(errno))};
   }
   constexpr std::size_t kBufferBytes = 1U << 20U;
-  (void)std::setvbuf(log.file_.get(), nullptr, _IOFBF, kBufferBytes);
+  (void)std::setvbuf(log.file_.get(), nullptr, at_once ? _IOLBF : _IOFBF, kBufferBytes);
   return log;
 }
 

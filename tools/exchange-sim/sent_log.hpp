@@ -15,8 +15,9 @@ namespace mdpipe::sim {
 
 class SentLog {
  public:
-  // An empty path gives a log that writes nothing. BadConfig where the file cannot be created.
-  static Result<SentLog> open(const std::string& path);
+  // An empty path gives a log that writes nothing. BadConfig where the file cannot be created. With `at_once`
+  // each line is in the file before its frame is sent, so that a killed simulator leaves a whole record.
+  static Result<SentLog> open(const std::string& path, bool at_once = false);
 
   void frame(std::uint64_t connection, UnixNanos time, std::string_view text);
   void note(std::uint64_t connection, UnixNanos time, std::string_view text);

@@ -242,7 +242,7 @@ class Server {
 
  private:
   static SentLog open_log(const Options& options) {
-    auto opened = SentLog::open(options.log_sent);
+    auto opened = SentLog::open(options.log_sent, options.log_sent_at_once);
     if (!opened) throw process::StartupError{opened.error()};
     return std::move(opened.value());
   }

@@ -61,6 +61,7 @@ class PendingCountsTest : public testing::Test {
     options.pending_max = 1000;
     collector_ = std::make_unique<metrics::MetricsCollector>(options);
     metrics_ = std::make_unique<PublisherMetrics>(*collector_, "");
+    transaction_ = Transaction();  // it knows the streams of one table only
     streams_ = std::make_unique<StreamTable>(StreamNaming::parse("md:{type}").value(),
                                              TrimPolicy::parse("0").value(), *collector_);
   }
