@@ -288,9 +288,9 @@ inline constexpr std::string_view kUnknownSymbol = "unknown_symbol";  // of a sy
 inline constexpr std::string_view kLink = "link_error";    // a message of the link that was refused
 inline constexpr std::string_view kSpool = "spool_error";  // the reader's spool on disk cannot be used
 inline constexpr std::string_view kRest = "rest_error";    // an HTTP request to the exchange failed
-inline constexpr std::array kAll = {kParse,       kPublish,        kApi,           kConnection, kFrameTooLarge,
-                                    kBinaryFrame, kUnknownChannel, kUnknownSymbol, kLink,       kSpool,
-                                    kRest};
+inline constexpr std::array kAll = {
+    kParse,          kPublish,       kApi,  kConnection, kFrameTooLarge, kBinaryFrame,
+    kUnknownChannel, kUnknownSymbol, kLink, kSpool,      kRest};
 inline constexpr std::array kAlwaysLogged = {kParse, kPublish, kApi};
 }  // namespace error_type
 
