@@ -12,7 +12,6 @@ namespace {
 
 using std::chrono::seconds;
 using testing::ElementsAre;
-using testing::IsEmpty;
 using venues::BookRecipe;
 
 struct GuardTest : testing::Test {
