@@ -160,8 +160,7 @@ void FeedMonitor::on_gap(EventType channel, std::string_view symbol, std::string
 
 void FeedMonitor::begin_gap(EventType channel, std::string_view symbol, std::string_view reason, Moment now) {
   Watched* feed = find_feed(channel, symbol);
-  if (feed == nullptr || !connected_) return;
-  feed->is_broken = true;
+  if (feed == nullptr || !connected_ || std::exchange(feed->is_broken, true)) return;
   set_state(*feed, FeedState::Gap, reason, now.wall);
 }
 

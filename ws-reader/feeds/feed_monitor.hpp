@@ -66,7 +66,7 @@ class FeedMonitor {
   void on_gap(EventType channel, std::string_view symbol, std::string_view reason,
               const MissingEvents& missing, Moment now);
   // What comes cannot be used, such as a book's changes without the book, until end_gap(). A lost connection
-  // ends it too.
+  // ends it too. Told once, however often it is said.
   void begin_gap(EventType channel, std::string_view symbol, std::string_view reason, Moment now);
   void end_gap(EventType channel, std::string_view symbol, Moment now);
 

@@ -256,6 +256,7 @@ TEST_F(FeedMonitorTest, a_broken_book_stays_in_its_gap_whatever_comes) {
   go_live();
   monitor_.begin_gap(EventType::OrderBook, "BTC", "a change is missing", at());
   data(EventType::OrderBook, "BTC");
+  monitor_.begin_gap(EventType::OrderBook, "BTC", "said again with each change", at());
   pass(3, {"BTC"});
   EXPECT_THAT(take(), ElementsAre("orderbook BTC gap: a change is missing"));
   monitor_.end_gap(EventType::OrderBook, "BTC", at());
