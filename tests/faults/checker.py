@@ -361,7 +361,8 @@ def samples_of(text):
 
 
 class CounterWatch:
-    """Counters never go back, whoever was restarted. Those of a process itself (process_*) do, and may."""
+    """Counters never go back, whoever was restarted. Those of a process itself (process_*) do, and may. So do latency
+    histograms, which live in memory alone: a restarted metrics-agent knows no more of them than the components' present lives."""
 
     def __init__(self, findings):
         self.findings = findings
@@ -370,7 +371,7 @@ class CounterWatch:
     def look(self, samples):
         for name, value in samples.items():
             metric = name.partition("{")[0]
-            if not metric.endswith(("_total", "_bucket", "_count", "_sum")) or metric.startswith("process_"):
+            if not metric.endswith("_total") or metric.startswith("process_"):
                 continue
             before = self.highest.get(name, 0)
             if value < before:
