@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <utility>
 
 #include "libshared/log/log.hpp"
@@ -49,7 +50,7 @@ template <std::size_t kChars>
 bool copy_text(std::string_view text, char (&out)[kChars]) {
   if (text.size() >= kChars) return false;
   std::memset(out, 0, kChars);
-  std::memcpy(out, text.data(), text.size());
+  std::copy(text.begin(), text.end(), std::begin(out));
   return true;
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
+#include <iterator>
 
 #include "libshared/metrics/series.hpp"
 
@@ -51,7 +51,7 @@ void PendingCounts::seal(const PendingMark& mark) {
   noted.epoch = mark.epoch;
   noted.seq = mark.seq;
   noted.source_chars = static_cast<std::uint32_t>(std::min(mark.source.size(), sizeof noted.source));
-  std::memcpy(noted.source, mark.source.data(), noted.source_chars);
+  std::copy_n(mark.source.begin(), noted.source_chars, std::begin(noted.source));  // may be none
   set_state(kSealed);
 }
 
