@@ -41,7 +41,6 @@ class Fault:
     guarantee: str
     recovery_max: float = RECOVERY_MAX
     ends_reader: bool = False  # a new reader process, possibly a new epoch
-    loses_counts: bool = False  # what was counted since the last second's message dies with the process
 
     def __str__(self):
         return f"{self.target} {self.kind}"
@@ -57,8 +56,7 @@ def guarantee_of(target, kind):
 
 def catalogue():
     """Every pair that makes sense, in a fixed order."""
-    return [Fault(target, kind, guarantee_of(target, kind), ends_reader=target == "ws-reader" and kind in ("kill", "term"),
-                  loses_counts=target in ("ws-reader", "md-publisher") and kind == "kill")
+    return [Fault(target, kind, guarantee_of(target, kind), ends_reader=target == "ws-reader" and kind in ("kill", "term"))
             for target in (*PROGRAMS, *LINKS) for kind in KINDS if (target, kind) not in NOT_APPLICABLE]
 
 

@@ -63,12 +63,6 @@ def free_port():
                 continue
 
 
-def options_of(name):
-    """The flags this build of a program knows."""
-    text = subprocess.run([binary(name), "--help"], capture_output=True, text=True, check=True).stdout
-    return {word.split("=")[0].rstrip(",") for word in text.split() if word.startswith("--")}
-
-
 def private_mounts():
     """From here on mounts of this process are seen by it and its children only; False where that is not allowed."""
     if os.geteuid() != 0 or LIBC.unshare(CLONE_NEWNS) != 0:
@@ -167,7 +161,6 @@ class World:
         self.folder = tempfile.mkdtemp(prefix="mdpipe-faults-")
         self.redis_socket = os.path.join(self.folder, "redis.sock")
         self.control = os.path.join(self.folder, "sim.ctl")
-        self.known = {name: options_of(name) for name in ("ws-reader", "md-publisher")}
         self.disks = self._make_disks()
         self.clocks = os.path.exists(FAKE_CLOCK)
         self.ports = {name: free_port() for name in (*LINKS, "redis", "sim", "pull", "pub", "agent", "http")}
@@ -246,11 +239,10 @@ class World:
     def _ws_reader(self, _):
         options = {"exchange": "gmo", "symbols": ",".join(SYMBOLS), "channels": "trade,ticker,orderbook",
                    "url": f"ws://127.0.0.1:{self.ports['exchange']}/", "runtime_dir": self.folder,
+                   "state_dir": self.disk("reader"), "spool_after": f"{int(SPOOL_AFTER * 1000)}ms",
                    "events_endpoint": self._through("events"), "positions_endpoint": self._through("positions"),
                    "metrics_endpoint": self._through("reader-metrics"), "reconnect_delay_max": "1s", "ping_interval": "2s",
                    "pong_timeout": "4s", **self.reader_options}
-        if self.spools():
-            options = {"state_dir": self.disk("reader"), "spool_after": f"{int(SPOOL_AFTER * 1000)}ms", **options}
         return [binary("ws-reader"), *flags(options)]
 
     def _start(self):
@@ -262,19 +254,6 @@ class World:
 
     def said(self):
         return "\n".join(f"--- {name}: {process.said()}" for name, process in self.programs.items() if process.starts)
-
-    # What this build can.
-
-    def feeds_known(self):
-        """It reports feed states, so that what is missing must be owned up to in md:feed."""
-        return "--stale-after" in self.known["ws-reader"]
-
-    def counts_kept(self):
-        """Counters outlive kill -9."""
-        return any(name.startswith("counters-") for name in os.listdir(self.folder))
-
-    def spools(self):
-        return "--spool" in self.known["ws-reader"]
 
     def spool_seconds(self):
         """How old what is lost with a killed reader can be."""
