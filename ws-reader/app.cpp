@@ -6,12 +6,12 @@
 
 #include <asio/post.hpp>
 #include <cerrno>
-#include <filesystem>
 
 #include "libshared/json/json_string.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
 #include "libshared/wire/json.hpp"
+#include "ws-reader/parts.hpp"
 #include "ws-reader/venues/registry.hpp"
 
 namespace mdpipe::reader {
@@ -24,69 +24,7 @@ constexpr auto kRetentionInterval = std::chrono::milliseconds(100);
 // Standard input pauses while more than this share of --retain-bytes is unconfirmed.
 constexpr std::size_t kInputPressureDivisor = 4;
 
-metrics::CollectorOptions collector_options(const Config& config) {
-  metrics::CollectorOptions options;
-  options.component = "ws-reader";
-  options.source = config.source;
-  options.exchange = config.exchange;
-  options.enabled = config.enable_metrics;
-  if (!config.to_stdout)
-    options.counter_file = metrics::counter_file_path(config.runtime_dir, options.component, config.source);
-  return options;
-}
-
-// "<runtime-dir>/source-<name>": two readers of one name would take each other's positions for their own.
-std::optional<process::LockFile> lock_source(const Config& config) {
-  std::error_code ec;
-  std::filesystem::create_directories(config.runtime_dir, ec);  // LockFile reports what is wrong
-  auto lock = process::LockFile::acquire(fmt::format("{}/source-{}.lock", config.runtime_dir, config.source));
-  if (!lock) throw process::StartupError{lock.error()};
-  return std::optional<process::LockFile>(std::move(lock.value()));
-}
-
-// --spool-bytes and --retain-bytes bound what is kept; half of the memory is for what is on its way.
-OutboxLimits outbox_limits(const Config& config) {
-  OutboxLimits limits;
-  limits.retain_bytes_max = config.retain_bytes.count;
-  limits.spool_bytes_max = config.spool_bytes.count;
-  return limits;
-}
-
-std::unique_ptr<Spool> open_spool(const Config& config, metrics::MetricsCollector& collector) {
-  if (config.to_stdout || config.spool == "off") return nullptr;
-  return std::make_unique<Spool>(fmt::format("{}/spool-{}.db", config.state_dir, config.source), collector,
-                                 steady_now());
-}
-
-std::uint64_t begin_epoch(Spool* spool) {
-  const UnixNanos wall = wall_now();
-  return spool == nullptr ? static_cast<std::uint64_t>(wall.count) : spool->begin_epoch(wall, steady_now());
-}
-
-SpoolUse spool_use(const Config& config, Spool* spool) {
-  return {spool, config.spool == "always" ? SpoolMode::Always : SpoolMode::Late, config.spool_after};
-}
 Moment moment_now() { return {wall_now(), steady_now()}; }
-
-std::string rest_url(const Config& config, const venues::Profile& profile) {
-  constexpr std::string_view kPlain = "ws://";
-  if (!config.rest_url.empty()) return config.rest_url.substr(0, config.rest_url.find_last_not_of('/') + 1);
-  // A stand-in for the exchange, such as exchange-sim, serves both on one port; its books are not those of
-  // the real one.
-  if (config.url.compare(0, kPlain.size(), kPlain) == 0)
-    return "http://" + config.url.substr(kPlain.size(), config.url.find('/', kPlain.size()) - kPlain.size());
-  return std::string(profile.rest_url);
-}
-
-RestOptions rest_options(const Config& config, const venues::Profile& profile) {
-  RestOptions options;
-  options.base_url = rest_url(config, profile);
-  options.ca_file = config.ca_file;
-  options.connect_timeout = config.connect_timeout;
-  options.interval = profile.rest_interval;
-  options.pacing_file = fmt::format("{}/pace-{}-rest", config.runtime_dir, profile.exchange);
-  return options;
-}
 
 }  // namespace
 
@@ -95,7 +33,7 @@ App::App(const Config& config)
       collector_(collector_options(config)),
       adapter_(venues::make_adapter(config.exchange)),
       metrics_(collector_, config.exchange, config.subscriptions()),
-      source_lock_(uses_link() ? lock_source(config) : std::nullopt),
+      source_lock_(uses_link() ? std::optional(lock_source(config)) : std::nullopt),
       spool_(open_spool(config, collector_)),
       outbox_(config.source, begin_epoch(spool_.get()), outbox_limits(config),
               spool_use(config, spool_.get())),
@@ -321,11 +259,11 @@ void App::report_losses() {
   if (const std::uint64_t damaged = outbox_.take_damaged(); damaged > 0) {
     metrics_.spool_damaged(damaged);
     report_gap_everywhere("the spool was damaged");
-    states_lost = true;
   }
   if (states_lost && feeds_) feeds_->announce_all("earlier changes were lost", moment_now());
 }
 
+// Each feed's state is said again behind its gap, so this also fills an emptied md:state.
 void App::report_gap_everywhere(std::string_view reason) {
   if (!feeds_) return;
   const Moment now = moment_now();
@@ -335,13 +273,11 @@ void App::report_gap_everywhere(std::string_view reason) {
   }
 }
 
-// Redis holds less than it had confirmed. What it lost this reader let go of long ago, so consumers are told;
-// and the states of all feeds, which are gone with it, are said again.
+// Redis holds less than it had confirmed. What it lost this reader let go of long ago, so consumers are told.
 void App::on_redis_lost(std::uint64_t after, std::uint64_t to) {
   log::warn("Redis lost events that it had confirmed: it was emptied, failed over or restored",
             {{"after", after}, {"to", to}, {"events", to - after}});
   report_gap_everywhere("Redis lost events that it had confirmed");
-  if (feeds_) feeds_->announce_all("Redis lost what it knew", moment_now());
 }
 
 void App::on_refused() {

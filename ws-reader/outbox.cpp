@@ -93,9 +93,8 @@ void Outbox::tick(SteadyTime now) {
 
 std::uint64_t Outbox::keep(SteadyTime now) {
   flush(now);
-  if (use_.spool == nullptr || !spill())
-    return held_events_ - (use_.spool == nullptr ? 0 : use_.spool->events());
-  return 0;
+  if (use_.spool == nullptr) return held_events_;
+  return spill() ? 0 : held_events_ - use_.spool->events();
 }
 
 // Writes every closed batch that is not in the spool, in order. What was waiting then lies on disk alone.

@@ -104,6 +104,36 @@ class PipelineTest(unittest.TestCase):
         self.stack.redis.start()
         self.check_complete()
 
+    def test_redis_emptied_is_told_feed_by_feed_and_states_come_back(self):
+        self.start(rate=200)
+        self.enough(300)
+        self.stack.redis.client.flushall()
+        redis_lost = "Redis lost events that it had confirmed"
+        feeds = {(channel, symbol) for channel in ("ticker", "trade", "orderbook") for symbol in ("BTC_JPY", "ETH_JPY")}
+
+        def told():
+            return {(entry["channel"], entry["symbol"]) for entry in self.stack.entries("md:feed")
+                    if entry["state"] == "gap" and entry["reason"] == redis_lost}
+        wait_for(lambda: told() == feeds, "a gap event for every feed")
+        wait_for(lambda: set(self.stack.redis.client.hgetall("md:state")) ==
+                 {f"gmo:{channel}:{symbol}" for channel, symbol in feeds}, "md:state is filled again")
+        self.assertEqual(json.loads(self.stack.redis.client.hget("md:state", "gmo:trade:BTC_JPY"))["state"], "live")
+        wait_for(lambda: self.stack.sum_of("collector_redis_lost_events_total") > 0, "the counter says so")
+
+    def test_a_second_living_reader_of_a_name_ends_and_the_first_goes_on(self):
+        """They share no folder, so only md-publisher can tell."""
+        self.start(rate=100)
+        self.enough(20)
+        folder = os.path.join(self.stack.folder, "elsewhere")
+        os.mkdir(folder)
+        links = {f"{name}_endpoint": f"ipc://{self.stack.folder}/{name}" for name in ("events", "positions")}
+        second = self.stack.reader("gmo", symbols="BTC_JPY", url=self.url, **{**links, "runtime_dir": folder})
+        self.assertEqual(second.wait(), 69)
+        self.assertTrue(second.logs("md-publisher hears another reader of this name; give each reader its own --source"))
+        before = self.stack.total()
+        wait_for(lambda: self.stack.total() > before + 20, "the first reader's events go on")
+        self.assertTrue(self.reader.running())
+
     def test_redis_stalls(self):
         self.start()
         self.enough(300)

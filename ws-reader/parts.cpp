@@ -1,0 +1,76 @@
+#include "ws-reader/parts.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "libshared/process/exit_code.hpp"
+
+namespace mdpipe::reader {
+namespace {
+
+std::string rest_url(const Config& config, const venues::Profile& profile) {
+  constexpr std::string_view kPlain = "ws://";
+  if (!config.rest_url.empty()) return config.rest_url.substr(0, config.rest_url.find_last_not_of('/') + 1);
+  // A stand-in for the exchange, such as exchange-sim, serves both on one port; its books are not those of
+  // the real one.
+  if (config.url.compare(0, kPlain.size(), kPlain) == 0)
+    return "http://" + config.url.substr(kPlain.size(), config.url.find('/', kPlain.size()) - kPlain.size());
+  return std::string(profile.rest_url);
+}
+
+}  // namespace
+
+metrics::CollectorOptions collector_options(const Config& config) {
+  metrics::CollectorOptions options;
+  options.component = "ws-reader";
+  options.source = config.source;
+  options.exchange = config.exchange;
+  options.enabled = config.enable_metrics;
+  if (!config.to_stdout)
+    options.counter_file = metrics::counter_file_path(config.runtime_dir, options.component, config.source);
+  return options;
+}
+
+process::LockFile lock_source(const Config& config) {
+  std::error_code ec;
+  std::filesystem::create_directories(config.runtime_dir, ec);  // LockFile reports what is wrong
+  auto lock = process::LockFile::acquire(fmt::format("{}/source-{}.lock", config.runtime_dir, config.source));
+  if (!lock) throw process::StartupError{lock.error()};
+  return std::move(lock.value());
+}
+
+OutboxLimits outbox_limits(const Config& config) {
+  OutboxLimits limits;
+  limits.retain_bytes_max = config.retain_bytes.count;
+  limits.spool_bytes_max = config.spool_bytes.count;
+  return limits;
+}
+
+std::unique_ptr<Spool> open_spool(const Config& config, metrics::MetricsCollector& collector) {
+  if (config.to_stdout || config.spool == "off") return nullptr;
+  return std::make_unique<Spool>(fmt::format("{}/spool-{}.db", config.state_dir, config.source), collector,
+                                 steady_now());
+}
+
+std::uint64_t begin_epoch(Spool* spool) {
+  const UnixNanos wall = wall_now();
+  return spool == nullptr ? static_cast<std::uint64_t>(wall.count) : spool->begin_epoch(wall, steady_now());
+}
+
+SpoolUse spool_use(const Config& config, Spool* spool) {
+  return {spool, config.spool == "always" ? SpoolMode::Always : SpoolMode::Late, config.spool_after};
+}
+
+RestOptions rest_options(const Config& config, const venues::Profile& profile) {
+  RestOptions options;
+  options.base_url = rest_url(config, profile);
+  options.ca_file = config.ca_file;
+  options.connect_timeout = config.connect_timeout;
+  options.interval = profile.rest_interval;
+  options.pacing_file = fmt::format("{}/pace-{}-rest", config.runtime_dir, profile.exchange);
+  return options;
+}
+
+}  // namespace mdpipe::reader
