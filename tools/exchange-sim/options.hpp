@@ -27,10 +27,10 @@ struct Options {
   bool run_unwatched = false;
 
   // Replay
+  bool exit_after_replay = false;  // beside another flag, so that little is padded
   std::string replay;
   double speed = 1;
   std::string replay_start = "subscribe";
-  bool exit_after_replay = false;
 
   // Rules of the exchange
   std::int64_t requests_per_second = 0, missed_pongs_max = 0;
@@ -42,7 +42,6 @@ struct Options {
   std::int64_t drop_after = 0, silence_after = 0, silence_symbol_after = 0;
   std::string silence_symbol;
   std::int64_t refuse_http = 0, refuse_count = 0, retry_after = 0;
-  bool no_pong = false;
   std::int64_t garbage_every = 0;
   config::StringList garbage_kinds;
   std::int64_t bomb_after = 0;
@@ -53,10 +52,11 @@ struct Options {
   std::int64_t slow_bytes_per_second = 0;
   double burst = 1;
   config::Milliseconds burst_every{10'000}, burst_length{1'000};
+  bool no_pong = false;
 
   // Watching it
-  std::string log_level = "info", log_sent, control;
   bool log_sent_at_once = false;
+  std::string log_level = "info", log_sent, control;
 };
 
 // Binds `options`, which must outlive the table.
