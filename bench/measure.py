@@ -214,31 +214,30 @@ def run(contender_class, work, build):
 
 def measure(world):
     time.sleep(0.3)  # the contender settles after its first subscription
+    first = world.snapshot()  # taken again once it is warm, if it is not done by then
     world.go()
     began = time.monotonic()
-    first, report, scraped = None, None, False
+    warm_up = min(WARM_UP_SECONDS, world.work.seconds / 4)
+    report, is_warm, is_scraped = None, False, False
     memory_curve, progress, moved = [], 0, began
     while True:
         now = time.monotonic()
-        if first is None and now - began >= min(WARM_UP_SECONDS, world.work.seconds / 4):
-            first = world.snapshot()
-        if not scraped and now - began > world.work.seconds / 2:
-            world.scrape()
-            scraped = True
-        if now - began >= SAMPLE_SECONDS * len(memory_curve):
-            memory_curve.append([now - began, {name: m["VmRSS"] for name, m in world.memory().items()}])
         report = report or world.report()
         events = world.events()
         if events > progress:
             progress, moved = events, now
-        if report and first and events >= report["frames"]:
+        if report and (events >= report["frames"] or now - moved > STALL_SECONDS):
             break
+        if not is_warm and now - began >= warm_up:
+            first, is_warm = world.snapshot(), True
+        if not is_scraped and now - began > world.work.seconds / 2:
+            world.scrape()
+            is_scraped = True
+        if now - began >= SAMPLE_SECONDS * len(memory_curve):
+            memory_curve.append([now - began, {name: m["VmRSS"] for name, m in world.memory().items()}])
         world.check()
-        if report and now - moved > STALL_SECONDS:
-            break
         time.sleep(0.005 if report else 0.05)
-    last = world.snapshot()
-    return figures(world, first, last, report, memory_curve)
+    return figures(world, first, world.snapshot(), report, memory_curve)
 
 
 def figures(world, first, last, report, memory_curve):

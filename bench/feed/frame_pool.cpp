@@ -129,20 +129,25 @@ std::string_view TimestampText::at(std::int64_t unix_ns) {
 
 FramePool::FramePool(const Options& options) {
   Renderer renderer(options);
-  const std::size_t count = std::max(kFramesMin, kFramesPerSymbol * options.symbols.size());
+  std::size_t count = std::max(kFramesMin, kFramesPerSymbol * options.symbols.size());
+  if (options.count > 0) count = std::min<std::size_t>(count, options.count);
   for (std::size_t i = 0; i < count && bytes_.size() < kBytesMax; ++i) {
     const FrameKind kind = renderer.pick(options.mix);
     const std::string_view text = renderer.render(kind, i);
     const std::size_t offset = bytes_.size();
     append_header(text.size(), bytes_);
-    const std::size_t timestamp = bytes_.size() + text.find(kTimestampSpace);
+    const std::size_t start = bytes_.size();
     bytes_.append(text);
-    frames_.push_back({offset, bytes_.size() - offset, timestamp, kind});
+    frames_.push_back({offset, bytes_.size() - offset, start, start + text.find(kTimestampSpace), kind});
   }
 }
 
 void FramePool::stamp(const Frame& frame, std::string_view timestamp) {
   std::memcpy(bytes_.data() + frame.timestamp, timestamp.data(), timestamp.size());
+}
+
+std::string_view FramePool::text(const Frame& frame) const {
+  return std::string_view(bytes_).substr(frame.text, frame.offset + frame.size - frame.text);
 }
 
 std::string_view FramePool::bytes(std::size_t first, std::size_t last) const {

@@ -19,6 +19,7 @@ constexpr std::size_t kFrameKinds = 3;
 
 struct Frame {
   std::size_t offset, size;
+  std::size_t text;       // offset of the JSON behind the WebSocket header
   std::size_t timestamp;  // offset of its text
   FrameKind kind;
 };
@@ -41,6 +42,8 @@ class FramePool {
   [[nodiscard]] std::size_t size() const { return frames_.size(); }
   [[nodiscard]] const Frame& operator[](std::size_t index) const { return frames_[index]; }
   void stamp(const Frame& frame, std::string_view timestamp);
+  // Its JSON alone.
+  [[nodiscard]] std::string_view text(const Frame& frame) const;
   // The bytes of neighbouring frames, first to last included.
   [[nodiscard]] std::string_view bytes(std::size_t first, std::size_t last) const;
 
