@@ -8,6 +8,15 @@ from processes import Process, wait_for
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def read_port(path):
+    """0 while the program has not written it, or not all of it."""
+    if not os.path.exists(path):
+        return 0
+    with open(path, encoding="ascii") as file:
+        text = file.read()
+    return int(text) if text.endswith("\n") else 0
+
+
 class Contender:
     """Its processes by name; all of them together are what collecting costs."""
     name = ""
@@ -40,9 +49,7 @@ class Mdpipe(Contender):
         run("metrics-agent", f"--state-dir={folder}", "--metrics-port=0", f"--port-file={port_file}")
         run("md-publisher", f"--redis-url=redis://127.0.0.1:{redis_port}",
             f"--maxlen={work.maxlen},orderbook={work.maxlen_books}")
-        wait_for(lambda: os.path.exists(port_file), "metrics-agent listens")
-        with open(port_file, encoding="ascii") as file:
-            self.metrics_port = int(file.read())
+        self.metrics_port = wait_for(lambda: read_port(port_file), "metrics-agent listens")
         run("ws-reader", "--exchange=gmo", f"--symbols={','.join(work.symbol_names())}", f"--url=ws://127.0.0.1:{feed_port}/",
             *work.reader_flags)
         self.processes.reverse()  # ended in the order of the data

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+from contenders import read_port
 from processes import BenchError, Process, wait_for
 from redis_client import Redis
 
@@ -94,9 +95,7 @@ class World:
             os.path.join(self.build, "bench", "bench-feed"), "--go", f"--port-file={self.path('feed-port')}",
             f"--report={self.path('report')}", *self.work.feed_flags(),
             *([f"--table={self.path('sent')}"] if self.work.watches() else [])], self.folder, stdin=subprocess.PIPE)
-        wait_for(lambda: self.feed.check() or os.path.exists(self.path("feed-port")), "the feed listens")
-        with open(self.path("feed-port"), encoding="ascii") as file:
-            feed_port = int(file.read())
+        feed_port = wait_for(lambda: self.feed.check() or read_port(self.path("feed-port")), "the feed listens")
         self.contender.start(self.work, self.folder, feed_port, self.redis_port)
         wait_for(lambda: self.check() or "subscribed" in self.feed.output(), f"{self.contender.name} subscribes")
         if self.work.watches():
