@@ -1,8 +1,10 @@
 """What can be measured, one function a sub command. Each returns {"runs": [figures of each run]} for the results folder."""
 
+import json
 import os
 import socket
 import statistics
+import subprocess
 import time
 
 from contenders import Limit, Mdpipe, NodeCollector
@@ -89,8 +91,8 @@ def idle(options):
     seconds = options.seconds or (10 if options.quick else 60)
     runs = []
     for contender in contenders(options):
-        with World(contender(options.build), Work(watch=False), options.build) as world:
-            time.sleep(3)
+        with World(contender(options.build), Work(symbols=2, watch=False), options.build) as world:
+            time.sleep(8)  # its six subscriptions are out, one in 1.05 s as GMO Coin asks
             before, began = world.cpu(), time.monotonic()
             time.sleep(seconds)
             after, span = world.cpu(), time.monotonic() - began
@@ -135,5 +137,20 @@ def start_once(options):
         return times
 
 
+def micro(options):
+    """Each stage alone, with Google Benchmark."""
+    program = os.path.join(options.build, "bench", "micro", "bench-micro")
+    if not os.path.exists(program):
+        raise BenchError(f"{program} is not there; build with -DMDPIPE_BENCH=ON, as bench/run.sh micro does")
+    command = [program, "--benchmark_format=json", f"--benchmark_min_time={0.05 if options.quick else 0.5}",
+               f"--benchmark_repetitions={options.rounds}", "--benchmark_report_aggregates_only=true"]
+    found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout)["benchmarks"]
+    runs = [{"label": one["run_name"], "ns": one["cpu_time"] * {"ns": 1, "us": 1e3, "ms": 1e6}[one["time_unit"]],
+             "bytes_per_second": one.get("bytes_per_second")} for one in found if one["aggregate_name"] == "median"]
+    for run_ in runs:
+        say(f"{run_['label']:32} {run_['ns']:14,.0f} ns")
+    return {"runs": runs}
+
+
 MODES = {"main": main_table, "metrics": metrics, "symbols": symbols, "depth": depth, "burst": burst, "memory": memory,
-         "idle": idle, "start": start}
+         "idle": idle, "start": start, "micro": micro}

@@ -166,6 +166,13 @@ def start_table(results):
                  [[name, f"{statistics.median(values):.1f}", f"{max(values):.1f}"] for name, values in results.runs()[0]["ms"].items()])
 
 
+def micro_table(results):
+    """Time of the processor for one event, message or page."""
+    return table(["stage", "ns", "MB/s"],
+                 [[run["label"].replace("_", " "), f"{run['ns']:,.0f}",
+                   f"{run['bytes_per_second'] / 1e6:,.0f}" if run["bytes_per_second"] else "-"] for run in results.runs()])
+
+
 def memory_table(results):
     """Of the last run: resident memory when it was warm, half-way and at the end."""
     run = results.runs()[-1]
@@ -185,7 +192,8 @@ def sections(folder):
             ("memory", "Memory at 1,000 symbols, 5,000 frames a second", memory_table),
             ("metrics", "What metrics cost", lambda r: processes(r, ("mdpipe",))), ("symbols", "By number of symbols", overview),
             ("depth", "By depth of the books", overview),
-            ("burst", "Bursts and very large frames", lambda r: overview(r) + "\n\n" + processes(r))):
+            ("burst", "Bursts and very large frames", lambda r: overview(r) + "\n\n" + processes(r)),
+            ("micro", "Each stage alone", micro_table)):
         if results := Results(folder, mode):
             out.append((mode, title, make(results)))
     return out
@@ -202,8 +210,8 @@ def spreads(results, name, value):
 def main_plots(results):
     names = results.contenders()
     paced = [label for label in results.labels() if label != "flat out"]
-    yield "rate", plots.bars("Flat out: events into Redis", "events/s", names,
-                             {"": [results.spread("flat out", name, lambda r: r["rate"]) for name in names]})
+    yield "rate", plots.bars("Events into Redis, as fast as they are taken", "events/s", ["flat out"],
+                             {name: [results.spread("flat out", name, lambda r: r["rate"])] for name in names})
     yield "cpu", plots.bars("Processor time of the collector's own processes", "s per million events", results.labels(),
                             {name: spreads(results, name, lambda r: r["cpu_own"]) for name in names}, log=True)
     for quantile, shown in (("p50", "median"), ("p99", "99th percentile")):
@@ -254,7 +262,7 @@ def all_plots(folder):
 
 
 def machine_table(folder):
-    for mode in ("main", "start", "idle"):
+    for mode in ("main", "start", "idle", "micro"):
         if results := Results(folder, mode):
             data = results.data
             quick = " with --quick" if data["quick"] else ""

@@ -20,6 +20,11 @@ if ! help_asked "$@"; then
     rm -f "${TMPDIR:-/tmp}/mdpipe-apt-$$.log"
   fi
   arguments=()
+  # What follows an option may be its value; a folder of results named micro costs a longer build and nothing else.
+  if [[ " $* " == *" micro "* || " $* " == *" all "* ]]; then
+    arguments+=(-DMDPIPE_BENCH=ON)
+    TARGETS+=" bench-micro"
+  fi
   [[ -e $BUILD/CMakeCache.txt ]] || arguments+=(-DCMAKE_BUILD_TYPE=Release -DMDPIPE_TESTS=OFF)
   mdpipe_build "$BUILD" "$BUILD/bench-build.log" "$TARGETS" "${arguments[@]}" || exit 70
   # The Node collector is left out where there is no node; a failed installation says why.

@@ -165,7 +165,9 @@ void Client::on_message(unsigned opcode, std::string_view payload) {
   answers_.push_back(opcode == kPing ? kFinalPong : kFinalClose);
   answers_.push_back(static_cast<char>(payload.size()));
   answers_.append(payload);
-  if (opcode == kClose) open_ = write_all(answers_) && false;
+  if (opcode == kPing) return;
+  write_all(answers_);
+  open_ = false;
 }
 
 }  // namespace mdpipe::bench

@@ -45,7 +45,7 @@ struct limit {
 };
 
 static void fail(const char* what) {
-  fprintf(stderr, "bench-limit: %s: %s\n", what, errno != 0 ? strerror(errno) : "failed");
+  (void)fprintf(stderr, "bench-limit: %s: %s\n", what, errno != 0 ? strerror(errno) : "failed");
   exit(69);
 }
 
@@ -210,7 +210,7 @@ static void run(struct limit* limit) {
 
 int main(int argc, char** argv) {
   if (argc != 6) {
-    fprintf(stderr, "usage: bench-limit FEED-PORT REDIS-PORT DEPTH MAXLEN MAXLEN-OF-BOOKS\n");
+    (void)fprintf(stderr, "usage: bench-limit FEED-PORT REDIS-PORT DEPTH MAXLEN MAXLEN-OF-BOOKS\n");
     return 64;
   }
   struct limit limit = {.feed = connect_to(atoi(argv[1])), .buffer = malloc(kReadBytes)};
@@ -223,6 +223,6 @@ int main(int argc, char** argv) {
   limit.redis->flags &= ~REDIS_BLOCK;
   limit.redis->reader->fn = NULL;
   run(&limit);
-  fprintf(stderr, "%llu entries\n", (unsigned long long)limit.entries);
+  (void)fprintf(stderr, "%llu entries\n", (unsigned long long)limit.entries);
   return 0;
 }

@@ -21,7 +21,7 @@ void read_frames(benchmark::State& state, const std::string& exchange, const Sha
   CountingSink sink;
   std::size_t next = 0;
   std::int64_t bytes = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const std::string& frame = frames[next];
     const auto result = adapter->on_frame(frame, UnixNanos{1'790'000'000'000'000'000}, sink);
     if (result.kind != venues::FrameKind::Events) return state.SkipWithError("a frame was not taken");

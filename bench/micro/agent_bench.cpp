@@ -41,7 +41,7 @@ void merge_message(benchmark::State& state) {
   };
   send(true);
   store.apply(metrics::decode_delta(bytes.view()).value(), kNow);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     state.PauseTiming();
     send(false);
     state.ResumeTiming();
@@ -60,7 +60,7 @@ void render_metrics(benchmark::State& state) {
   agent::SnapshotStore store(agent::StoreLimits{});
   store.apply(delta, kNow);
   std::size_t bytes = 0;
-  for (auto _ : state)
+  while (state.KeepRunning())
     bytes = agent::to_text(agent::metric_families(store, agent::NameProfile::Collector)).size();
   state.counters["bytes"] = static_cast<double>(bytes);
 }

@@ -38,7 +38,7 @@ void count_event(benchmark::State& state) {
   metrics::MetricsCollector collector({"ws-reader", "gmo", "gmo"});
   const Counted counted(collector, static_cast<std::size_t>(state.range(0)));
   std::size_t feed = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     counted.count(collector, feed);
     feed = feed + 1 == counted.messages.size() ? 0 : feed + 1;
   }
@@ -53,7 +53,7 @@ void metric_message(benchmark::State& state, bool full) {
   metrics::Delta delta;
   wire::ByteBuffer out;
   collector.snapshot(true, delta);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     for (std::size_t feed = 0; feed < counted.messages.size(); ++feed) counted.count(collector, feed);
     collector.snapshot(full, delta);
     out.clear();
