@@ -126,7 +126,7 @@ class World:
         return [*self.contender.processes, self.server, self.feed, *([self.watch] if self.watch else [])]
 
     def check(self):
-        for process in self.contender.processes:
+        for process in [self.server, self.feed, *self.contender.processes]:
             process.check()
 
     def cpu(self):

@@ -223,6 +223,9 @@ int main(int argc, char** argv) {
   limit.redis->flags &= ~REDIS_BLOCK;
   limit.redis->reader->fn = NULL;
   run(&limit);
+  for (int kind = 0; kind < kKinds; ++kind) redisFreeCommand(limit.commands[kind].text);
+  redisFree(limit.redis);
+  free(limit.buffer);
   (void)fprintf(stderr, "%llu entries\n", (unsigned long long)limit.entries);
   return 0;
 }
