@@ -31,6 +31,13 @@ def distribution():
         return "unknown"
 
 
+def busy_seconds():
+    """Processor time of everything on the machine so far, and what the host took from it."""
+    with open("/proc/stat", encoding="ascii") as file:
+        user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def describe_machine():
     return {"Processor": f"{cpu_model()}, {os.cpu_count()} cores", "Memory": f"{memory_gib():.1f} GiB",
             "Kernel": f"{platform.system()} {platform.release()}", "System": distribution(),

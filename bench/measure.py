@@ -12,6 +12,7 @@ import tempfile
 import time
 
 from contenders import read_port
+from machine import busy_seconds
 from processes import BenchError, Process, wait_for
 from redis_client import Redis
 
@@ -158,7 +159,7 @@ class World:
             connection.close()
 
     def snapshot(self):
-        return {"at": time.monotonic(), "events": self.events(), "cpu": self.cpu()}
+        return {"at": time.monotonic(), "events": self.events(), "cpu": self.cpu(), "busy": busy_seconds()}
 
     def delays(self):
         """[(due, sent, seen)] in ns since 1970, for all frames in order of their kinds."""
@@ -251,6 +252,7 @@ def figures(world, first, last, report, memory_curve):
         "contender": world.contender.name, "work": dataclasses.asdict(world.work), "frames": report["frames"],
         "frame_bytes_mean": report["bytes"] / report["frames"], "added": added,
         "lost": {kind: report[kind] - added[kind] for kind in added}, "complete": all(report[k] == added[k] for k in added),
+        "others": (last["busy"] - first["busy"] - sum(cpu.values())) / seconds,  # cores that something else used
         "rate": events / seconds, "seconds": seconds, "cpu_per_million": per_million,
         "cpu_own": sum(per_million[name] for name in own), "cpu_share": {name: value / seconds for name, value in cpu.items()},
         "memory_max": {name: value["VmHWM"] for name, value in memory.items()},

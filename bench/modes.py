@@ -12,6 +12,7 @@ from measure import Work, World, run
 from processes import BenchError, Process
 
 MIB = 1 << 20
+QUIET_CORES = 0.2  # what others may use before a run is marked as disturbed
 
 
 def say(line):
@@ -32,6 +33,8 @@ def describe(figures):
             f"  {figures['memory_own'] / MIB:6.1f} MiB")
     if delay:
         text += f"  delay p50 {delay['p50']:.3f} p99 {delay['p99']:.3f} p99.9 {delay['p999']:.3f} ms"
+    if figures["others"] > QUIET_CORES:
+        text += f"  (other programs: {figures['others']:.1f} cores)"
     return text if figures["complete"] else text + f"  LOST {figures['lost']}"
 
 

@@ -7,7 +7,6 @@ WIDTH, HEIGHT = 760, 380
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 50, 55
 COLOURS = {"mdpipe": "#2f6db3", "node": "#d1812a", "limit": "#7a7a7a"}
 SPARE_COLOURS = ("#4b9a5f", "#9a5fa8", "#b5483f", "#50a3a8", "#9a8f3c", "#555577")
-FONT = 'font-family="sans-serif" font-size="12" fill="#333"'
 
 
 class Axis:
@@ -57,15 +56,16 @@ def colour(name, index):
     return COLOURS.get(name, SPARE_COLOURS[index % len(SPARE_COLOURS)])
 
 
-def text(x, y, content, anchor="middle", extra=""):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {FONT} {extra}>{escape(content)}</text>'
+def text(x, y, content, anchor="middle", size=12, weight="normal"):
+    return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-family="sans-serif" font-size="{size}" '
+            f'font-weight="{weight}" fill="#333">{escape(content)}</text>')
 
 
 def frame(title, y_axis, y_label):
     """What all plots have: title, horizontal lines and their numbers."""
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">',
            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-           text(LEFT, 22, title, "start", 'font-weight="bold"'),
+           text(LEFT, 22, title, "start", weight="bold"),
            text(LEFT - 50, TOP - 10, y_label, "start")]
     for tick in y_axis.ticks():
         y = y_axis.pixel(tick)
@@ -104,7 +104,7 @@ def bars(title, y_label, groups, series, log=False):
             centre = x + width / 2
             out.append(f'<line x1="{centre:.1f}" y1="{axis.pixel(low):.1f}" x2="{centre:.1f}" y2="{axis.pixel(high):.1f}" '
                        'stroke="#222"/>')
-            out.append(text(centre, min(y, axis.pixel(high)) - 4, number_text(value), extra='font-size="10"'))
+            out.append(text(centre, min(y, axis.pixel(high)) - 4, number_text(value), size=10))
     return "\n".join(out + ["</svg>", ""])
 
 

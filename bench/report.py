@@ -266,7 +266,10 @@ def machine_table(folder):
         if results := Results(folder, mode):
             data = results.data
             quick = " with --quick" if data["quick"] else ""
-            return table(["machine", ""], [*data["machine"].items(), ("Measured", data["time"] + quick)])
+            others = [run["others"] for run in data["runs"] if "others" in run]
+            load = f"{statistics.median(others):.2f} cores (median), the benchmark's own bookkeeping included" if others else "-"
+            return table(["machine", ""], [*data["machine"].items(), ("Measured", data["time"] + quick),
+                                           ("Used by other programs meanwhile", load)])
     return ""
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import unittest
+import xml.dom.minidom
 
 import plots
 import report
@@ -53,7 +54,10 @@ class SmokeTest(unittest.TestCase):
             with open(os.path.join(folder, "main.json"), "w", encoding="utf-8") as file:
                 json.dump({"mode": "main", "quick": True, "time": "now", "machine": describe_machine(), "runs": labelled}, file)
             self.assertIn("| flat out | limit", report.text(folder))
-            self.assertTrue(all(svg.startswith("<svg") for _, _, svg in report.all_plots(folder)))
+            drawn = report.all_plots(folder)
+            self.assertTrue(drawn)
+            for _, name, svg in drawn:
+                self.assertEqual(xml.dom.minidom.parseString(svg).documentElement.tagName, "svg", name)
 
 
 class AxisTest(unittest.TestCase):
