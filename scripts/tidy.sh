@@ -20,9 +20,9 @@ mkdir -p "$MDPIPE_TIDY_CLEAN" "$MDPIPE_TIDY_UNITS"
 MDPIPE_TIDY_SETUP=$(clang-tidy --version | sha256sum)$(sha256sum <.clang-tidy)
 export MDPIPE_TIDY_SETUP
 
-# The units: [{name, files, directory, command}], the command one that compiles the unit.
+# The units: [{file, directory, command, files}], the command one that compiles the unit, which includes the files.
 jq --arg root "$PWD/" --arg skip "$skip" --arg build "$build/" --arg units "$MDPIPE_TIDY_UNITS/" --argjson files "$UNIT_FILES" '
-  map(select(.file | startswith($root) and (startswith($build) | not) and (startswith($skip) | not)))
+  map(select(.file | endswith(".cpp") and startswith($root) and (startswith($build) | not) and (startswith($skip) | not)))
   | unique_by(.file)
   | map(. + {flags: (.command | sub("^[^ ]*ccache "; "") | sub(" -o .*"; "")), folder: (.file | sub("/[^/]*$"; ""))})
   | group_by([.flags, .folder])
@@ -30,7 +30,8 @@ jq --arg root "$PWD/" --arg skip "$skip" --arg build "$build/" --arg units "$MDP
   | to_entries
   | map(($units + (.key | tostring) + ".cpp") as $unit
         | {file: $unit, directory: .value[0].directory, command: (.value[0].flags + " -c " + $unit), files: (.value | map(.file))})
-' "$build/compile_commands.json" >"$MDPIPE_TIDY_UNITS/compile_commands.json" || exit 1
+' "$build/compile_commands.json" >"$MDPIPE_TIDY_UNITS/units.json" || exit 1
+jq 'map(del(.files))' "$MDPIPE_TIDY_UNITS/units.json" >"$MDPIPE_TIDY_UNITS/compile_commands.json"
 
 # tidy_unit FILE DIRECTORY COMMAND
 tidy_unit() {
@@ -47,7 +48,7 @@ tidy_unit() {
 }
 export -f tidy_unit
 
-jq -r '.[] | .file as $unit | .files[] | [$unit, .] | @tsv' "$MDPIPE_TIDY_UNITS/compile_commands.json" |
+jq -r '.[] | .file as $unit | .files[] | [$unit, .] | @tsv' "$MDPIPE_TIDY_UNITS/units.json" |
   while IFS=$'\t' read -r unit file; do echo "#include \"$file\"  // NOLINT(bugprone-suspicious-include)" >>"$unit"; done
 
 # shellcheck disable=SC2016  # expanded by the inner shell
