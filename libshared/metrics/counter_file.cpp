@@ -26,7 +26,7 @@ namespace {
 // room taken in advance (a full disk is an error here and no SIGBUS later), then the counters' names in the
 // totals' order, each behind its length and crc32, written and never mapped.
 constexpr std::string_view kMagic = "mdpipe counters";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kFormatVersion = 1;
 constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::size_t kNameBytesMax = 2048;
 constexpr std::size_t kNamesBytesMax = 64U << 20U;
@@ -132,7 +132,7 @@ CounterFile::Found CounterFile::examine(const CounterFileOptions& options, std::
   if (!read_fully(fd_, &on_disk, sizeof on_disk, 0)) return unusable("it is cut short");
   if (on_disk.magic[0] == '\0') return Found::Fresh;  // its maker was killed before it was ready
   if (std::string_view(on_disk.magic, kMagic.size()) != kMagic) return unusable("it holds something else");
-  if (on_disk.version != kVersion) return unusable("it is of another version");
+  if (on_disk.version != kFormatVersion) return unusable("it is of another version");
   if (on_disk.fixed_checksum != on_disk.checksum_of_fixed()) return unusable("its checksum is wrong");
   if (options.component != on_disk.component || options.source != on_disk.source)
     return unusable("it is another component's");
@@ -176,7 +176,7 @@ Result<bool> CounterFile::create(const CounterFileOptions& options, std::uint64_
   unmap();
   recovered_.clear();
   Header fixed{};
-  fixed.version = kVersion;
+  fixed.version = kFormatVersion;
   fixed.counters_max = static_cast<std::uint32_t>(options.counters_max);
   fixed.pending_max = static_cast<std::uint32_t>(options.pending_max);
   if (!copy_text(options.boot_id, fixed.boot_id) || !copy_text(options.component, fixed.component) ||
