@@ -200,12 +200,14 @@ void App::on_line(std::string_view line) {
 
 void App::brake() {
   if (!uses_link() || !brake_.should_pause(outbox_.unconfirmed_bytes(), turn_began_)) return;
+  if (!std::exchange(input_paused_, true)) metrics_.input_paused();
   if (lines_) lines_->pause();
   if (session_) session_->pause();
 }
 
 void App::release_brake() {
   if (brake_.should_pause(outbox_.unconfirmed_bytes(), steady_now())) return;
+  input_paused_ = false;
   if (lines_) lines_->resume();
   if (session_) session_->resume();
 }

@@ -89,6 +89,7 @@ class App {
   SteadyTime turn_began_{};
   log::RateLimit resubscribe_limit_;
   bool flush_scheduled_ = false;
+  bool input_paused_ = false;
   bool stopping_ = false;
   bool input_ended_ = false;
   int exit_code_ = 0;
