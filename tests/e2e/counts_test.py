@@ -19,12 +19,13 @@ SYMBOLS = "BTC_JPY,ETH_JPY,XRP_JPY"
 INTERVAL = 10  # seconds between full messages
 SAMPLE = re.compile(r"(\w+){(.*)}$")
 LABEL = re.compile(r'(\w+)="([^"]*)"')
+GROWING = ("_total", "_bucket", "_count", "_sum")
 # Not counted by the components, or a process's own.
 NOT_THEIRS = ("process_", "collector_metric_deltas_lost_total")
 
 
 class Sampler:
-    """Looks at /metrics all the time and remembers each counter that went back, also over restarts of the agent."""
+    """Looks at /metrics all the time and remembers each counter or histogram that went back, also over restarts of the agent."""
 
     def __init__(self, stack):
         self.stack, self.highest, self.went_back, self.rounds = stack, {}, [], 0
@@ -40,7 +41,7 @@ class Sampler:
                 continue
             self.rounds += 1
             for name, value in samples.items():
-                if "_total{" not in name or name.startswith("process_"):
+                if not name.partition("{")[0].endswith(GROWING) or name.startswith("process_"):
                     continue
                 if value < self.highest.get(name, 0):
                     self.went_back.append((name, self.highest[name], value))
@@ -117,11 +118,11 @@ class CountsTest(unittest.TestCase):
         return found
 
     def served(self):
-        """The components' counters on /metrics, written as the relay does."""
+        """The components' counters and the counts of their histograms on /metrics, written as the relay does."""
         out = {}
         for name, value in self.stack.samples().items():
             match = SAMPLE.match(name)
-            if match and match[1].endswith("_total") and 'component="metrics-agent"' not in name \
+            if match and match[1].endswith(("_total", "_count")) and 'component="metrics-agent"' not in name \
                     and not match[1].startswith(NOT_THEIRS):
                 out[match[1], tuple(sorted(text for _, text in LABEL.findall(match[2])))] = value
         return out

@@ -350,9 +350,11 @@ def samples_of(text):
     return {name: float(value) for name, value in pairs}
 
 
+GROWING = ("_total", "_bucket", "_count", "_sum")
+
+
 class CounterWatch:
-    """Counters never go back, whoever was restarted. Those of a process itself (process_*) do, and may. So do latency
-    histograms, which live in memory alone: a restarted metrics-agent knows no more of them than the components' present lives."""
+    """Counters and latency histograms never go back, whoever was restarted. Those of a process itself (process_*) do, and may."""
 
     def __init__(self, findings):
         self.findings = findings
@@ -361,7 +363,7 @@ class CounterWatch:
     def look(self, samples):
         for name, value in samples.items():
             metric = name.partition("{")[0]
-            if not metric.endswith("_total") or metric.startswith("process_"):
+            if not metric.endswith(GROWING) or metric.startswith("process_"):
                 continue
             before = self.highest.get(name, 0)
             if value < before:

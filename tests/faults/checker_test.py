@@ -168,6 +168,14 @@ class BalanceTest(unittest.TestCase):
         watch.look({'process_cpu_seconds_total{component="x"}': 1, "collector_redis_up": 0})
         self.assertEqual(dict(findings.counts), {"counter went back": 1})
 
+    def test_histogram_that_goes_back(self):
+        for part, labels in (("bucket", '{exchange="gmo",le="0.1"}'), ("count", '{exchange="gmo"}'), ("sum", '{exchange="gmo"}')):
+            findings = Findings()
+            watch = CounterWatch(findings)
+            for value in (5, 5, 4.5):
+                watch.look({f"collector_publish_latency_seconds_{part}{labels}": value})
+            self.assertEqual(dict(findings.counts), {"counter went back": 1})
+
 
 if __name__ == "__main__":
     unittest.main()
