@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <fstream>
 #include <utility>
 
 #include "libshared/log/log.hpp"
@@ -27,13 +26,6 @@ bool is_fractional(Metric metric) {
 }
 
 bool is_counter(Metric metric) { return info(metric).kind == Kind::Counter && !is_fractional(metric); }
-
-std::string read_boot_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
-}
 
 template <typename Labels>
 std::string key_of(std::string_view name, const Labels& labels) {
@@ -179,6 +171,13 @@ void MetricsCollector::put_values(Slot& slot, SeriesId id, bool full, Delta& out
 
 bool MetricsCollector::is_due(const Slot& slot) const {
   return message_count_ - slot.value_n < kValueRepeats;
+}
+
+void MetricsCollector::for_each_total(
+    Metric metric, const std::function<void(const std::vector<std::string>&, std::uint64_t)>& tell) const {
+  for (const Slot& slot : slots_) {
+    if (slot.metric == metric && slot.total != nullptr) tell(slot.labels, *slot.total);
+  }
 }
 
 void MetricsCollector::reset() {

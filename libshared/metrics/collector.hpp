@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -70,6 +71,11 @@ class MetricsCollector {
   [[nodiscard]] std::uint64_t total(Series series) const {
     return series.total_ == nullptr ? 0 : *series.total_;
   }
+  // The counters of one metric, by their label values.
+  void for_each_total(Metric metric,
+                      const std::function<void(const std::vector<std::string>&, std::uint64_t)>& tell) const;
+  // When the counters began: an earlier life's epoch where they were kept.
+  [[nodiscard]] std::uint64_t origin() const { return origin_; }
   [[nodiscard]] std::size_t series_count() const { return slots_.size(); }
 
  private:

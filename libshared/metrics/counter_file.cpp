@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <utility>
 
@@ -341,6 +342,13 @@ CounterFile& CounterFile::operator=(CounterFile&& other) noexcept {
 CounterFile::~CounterFile() {
   unmap();
   if (fd_ >= 0) close(fd_);
+}
+
+std::string read_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
 }
 
 std::string counter_file_path(std::string_view folder, std::string_view component, std::string_view source) {

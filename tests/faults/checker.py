@@ -384,11 +384,9 @@ def counts_by(samples, metric, key="channel"):
     return out
 
 
-def balance(samples, entries, died=None):
+def balance(samples, entries):
     """Sentences on what does not add up, once everything is quiet: received = published + held + dropped + conflated for
-    each channel and symbol, and published = what Redis holds. `died` says by channel and symbol how many frames the
-    exchange sent that may have been read, and counted, by a reader that was killed before they were on disk."""
-    died = died or {}
+    each channel and symbol, and published = what Redis holds."""
     received = counts_by(samples, "collector_messages_received_total")
     published = counts_by(samples, "collector_messages_published_total", "stream")
     dropped = counts_by(samples, "collector_dropped_events_total")
@@ -401,7 +399,7 @@ def balance(samples, entries, died=None):
         if key[0] not in MARKET:
             continue
         done = published[key] + dropped[key] + conflated[key]
-        if not done <= received[key] <= done + died.get(key, 0):
+        if received[key] != done:
             wrong.append(f"{key}: received {received[key]:g}, published {published[key]:g} + dropped {dropped[key]:g} + "
                          f"conflated {conflated[key]:g}")
         if published[key] != entries.get(key, 0):

@@ -149,12 +149,6 @@ class BalanceTest(unittest.TestCase):
         self.assertEqual(self.wrong(conflated=1), 1)
         self.assertEqual(self.wrong(held=1), 1)
 
-    def test_what_died_with_a_reader(self):
-        entries = {("trade", "BTC_JPY"): 10}
-        self.assertEqual(balance(metrics(received=12), entries, {("trade", "BTC_JPY"): 2}), [])
-        self.assertEqual(len(balance(metrics(received=13), entries, {("trade", "BTC_JPY"): 2})), 1)
-        self.assertEqual(len(balance(metrics(received=9), entries, {("trade", "BTC_JPY"): 2})), 1)
-
     def test_a_symbol_that_is_only_in_redis(self):
         self.assertEqual(len(balance(metrics(), {("trade", "BTC_JPY"): 10, ("trade", "ETH_JPY"): 1})), 1)
 
