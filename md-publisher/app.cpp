@@ -129,6 +129,7 @@ void App::on_batch(std::string_view header_bytes, std::string_view payload) {
   if (decision.verdict == Verdict::Refused)
     return metrics_.batch_refused(
         "a second reader of its name, or more sources than md-publisher keeps apart");
+  if (batch.closes) announce_positions();           // its reader waits for that
   if (decision.verdict != Verdict::Accept) return;  // the next position tells the reader where to go on
   const BatchCount count = writer_.write(payload, decision.skip, batch.count, *filling_);
   const std::uint64_t missing = batch.count - decision.skip - count.added - count.malformed;
@@ -232,9 +233,10 @@ void App::announce_positions() {
 
 void App::send_position(std::string_view topic, const Progress& progress) {
   position_bytes_.clear();
-  encode(wire::Position{instance_, progress.epoch, progress.confirmed, progress.accepted,
-                        redis_.takes_writes(), progress.lost_after, progress.lost_to, progress.refused},
-         position_bytes_);
+  encode(
+      wire::Position{instance_, progress.epoch, progress.confirmed, progress.accepted, redis_.takes_writes(),
+                     progress.lost_after, progress.lost_to, progress.refused, progress.closed},
+      position_bytes_);
   if (positions_.send(topic, zmq::send_flags::sndmore)) positions_.send(position_bytes_.view());
 }
 

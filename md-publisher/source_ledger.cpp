@@ -35,6 +35,11 @@ Decision SourceLedger::on_batch(const wire::BatchHeader& header) {
     decision.verdict = Verdict::Refused;
     return decision;
   }
+  if (progress.closed && !header.closes) {
+    decision.verdict = Verdict::Duplicate;
+    return decision;
+  }
+  progress.closed = progress.closed || header.closes;
   if (header.confirmed > progress.accepted) {
     decision.lost_redis = header.confirmed - progress.accepted;
     note_loss(progress, progress.accepted, header.confirmed);
@@ -121,6 +126,7 @@ std::vector<std::string> SourceLedger::on_cursors(
     const bool same_epoch = cursor != stored.end() && cursor->second.epoch == known.epoch;
     if (same_epoch && cursor->second.confirmed >= known.confirmed) {
       note_loss(cursor->second, known.lost_after, known.lost_to);
+      cursor->second.closed = known.closed;
       continue;
     }
     // The reader has let go of what was confirmed once; it goes on from there. One of which nothing was ever

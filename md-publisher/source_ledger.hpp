@@ -22,11 +22,12 @@ struct Progress {
   std::uint64_t lost_after = 0;
   std::uint64_t lost_to = 0;
   bool refused = false;  // a second reader of this name that started while the first one lived
+  bool closed = false;   // its reader is dead, says the next one: what it left behind is not taken any more
 };
 
 enum class Verdict {
   Accept,     // the events after `skip` are new
-  Duplicate,  // all of it was taken before, or there is nothing in it
+  Duplicate,  // all of it was taken before or comes too late, or there is nothing in it
   Hole,       // something before it is missing: the reader has to send again from accepted + 1
   Refused,    // more sources than the limit, or a second reader of the name
 };

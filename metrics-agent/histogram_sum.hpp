@@ -1,6 +1,6 @@
 #pragma once
-// The state of a latency histogram as values that can be added and subtracted: epochs are summed, a window is
-// the difference of two states.
+// The state of a latency histogram as values that can be added and subtracted: origins are summed, a window
+// is the difference of two states.
 #include <array>
 #include <cstdint>
 #include <vector>

@@ -61,10 +61,7 @@ Applied SnapshotStore::apply(const metrics::Delta& delta, Instant now) {
   // Until a full message has named the series, totals could not all be placed; they heal with it.
   if (delta.full && !source->synced) {
     source->synced = true;
-    if (source->first_epoch == 0) {
-      source->first_epoch = delta.epoch;
-      source->first_origin = source->origin;
-    }
+    if (source->first_origin == 0) source->first_origin = source->origin;
   }
   if (!source->synced) {
     applied.verdict = Applied::Verdict::NotSynced;
@@ -113,9 +110,7 @@ bool SnapshotStore::enter_epoch(Source& source, const metrics::Delta& delta, App
   if (ended.size() >= kEndedEpochsMax) ended.erase(ended.begin());
   ended.push_back(source.epoch);
   for (const CellIndex index : source.cells) {
-    Cell& cell = cells_[index];
-    cell.gauge_stamp = 0;
-    if (cell.histogram) cell.histogram->ended.add(std::exchange(cell.histogram->current, HistogramSum()));
+    cells_[index].gauge_stamp = 0;
   }
   if (delta.origin != source.origin) enter_origin(source, delta.origin);
   source.epoch = delta.epoch;
@@ -128,11 +123,14 @@ bool SnapshotStore::enter_epoch(Source& source, const metrics::Delta& delta, App
 
 void SnapshotStore::enter_origin(Source& source, std::uint64_t origin) {
   auto& ended = source.ended_origins;
-  Source::EndedOrigin leaving{source.origin, {}};
+  Source::EndedOrigin leaving{source.origin, {}, {}};
   for (const CellIndex index : source.cells) {
     Cell& cell = cells_[index];
     if (cell.current > 0) leaving.totals.emplace_back(index, cell.current);
     cell.ended += std::exchange(cell.current, 0);
+    if (!cell.histogram || cell.histogram->current.count == 0) continue;
+    leaving.histograms.emplace_back(index, cell.histogram->current.totals());
+    cell.histogram->ended.add(std::exchange(cell.histogram->current, HistogramSum()));
   }
   const auto known =
       std::find_if(ended.begin(), ended.end(), [origin](const auto& one) { return one.origin == origin; });
@@ -140,6 +138,11 @@ void SnapshotStore::enter_origin(Source& source, std::uint64_t origin) {
     for (const auto& [index, total] : known->totals) {
       cells_[index].ended -= total;
       cells_[index].current = total;
+    }
+    for (const auto& [index, totals] : known->histograms) {
+      Cell::Histogram& histogram = *cells_[index].histogram;
+      histogram.current = HistogramSum::from(totals);
+      histogram.ended = histogram.ended.since(histogram.current);
     }
     ended.erase(known);
   }

@@ -1,8 +1,8 @@
 #pragma once
-// What all components have counted, merged from their messages. Counters never go back while the agent lives:
-// a cell keeps the last totals of ended origins (of counters) or epochs (of histograms) beside those of the
-// running one. Pure: messages and the time
-// come in; the destinations (exposition, window, health) read series(), sources() and cells().
+// What all components have counted, merged from their messages. Counters and histograms never go back while
+// the agent lives: a cell keeps the last totals of ended origins beside those of the running one. Pure:
+// messages and the time come in; the destinations (exposition, window, health) read series(), sources() and
+// cells().
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -53,8 +53,7 @@ struct Source {
   std::string component, name;
   std::uint64_t epoch = 0;
   std::uint64_t origin = 0;
-  std::uint64_t first_epoch = 0;  // the first one whose totals were merged, 0 until then
-  std::uint64_t first_origin = 0;
+  std::uint64_t first_origin = 0;  // the first one whose totals were merged, 0 until then
   std::uint64_t message_n = 0;
   Instant last_seen{};
   bool up = true;
@@ -68,6 +67,7 @@ struct Source {
   struct EndedOrigin {
     std::uint64_t origin = 0;
     std::vector<std::pair<CellIndex, std::uint64_t>> totals;
+    std::vector<std::pair<CellIndex, metrics::HistogramTotals>> histograms;
   };
   std::vector<EndedOrigin> ended_origins;
 };

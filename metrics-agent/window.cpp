@@ -50,20 +50,17 @@ Window WindowBook::close(const SnapshotStore& store, SteadyTime now) {
   return window;
 }
 
-// Counters whose first origin here is the one that the checkpoint covered go on from it, histograms where it
-// is still the same life. Otherwise the component began anew meanwhile: all of its totals are uncounted, and
-// the checkpoint's entry is of no more use.
+// What has the origin here that the checkpoint covered goes on from it. Otherwise the component began anew
+// meanwhile: all of its totals are uncounted, and the checkpoint's entry is of no more use.
 void WindowBook::adopt_checkpoint(const SnapshotStore& store) {
   for (const Source& source : store.sources()) {
-    if (source.first_epoch == 0 || restored_.empty()) continue;
+    if (source.first_origin == 0 || restored_.empty()) continue;
     const auto entry =
         std::find_if(restored_.begin(), restored_.end(), [&source](const metrics::Delta& delta) {
           return delta.component == source.component && delta.source == source.name;
         });
     if (entry == restored_.end()) continue;
-    if (entry->origin != source.first_origin) entry->counters.clear();
-    if (entry->epoch != source.first_epoch) entry->histograms.clear();
-    seed(store, source, *entry);
+    if (entry->origin == source.first_origin) seed(store, source, *entry);
     restored_.erase(entry);
   }
 }
@@ -92,7 +89,8 @@ void WindowBook::seed(const SnapshotStore& store, const Source& source, const me
 WindowCheckpoint WindowBook::checkpoint(const SnapshotStore& store) const {
   WindowCheckpoint out{begin_, restored_};
   for (std::size_t i = 0; i < store.sources().size(); ++i) {
-    if (store.sources()[i].first_epoch != 0) out.covered.push_back(store.totals(static_cast<SourceIndex>(i)));
+    if (store.sources()[i].first_origin != 0)
+      out.covered.push_back(store.totals(static_cast<SourceIndex>(i)));
   }
   return out;
 }

@@ -25,7 +25,7 @@ struct Window {
 // What survives a restart of the agent.
 struct WindowCheckpoint {
   std::optional<SteadyTime> end;        // of the last window; nothing after a reboot, as the clock began anew
-  std::vector<metrics::Delta> covered;  // totals that were in windows, one a source, of one epoch
+  std::vector<metrics::Delta> covered;  // totals that were in windows, one a source, of one origin
 };
 
 class WindowBook {

@@ -42,8 +42,10 @@ App::App(const Config& config)
       metrics_(collector_, config.exchange, config.subscriptions()),
       source_lock_(uses_link() ? std::optional(lock_source(config)) : std::nullopt),
       spool_(open_spool(config, collector_)),
-      outbox_(config.source, begin_epoch(spool_.get()), outbox_limits(config),
-              spool_use(config, spool_.get())),
+      epoch_(begin_epoch(spool_.get())),
+      reckoning_(make_reckoning(config, collector_, spool_.get(), epoch_)),
+      outbox_(config.source, epoch_, outbox_limits(config), spool_use(config, spool_.get()),
+              reckoning_ ? reckoning_->lives() : OutboxLives()),
       brake_(brake_limits(config)),
       tap_(uses_link() && config.tap_endpoint != "none"
                ? std::make_unique<Tap>(io_, zmq_, config.tap_endpoint)
@@ -88,6 +90,7 @@ void App::start_link() {
       io_, zmq_, LinkEndpoints{config_.events_endpoint, config_.positions_endpoint, config_.source}, outbox_,
       collector_,
       LinkEvents{[this] {
+                   if (const auto reached = outbox_.take_settled()) reckoning_->settle(*reached);
                    if (stopping_ || input_ended_) on_drained_check();
                    release_brake();
                  },
@@ -334,6 +337,7 @@ void App::finish(int exit_code) {
   const auto& totals = pipeline_.totals();
   const auto unconfirmed = outbox_.unconfirmed_events();
   const auto left = unconfirmed > 0 ? outbox_.keep(steady_now()) : 0;
+  if (left == 0 && reckoning_) reckoning_->complete();
   log::write(left > 0 ? log::Level::Error : log::Level::Info,
              left > 0          ? "stopped; unconfirmed events are lost"
              : unconfirmed > 0 ? "stopped; unconfirmed events are kept in the spool for the next start"

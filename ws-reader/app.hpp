@@ -22,6 +22,7 @@
 #include "ws-reader/pipeline.hpp"
 #include "ws-reader/publisher_link.hpp"
 #include "ws-reader/reader_metrics.hpp"
+#include "ws-reader/reckoning.hpp"
 #include "ws-reader/session.hpp"
 #include "ws-reader/spool.hpp"
 #include "ws-reader/tap.hpp"
@@ -70,6 +71,8 @@ class App {
   ReaderMetrics metrics_;
   std::optional<process::LockFile> source_lock_;
   std::unique_ptr<Spool> spool_;
+  std::uint64_t epoch_;
+  std::unique_ptr<Reckoning> reckoning_;  // null where nothing is counted or sent
   Outbox outbox_;
   InputBrake brake_;
   std::unique_ptr<Tap> tap_;

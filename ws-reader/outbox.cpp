@@ -11,11 +11,16 @@ namespace {
 // A publisher that is up and accepts nothing of what was sent for so long has lost it: send again.
 constexpr auto kResendAfter = std::chrono::seconds(1);
 constexpr std::size_t kSpareBuffersMax = 16;
+// What a killed reader left in its connection arrives meanwhile. Far more than a publisher needs that has
+// written all it took; what comes later is refused and counted as lost.
+constexpr auto kLeftoversMax = std::chrono::milliseconds(250);
+// A publisher that answers and for so long does not get even: its word is taken as it is.
+constexpr auto kUnevenMax = std::chrono::seconds(5);
 
 }  // namespace
 
-Outbox::Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, SpoolUse use)
-    : source_(std::move(source)), epoch_(epoch), limits_(limits), use_(use) {
+Outbox::Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, SpoolUse use, OutboxLives lives)
+    : source_(std::move(source)), epoch_(epoch), limits_(limits), use_(use), lives_(std::move(lives)) {
   // What is on its way is never dropped, so it must leave room for what is not.
   limits_.window_bytes_max = std::min(limits_.window_bytes_max, limits_.retain_bytes_max / 2);
   if (use_.spool != nullptr) {
@@ -27,7 +32,8 @@ Outbox::Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, Spo
 }
 
 std::uint64_t Outbox::unconfirmed_events() const {
-  const bool in_part = !resident_.empty() && peer_.confirmed >= resident_.front().first_seq;
+  const bool in_part = !resident_.empty() && resident_.front().epoch == peer_.epoch &&
+                       peer_.confirmed >= resident_.front().first_seq;
   return held_events_ - (in_part ? peer_.confirmed - resident_.front().first_seq + 1 : 0);
 }
 
@@ -40,6 +46,7 @@ void Outbox::append(const Event& event) {
     wire::begin_batch(open_.payload);
     open_.first_seq = next_seq_;
   }
+  if (lives_.in_flight != nullptr) lives_.in_flight->note(lives_.in_flight->feed(event.type(), event.symbol));
   wire::encode_event(event, next_seq_++, open_.payload);
   ++open_.count;
   ++held_events_;
@@ -207,6 +214,8 @@ bool Outbox::drop_oldest() {
     sum.count += lost.count;
     sum.last = lost.last;
   }
+  if (lives_.in_flight != nullptr && victim.epoch == epoch_)
+    lives_.in_flight->forget(victim.first_seq, victim.last_seq());
   Batch report = loss.make_batch(victim.epoch, victim.last_seq(), wall_now());
   report.opened_at = victim.opened_at;
   report.follows = merge ? resident_[at - 1].follows : victim.follows;
@@ -238,7 +247,7 @@ void Outbox::put_report(std::size_t at, bool merge, Batch&& report) {
 const Batch* Outbox::next() const {
   if (sent_batches_ >= resident_.size() || sent_bytes_ >= limits_.window_bytes_max) return nullptr;
   const Batch& batch = resident_[sent_batches_];
-  return batch.epoch == resident_.front().epoch ? &batch : nullptr;
+  return batch.epoch == resident_.front().epoch && !awaits_predecessor() ? &batch : nullptr;
 }
 
 void Outbox::mark_sent(SteadyTime now) {
@@ -261,6 +270,10 @@ wire::BatchHeader Outbox::header(const Batch& batch) const {
 }
 
 wire::BatchHeader Outbox::heartbeat() const {
+  if (awaits_predecessor()) {
+    const std::uint64_t told = peer_.confirmed;
+    return {source_, peer_.epoch, told + 1, 0, told + 1, told, told, wall_now().count, ending_.closing};
+  }
   const std::uint64_t before = resident_.empty() ? last_seq() - open_.count : resident_.front().follows;
   return {source_, peer_.epoch, before + 1, 0, before + 1, before, peer_.confirmed, wall_now().count};
 }
@@ -292,11 +305,48 @@ Outbox::PositionEffect Outbox::on_position(const wire::Position& position, Stead
   if (resend) resend_from(accepted + 1, now);
   if (ours && position.confirmed > peer_.confirmed && position.confirmed <= known_max) {
     peer_.confirmed = position.confirmed;
+    if (lives_.in_flight != nullptr && peer_.epoch == epoch_) lives_.in_flight->confirm(peer_.confirmed);
     release_confirmed();
   }
   if (redis_lost) return PositionEffect::RedisLostData;
-  if (resend) return PositionEffect::Resend;
-  return ours || new_publisher ? PositionEffect::Progress : PositionEffect::None;
+  const PositionEffect effect = resend                  ? PositionEffect::Resend
+                                : ours || new_publisher ? PositionEffect::Progress
+                                                        : PositionEffect::None;
+  return ours && awaits_predecessor() ? await_end(position, effect) : effect;
+}
+
+std::uint64_t Outbox::front_epoch() const {
+  const std::uint64_t epoch = resident_.empty() ? epoch_ : resident_.front().epoch;
+  return is_after_predecessor(epoch) ? lives_.predecessor->epoch : epoch;
+}
+
+// Without a spool nothing but the clock tells the lives apart, and it may have been set back.
+bool Outbox::is_after_predecessor(std::uint64_t epoch) const {
+  return lives_.predecessor && (epoch == epoch_ || epoch > lives_.predecessor->epoch);
+}
+
+// Of it and of what came before it nothing is left to send.
+bool Outbox::awaits_predecessor() const {
+  return is_after_predecessor(resident_.empty() ? epoch_ : resident_.front().epoch);
+}
+
+// The publisher has taken and written some of it, and messages that the dead reader left in its connection
+// may still come in. Once that seems over it is told that there is no more, and its answer is final.
+Outbox::PositionEffect Outbox::await_end(const wire::Position& position, PositionEffect effect) {
+  const bool has_moved =
+      position.accepted != ending_.accepted || position.confirmed != ending_.confirmed || !position.redis_up;
+  if (has_moved || ending_.quiet_since == SteadyTime{}) ending_.quiet_since = now_;
+  ending_.accepted = position.accepted;
+  ending_.confirmed = position.confirmed;
+  const auto quiet = now_ - ending_.quiet_since;
+  const bool is_even = position.accepted == position.confirmed || quiet >= kUnevenMax;
+  ending_.closing = ending_.closing || (is_even && quiet >= kLeftoversMax);
+  const bool is_over = position.refused || (ending_.closing && position.closed && is_even);
+  if (!is_over) return ending_.closing ? PositionEffect::Ask : effect;
+  settled_ = peer_.confirmed;
+  lives_.predecessor.reset();
+  enter_front_epoch();
+  return PositionEffect::Progress;
 }
 
 void Outbox::resend_from(std::uint64_t seq, SteadyTime now) {
@@ -348,6 +398,8 @@ void Outbox::enter_front_epoch() {
   if (epoch == peer_.epoch) return;
   peer_ = Peer();
   peer_.epoch = epoch;
+  if (lives_.predecessor && epoch == lives_.predecessor->epoch)
+    peer_.confirmed = peer_.accepted = lives_.predecessor->confirmed;
   sent_batches_ = 0;
   sent_bytes_ = 0;
 }

@@ -13,6 +13,7 @@
 // so. Decides everything and knows no socket; only the spool touches the disk.
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "libshared/wire/byte_buffer.hpp"
 #include "libshared/wire/link.hpp"
 #include "ws-reader/batch.hpp"
+#include "ws-reader/in_flight.hpp"
 #include "ws-reader/loss_report.hpp"
 #include "ws-reader/ring_queue.hpp"
 #include "ws-reader/spool.hpp"
@@ -46,9 +48,22 @@ struct SpoolUse {
   std::chrono::nanoseconds after = std::chrono::seconds(1);
 };
 
+// The life before this one, which ended with events that are in no spool. The publisher is asked how far it
+// came, and told that nothing more of it comes, before anything of a later life is sent.
+struct Predecessor {
+  std::uint64_t epoch = 0;
+  std::uint64_t confirmed = 0;  // up to here it was told
+};
+
+struct OutboxLives {
+  InFlight* in_flight = nullptr;  // borrowed; where the events of this life are noted, null for nowhere
+  std::optional<Predecessor> predecessor;
+};
+
 class Outbox {
  public:
-  Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, SpoolUse use = {});
+  Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, SpoolUse use = {},
+         OutboxLives lives = {});
 
   // Numbers the event and keeps it. The batch it is in can be sent after flush().
   void append(const Event& event);
@@ -70,7 +85,8 @@ class Outbox {
   // A header without events: tells the publisher that this reader lives and what it knows.
   [[nodiscard]] wire::BatchHeader heartbeat() const;
 
-  enum class PositionEffect { None, Progress, Resend, RedisLostData, Refused };
+  // Ask: the publisher needs a heartbeat now.
+  enum class PositionEffect { None, Progress, Resend, RedisLostData, Refused, Ask };
   // Takes a publisher's position for this source, or its announcement to every source.
   PositionEffect on_position(const wire::Position& position, SteadyTime now);
 
@@ -87,6 +103,8 @@ class Outbox {
 
   // Events dropped at the last bound since the last call.
   LossReport::Losses take_losses() { return std::exchange(losses_, {}); }
+  // How far the predecessor came, once it is known, and once.
+  std::optional<std::uint64_t> take_settled() { return std::exchange(settled_, std::nullopt); }
   // Events lost with a damaged spool since the last call; which they were is not known.
   std::uint64_t take_damaged() { return std::exchange(damaged_events_, 0); }
 
@@ -99,13 +117,20 @@ class Outbox {
     std::uint64_t sent_max = 0;  // ever: of our own epoch no publisher can know of more
     std::uint64_t lost_to = 0;   // of the last loss in Redis that was reported
   };
+  // How the predecessor's end is waited for.
+  struct Ending {
+    std::uint64_t accepted = 0, confirmed = 0;
+    SteadyTime quiet_since{};  // when these two last changed, or Redis was away; zero before the first word
+    bool closing = false;
+  };
 
   [[nodiscard]] bool has_tail() const {
     return use_.spool != nullptr && use_.spool->last_row() > loaded_row_;
   }
-  [[nodiscard]] std::uint64_t front_epoch() const {
-    return resident_.empty() ? epoch_ : resident_.front().epoch;
-  }
+  [[nodiscard]] std::uint64_t front_epoch() const;
+  [[nodiscard]] bool is_after_predecessor(std::uint64_t epoch) const;
+  [[nodiscard]] bool awaits_predecessor() const;
+  PositionEffect await_end(const wire::Position& position, PositionEffect effect);
   [[nodiscard]] std::size_t resident_bytes_max() const;
   void close_batch();
   void place(Batch&& batch);
@@ -127,6 +152,9 @@ class Outbox {
   std::uint64_t epoch_;
   OutboxLimits limits_;
   SpoolUse use_;
+  OutboxLives lives_;
+  Ending ending_;
+  std::optional<std::uint64_t> settled_;
 
   Batch open_;  // being filled
   RingQueue<Batch> resident_, waiting_;

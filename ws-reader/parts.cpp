@@ -59,6 +59,13 @@ std::uint64_t begin_epoch(Spool* spool) {
   return spool == nullptr ? static_cast<std::uint64_t>(wall.count) : spool->begin_epoch(wall, steady_now());
 }
 
+std::unique_ptr<Reckoning> make_reckoning(const Config& config, metrics::MetricsCollector& collector,
+                                          Spool* spool, std::uint64_t epoch) {
+  if (config.to_stdout || !config.enable_metrics) return nullptr;
+  const ReckoningOptions options{config.runtime_dir, config.source, config.exchange, metrics::read_boot_id()};
+  return std::make_unique<Reckoning>(options, collector, spool, epoch);
+}
+
 SpoolUse spool_use(const Config& config, Spool* spool) {
   return {spool, config.spool == "always" ? SpoolMode::Always : SpoolMode::Late, config.spool_after};
 }

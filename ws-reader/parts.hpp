@@ -10,6 +10,7 @@
 #include "ws-reader/books/rest_fetcher.hpp"
 #include "ws-reader/config.hpp"
 #include "ws-reader/outbox.hpp"
+#include "ws-reader/reckoning.hpp"
 #include "ws-reader/spool.hpp"
 #include "ws-reader/venues/adapter.hpp"
 
@@ -25,6 +26,9 @@ process::LockFile lock_source(const Config& config);
 std::unique_ptr<Spool> open_spool(const Config& config, metrics::MetricsCollector& collector);
 // `spool` may be null; then only the clock tells this life from the one before.
 std::uint64_t begin_epoch(Spool* spool);
+// Null where nothing is counted or sent.
+std::unique_ptr<Reckoning> make_reckoning(const Config& config, metrics::MetricsCollector& collector,
+                                          Spool* spool, std::uint64_t epoch);
 OutboxLimits outbox_limits(const Config& config);
 SpoolUse spool_use(const Config& config, Spool* spool);
 

@@ -106,6 +106,9 @@ void PublisherLink::on_position(std::string_view bytes) {
       break;
     case Outbox::PositionEffect::Refused:
       return handlers_.on_refused();
+    case Outbox::PositionEffect::Ask:
+      send_heartbeats();
+      break;
   }
   handlers_.on_progress();
   pump();

@@ -22,7 +22,8 @@ namespace mdpipe::reader {
 namespace drop_reason {
 inline constexpr std::string_view kRetention = "retention";  // the last bound of memory or disk
 inline constexpr std::string_view kSpoolDamaged =
-    "spool_damaged";  // a file or row of the spool cannot be read
+    "spool_damaged";                                 // a file or row of the spool cannot be read
+inline constexpr std::string_view kCrash = "crash";  // in memory alone when the reader ended
 }  // namespace drop_reason
 
 class ReaderMetrics {

@@ -212,6 +212,14 @@ std::uint64_t Spool::begin_epoch(UnixNanos wall, SteadyTime now) {
   return epoch;
 }
 
+std::uint64_t Spool::last_seq_of(std::uint64_t epoch) {
+  if (!database_) return 0;
+  const Statement last = prepare("SELECT max(first_seq + count - 1) FROM batch WHERE epoch = ?");
+  if (!last) return 0;
+  sqlite3_bind_int64(last.get(), 1, static_cast<std::int64_t>(epoch));
+  return sqlite3_step(last.get()) == SQLITE_ROW ? column_uint(last.get(), 0) : 0;
+}
+
 bool Spool::is_writable(SteadyTime now) {
   if (now < retry_at_) return false;
   if (!database_) open(now);

@@ -54,6 +54,8 @@ class Spool {
   // was set aside (count 0).
   Read read_after(std::int64_t row, Batch& batch, SteadyTime now);
 
+  // The highest number of that life's events in it; 0 where there are none.
+  [[nodiscard]] std::uint64_t last_seq_of(std::uint64_t epoch);
   [[nodiscard]] std::int64_t last_row() const { return last_row_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   [[nodiscard]] std::uint64_t events() const { return events_; }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <fstream>
 #include <utility>
 
 #include "libshared/log/log.hpp"
@@ -15,6 +14,8 @@ namespace {
 // nothing changes any more; names are longer, and full messages repeat them too.
 constexpr std::uint64_t kValueRepeats = 10;
 constexpr std::uint64_t kNameRepeats = 3;
+// A reader has one for each kind of event, md-publisher one for each exchange and stream.
+constexpr std::size_t kKeptHistogramsMax = 64;
 
 std::uint64_t new_epoch() { return static_cast<std::uint64_t>(wall_now().count); }
 
@@ -26,13 +27,6 @@ bool is_fractional(Metric metric) {
 
 bool is_counter(Metric metric) { return info(metric).kind == Kind::Counter && !is_fractional(metric); }
 
-std::string read_boot_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
-}
-
 template <typename Labels>
 std::string key_of(std::string_view name, const Labels& labels) {
   std::string key(name);
@@ -41,15 +35,6 @@ std::string key_of(std::string_view name, const Labels& labels) {
     key += label;
   }
   return key;
-}
-
-HistogramTotals totals_of(std::uint64_t count, double sum_ns, const std::uint64_t* bounds,
-                          const std::uint64_t* buckets) {
-  HistogramTotals totals{count, sum_ns, {bounds, bounds + kLatencyBounds.size()}, {}};
-  for (std::size_t i = 0; i < kQuantileBuckets; ++i) {
-    if (buckets[i] > 0) totals.buckets.emplace_back(static_cast<std::uint32_t>(i), buckets[i]);
-  }
-  return totals;
 }
 
 }  // namespace
@@ -64,9 +49,10 @@ MetricsCollector::MetricsCollector(CollectorOptions options)
 
 // What earlier lives counted is reported on, also where nothing counts in it any more.
 void MetricsCollector::open_counter_file() {
-  auto file = CounterFile::open({options_.counter_file, options_.component, options_.source,
-                                 options_.series_max, options_.pending_max, read_boot_id()},
-                                epoch_);
+  auto file =
+      CounterFile::open({options_.counter_file, options_.component, options_.source, options_.series_max,
+                         options_.pending_max, read_boot_id(), kKeptHistogramsMax},
+                        epoch_);
   if (!file) {
     log::warn("counts are kept in memory only; those of the last second are lost in a crash",
               {{"why", file.error().message}});
@@ -78,8 +64,11 @@ void MetricsCollector::open_counter_file() {
   for (const CounterFile::Counter& counter : file_->recovered()) {
     const MetricInfo* known = find_metric(counter.name);
     const bool fits =
-        known != nullptr && is_counter(known->metric) && known->label_count() == counter.labels.size();
-    if (fits) intern(key_of(counter.name, counter.labels), known->metric, counter.labels, counter.total);
+        known != nullptr && known->label_count() == counter.labels.size() &&
+        (counter.histogram != nullptr ? known->kind == Kind::Histogram : is_counter(known->metric));
+    if (fits)
+      intern(key_of(counter.name, counter.labels), known->metric, counter.labels,
+             {counter.total, counter.histogram});
   }
 }
 
@@ -107,41 +96,40 @@ Series MetricsCollector::series(Metric metric, std::initializer_list<std::string
     add(series_dropped_);
     return Series();
   }
-  std::uint64_t* total = nullptr;
+  return intern(std::move(key), metric, {labels.begin(), labels.end()}, make_storage(metric, labels));
+}
+
+// In the file where there is one with room.
+MetricsCollector::Storage MetricsCollector::make_storage(Metric metric,
+                                                         std::initializer_list<std::string_view> labels) {
+  Storage storage;
   if (is_counter(metric)) {
-    if (file_) total = file_->add(info(metric).name, labels);
-    if (total == nullptr) total = &plain_totals_.emplace_back(0);
+    if (file_) storage.total = file_->add(info(metric).name, labels);
+    if (storage.total == nullptr) storage.total = &plain_totals_.emplace_back(0);
+  } else if (info(metric).kind == Kind::Histogram) {
+    if (file_) storage.histogram = file_->add_histogram(info(metric).name, labels);
+    if (storage.histogram == nullptr) storage.histogram = &plain_histograms_.emplace_back();
   }
-  return intern(std::move(key), metric, {labels.begin(), labels.end()}, total);
+  return storage;
 }
 
 Series MetricsCollector::intern(std::string key, Metric metric, std::vector<std::string> labels,
-                                std::uint64_t* total) {
+                                Storage storage) {
   const auto id = static_cast<SeriesId>(slots_.size());
   Slot& slot = slots_.emplace_back();
   slot.metric = metric;
   slot.labels = std::move(labels);
-  slot.total = total;
-  if (info(metric).kind == Kind::Histogram) slot.histogram = std::make_unique<Histogram>();
+  slot.total = storage.total;
+  slot.histogram = storage.histogram;
   ids_.emplace(std::move(key), id);
   set(series_count_, static_cast<double>(slots_.size()));
-  return Series(id, total);
+  return Series(id, storage.total);
 }
 
 void MetricsCollector::observe(Series series, std::chrono::nanoseconds duration) {
   if (series.id_ == Series::kNone) return;
-  Histogram& histogram = *slots_[series.id_].histogram;
-  const auto nanos = static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
-  const double seconds = static_cast<double>(nanos) * 1e-9;
-  ++histogram.count;
-  histogram.sum_ns += static_cast<double>(nanos);
-  ++histogram.buckets[quantile_bucket(nanos)];
-  for (std::size_t i = 0; i < kLatencyBounds.size(); ++i) {
-    if (seconds <= kLatencyBounds[i]) {
-      ++histogram.bounds[i];
-      break;
-    }
-  }
+  slots_[series.id_].histogram->observe(
+      static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0)));
 }
 
 void MetricsCollector::snapshot(bool full, Delta& out) {
@@ -168,13 +156,10 @@ void MetricsCollector::snapshot(bool full, Delta& out) {
 }
 
 void MetricsCollector::put_values(Slot& slot, SeriesId id, bool full, Delta& out) {
-  if (slot.histogram) {
-    const Histogram& histogram = *slot.histogram;
-    if (std::exchange(slot.sent_total, histogram.count) != histogram.count) slot.value_n = message_count_;
-    if (full || is_due(slot)) {
-      out.histograms.emplace_back(id, totals_of(histogram.count, histogram.sum_ns, histogram.bounds.data(),
-                                                histogram.buckets.data()));
-    }
+  if (slot.histogram != nullptr) {
+    const std::uint64_t count = slot.histogram->count();
+    if (std::exchange(slot.sent_total, count) != count) slot.value_n = message_count_;
+    if (full || is_due(slot)) out.histograms.emplace_back(id, slot.histogram->totals());
   } else if (slot.total == nullptr) {
     if (std::exchange(slot.sent_gauge, slot.gauge) != slot.gauge) slot.value_n = message_count_;
     if (full || is_due(slot)) out.gauges.emplace_back(id, slot.gauge);
@@ -188,6 +173,13 @@ bool MetricsCollector::is_due(const Slot& slot) const {
   return message_count_ - slot.value_n < kValueRepeats;
 }
 
+void MetricsCollector::for_each_total(
+    Metric metric, const std::function<void(const std::vector<std::string>&, std::uint64_t)>& tell) const {
+  for (const Slot& slot : slots_) {
+    if (slot.metric == metric && slot.total != nullptr) tell(slot.labels, *slot.total);
+  }
+}
+
 void MetricsCollector::reset() {
   epoch_ = new_epoch();
   origin_ = epoch_;
@@ -199,7 +191,7 @@ void MetricsCollector::reset() {
     slot.gauge = 0;
     slot.sent_total = ~std::uint64_t{0};
     slot.value_n = slot.name_n = 0;
-    if (slot.histogram) *slot.histogram = Histogram{};
+    if (slot.histogram != nullptr) *slot.histogram = KeptHistogram();
   }
   set(series_count_, static_cast<double>(slots_.size()));
 }

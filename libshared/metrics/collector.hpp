@@ -1,14 +1,13 @@
 #pragma once
 // Where a component counts. A series is interned once and then counted by number in a flat array: no
 // allocation, no look-up and no clock on the hot path. snapshot() says what changed; MetricsSender puts it on
-// the wire every second. Counters live in a CounterFile where one is given, so that they outlive a crash. One
-// thread only: the component's loop.
-#include <array>
+// the wire every second. Counters and histograms live in a CounterFile where one is given, so that they
+// outlive a crash. One thread only: the component's loop.
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <initializer_list>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,8 +17,8 @@
 #include "libshared/metrics/catalogue.hpp"
 #include "libshared/metrics/counter_file.hpp"
 #include "libshared/metrics/delta.hpp"
+#include "libshared/metrics/kept_histogram.hpp"
 #include "libshared/metrics/pending_counts.hpp"
-#include "libshared/metrics/quantile_histogram.hpp"
 #include "libshared/metrics/series.hpp"
 
 namespace mdpipe::metrics {
@@ -30,7 +29,7 @@ struct CollectorOptions {
   std::string exchange;   // the exchange of the contract's short forms below; empty where there are several
   bool enabled = true;    // ENABLE_METRICS; false counts nothing and sends nothing
   std::size_t series_max = 50'000;  // further ones are refused and counted
-  std::string counter_file = {};    // where the counters are kept; empty: in memory only
+  std::string counter_file = {};    // where all of it but gauges is kept; empty: in memory only
   std::size_t pending_max = 0;      // counters that one set of pending counts may touch in the file
 };
 
@@ -72,29 +71,33 @@ class MetricsCollector {
   [[nodiscard]] std::uint64_t total(Series series) const {
     return series.total_ == nullptr ? 0 : *series.total_;
   }
+  // The counters of one metric, by their label values.
+  void for_each_total(Metric metric,
+                      const std::function<void(const std::vector<std::string>&, std::uint64_t)>& tell) const;
+  // When the counters began: an earlier life's epoch where they were kept.
+  [[nodiscard]] std::uint64_t origin() const { return origin_; }
   [[nodiscard]] std::size_t series_count() const { return slots_.size(); }
 
  private:
-  struct Histogram {
-    std::uint64_t count = 0;
-    double sum_ns = 0;
-    std::array<std::uint64_t, kLatencyBounds.size()> bounds{};
-    std::array<std::uint64_t, kQuantileBuckets> buckets{};
-  };
   struct Slot {
-    std::uint64_t* total = nullptr;  // of a counter; in the file or in plain_totals_
+    std::uint64_t* total = nullptr;      // of a counter; in the file or in plain_totals_
+    KeptHistogram* histogram = nullptr;  // of a histogram; in the file or in plain_histograms_
     double gauge = 0;
     std::uint64_t sent_total = ~std::uint64_t{0};
     double sent_gauge = 0;
     std::uint64_t value_n = 0;  // the number of the first message that had the present value
     std::uint64_t name_n = 0;   // and of the first in which it was named; 0 before
     Metric metric{};
-    std::unique_ptr<Histogram> histogram;
     std::vector<std::string> labels;
   };
 
   void open_counter_file();
-  Series intern(std::string key, Metric metric, std::vector<std::string> labels, std::uint64_t* total);
+  struct Storage {
+    std::uint64_t* total = nullptr;
+    KeptHistogram* histogram = nullptr;
+  };
+  Storage make_storage(Metric metric, std::initializer_list<std::string_view> labels);
+  Series intern(std::string key, Metric metric, std::vector<std::string> labels, Storage storage);
   void put_values(Slot& slot, SeriesId id, bool full, Delta& out);
   bool is_due(const Slot& slot) const;
 
@@ -104,6 +107,7 @@ class MetricsCollector {
   std::uint64_t message_count_ = 0;
   std::optional<CounterFile> file_;
   std::deque<std::uint64_t> plain_totals_;  // counters that are in no file; they stay where they are
+  std::deque<KeptHistogram> plain_histograms_;
   PendingCounts pending_;
   std::vector<Slot> slots_;
   std::unordered_map<std::string, SeriesId> ids_;

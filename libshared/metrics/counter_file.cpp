@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <utility>
 
@@ -22,15 +23,17 @@
 namespace mdpipe::metrics {
 namespace {
 
-// The file: a page with the header, the totals, the entries of the pending counts, all mapped and with their
-// room taken in advance (a full disk is an error here and no SIGBUS later), then the counters' names in the
-// totals' order, each behind its length and crc32, written and never mapped.
+// The file: a page with the header, the totals, the entries of the pending counts and the histograms, all
+// mapped and with their room taken in advance (a full disk is an error here and no SIGBUS later), that of the
+// histograms one by one as they are added; then the names in the order in which they were added, each behind
+// its length, crc32 and kind, written and never mapped.
 constexpr std::string_view kMagic = "mdpipe counters";
-constexpr std::uint32_t kFormatVersion = 1;
+constexpr std::uint32_t kFormatVersion = 2;  // 2: with histograms
 constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::size_t kNameBytesMax = 2048;
 constexpr std::size_t kNamesBytesMax = 64U << 20U;
 constexpr char kSeparator = '\0';
+constexpr char kCounter = 'c', kHistogram = 'h';
 
 std::uint32_t checksum(const void* bytes, std::size_t count) {
   return static_cast<std::uint32_t>(crc32(0, static_cast<const Bytef*>(bytes), static_cast<uInt>(count)));
@@ -72,6 +75,7 @@ struct CounterFile::Header {
   std::uint32_t version;
   std::uint32_t counters_max;
   std::uint32_t pending_max;
+  std::uint32_t histograms_max;
   std::uint32_t fixed_checksum;
   char boot_id[64];
   char component[64];
@@ -79,6 +83,7 @@ struct CounterFile::Header {
   // What changes.
   std::uint64_t origin;
   std::uint64_t counter_count;
+  std::uint64_t histogram_count;
   std::uint64_t names_bytes;
   PendingRegion::Head pending;
 
@@ -87,8 +92,11 @@ struct CounterFile::Header {
     fixed.fixed_checksum = 0;
     return checksum(&fixed, offsetof(Header, origin));
   }
-  [[nodiscard]] std::size_t mapped_bytes() const {
+  [[nodiscard]] std::size_t histograms_begin() const {
     return kHeaderBytes + counters_max * sizeof(std::uint64_t) + pending_max * sizeof(PendingRegion::Entry);
+  }
+  [[nodiscard]] std::size_t mapped_bytes() const {
+    return histograms_begin() + histograms_max * sizeof(KeptHistogram);
   }
 };
 
@@ -136,15 +144,20 @@ CounterFile::Found CounterFile::examine(const CounterFileOptions& options, std::
   if (on_disk.fixed_checksum != on_disk.checksum_of_fixed()) return unusable("its checksum is wrong");
   if (options.component != on_disk.component || options.source != on_disk.source)
     return unusable("it is another component's");
-  if (options.boot_id != on_disk.boot_id || on_disk.pending_max != options.pending_max) return Found::Fresh;
-  if (on_disk.counter_count > on_disk.counters_max || on_disk.names_bytes > kNamesBytesMax)
+  if (options.boot_id != on_disk.boot_id || on_disk.pending_max != options.pending_max ||
+      on_disk.histograms_max != options.histograms_max)
+    return Found::Fresh;
+  if (on_disk.counter_count > on_disk.counters_max || on_disk.histogram_count > on_disk.histograms_max ||
+      on_disk.names_bytes > kNamesBytesMax)
     return unusable("its sizes are wrong");
   // Names of symbols that are long gone would otherwise fill it for ever.
   if (on_disk.counter_count > options.counters_max / 2) return Found::Fresh;
   if (static_cast<std::size_t>(status.st_size) < on_disk.mapped_bytes() + on_disk.names_bytes)
     return unusable("it is cut short");
-  if (!map(on_disk.mapped_bytes())) return unusable(std::strerror(errno));
-  return read_counters(why) ? Found::Usable : Found::Unusable;
+  if (!map(on_disk.mapped_bytes()) || !take_room(on_disk.histogram_count))
+    return unusable(std::strerror(errno));
+  if (!read_counters(why)) return Found::Unusable;
+  return repair_histograms() ? Found::Usable : unusable("a histogram in it is damaged");
 }
 
 bool CounterFile::read_counters(std::string& why) {
@@ -153,22 +166,39 @@ bool CounterFile::read_counters(std::string& why) {
     why = "its names cannot be read";
     return false;
   }
+  const auto damaged = [&why] { return why = "a name in it is damaged", false; };
   std::string_view rest = names;
-  for (std::uint64_t i = 0; i < header().counter_count; ++i) {
+  std::uint64_t counters = 0;
+  std::uint64_t histogram_count = 0;
+  while (counters + histogram_count < header().counter_count + header().histogram_count) {
     std::uint32_t head[2] = {};  // length, checksum
     if (rest.size() >= sizeof head) std::memcpy(head, rest.data(), sizeof head);
     if (head[0] == 0 || rest.size() - sizeof head < head[0] ||
-        checksum(rest.data() + sizeof head, head[0]) != head[1]) {
-      why = "a name in it is damaged";
-      return false;
-    }
-    auto parts = split(rest.substr(sizeof head, head[0]));
+        checksum(rest.data() + sizeof head, head[0]) != head[1])
+      return damaged();
+    const char kind = rest[sizeof head];
+    auto parts = split(rest.substr(sizeof head + 1, head[0] - 1));
     rest.remove_prefix(sizeof head + head[0]);
-    std::string name = std::move(parts.front());
+    Counter& found = recovered_.emplace_back();
+    found.name = std::move(parts.front());
     parts.erase(parts.begin());
-    recovered_.push_back({std::move(name), std::move(parts), totals() + i});
+    found.labels = std::move(parts);
+    if (kind == kCounter && counters < header().counter_count) {
+      found.total = totals() + counters++;
+    } else if (kind == kHistogram && histogram_count < header().histogram_count) {
+      found.histogram = histograms() + histogram_count++;
+    } else {
+      return damaged();
+    }
   }
   header().names_bytes -= rest.size();  // one that a kill left behind uncounted
+  return true;
+}
+
+bool CounterFile::repair_histograms() {
+  for (const Counter& found : recovered_) {
+    if (found.histogram != nullptr && !found.histogram->repair()) return false;
+  }
   return true;
 }
 
@@ -179,14 +209,16 @@ Result<bool> CounterFile::create(const CounterFileOptions& options, std::uint64_
   fixed.version = kFormatVersion;
   fixed.counters_max = static_cast<std::uint32_t>(options.counters_max);
   fixed.pending_max = static_cast<std::uint32_t>(options.pending_max);
+  fixed.histograms_max = static_cast<std::uint32_t>(options.histograms_max);
   if (!copy_text(options.boot_id, fixed.boot_id) || !copy_text(options.component, fixed.component) ||
       !copy_text(options.source, fixed.source))
     return unavailable("the names of component or source are too long for a file of counters");
   if (ftruncate(fd_, 0) != 0) return failed("empty", options.path);
-  if (const int error = posix_fallocate(fd_, 0, static_cast<off_t>(fixed.mapped_bytes())); error != 0) {
+  if (const int error = posix_fallocate(fd_, 0, static_cast<off_t>(fixed.histograms_begin())); error != 0) {
     errno = error;
     return failed("take room for", options.path);
   }
+  if (ftruncate(fd_, static_cast<off_t>(fixed.mapped_bytes())) != 0) return failed("enlarge", options.path);
   if (!map(fixed.mapped_bytes())) return failed("map", options.path);
   fixed.fixed_checksum = 0;
   std::memcpy(fixed.magic, kMagic.data(), kMagic.size());
@@ -213,32 +245,60 @@ void CounterFile::unmap() {
   mapped_bytes_ = 0;
 }
 
-std::uint64_t* CounterFile::add(std::string_view name, std::initializer_list<std::string_view> labels) {
+// So many histograms can be written to without a SIGBUS.
+bool CounterFile::take_room(std::uint64_t histograms) {
+  if (histograms == 0) return true;
+  const int error = posix_fallocate(fd_, static_cast<off_t>(header().histograms_begin()),
+                                    static_cast<off_t>(histograms * sizeof(KeptHistogram)));
+  errno = error;
+  return error == 0;
+}
+
+// A name counts once the number of counters or histograms has grown.
+bool CounterFile::append_name(char kind, std::string_view name,
+                              std::initializer_list<std::string_view> labels) {
   Header& head = header();
-  std::string text(name);
+  std::string text(1, kind);
+  text += name;
   for (const std::string_view label : labels) (text += kSeparator) += label;
-  if (head.counter_count >= head.counters_max || text.size() > kNameBytesMax ||
-      head.names_bytes + text.size() > kNamesBytesMax)
-    return nullptr;
+  if (text.size() > kNameBytesMax || head.names_bytes + text.size() > kNamesBytesMax) return false;
   const std::uint32_t front[2] = {static_cast<std::uint32_t>(text.size()),
                                   checksum(text.data(), text.size())};
   std::string record(sizeof front, '\0');
   std::memcpy(record.data(), front, sizeof front);
   record += text;
   const auto offset = static_cast<off_t>(mapped_bytes_ + head.names_bytes);
-  if (pwrite(fd_, record.data(), record.size(), offset) != static_cast<ssize_t>(record.size()))
-    return nullptr;
-  std::uint64_t* total = totals() + head.counter_count;
-  *total = 0;
+  if (pwrite(fd_, record.data(), record.size(), offset) != static_cast<ssize_t>(record.size())) return false;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   head.names_bytes += record.size();
   std::atomic_signal_fence(std::memory_order_seq_cst);
+  return true;
+}
+
+std::uint64_t* CounterFile::add(std::string_view name, std::initializer_list<std::string_view> labels) {
+  Header& head = header();
+  if (head.counter_count >= head.counters_max) return nullptr;
+  std::uint64_t* total = totals() + head.counter_count;
+  *total = 0;
+  if (!append_name(kCounter, name, labels)) return nullptr;
   ++head.counter_count;
   return total;
 }
 
+KeptHistogram* CounterFile::add_histogram(std::string_view name,
+                                          std::initializer_list<std::string_view> labels) {
+  Header& head = header();
+  if (head.histogram_count >= head.histograms_max || !take_room(head.histogram_count + 1)) return nullptr;
+  KeptHistogram* histogram = histograms() + head.histogram_count;
+  *histogram = KeptHistogram();
+  if (!append_name(kHistogram, name, labels)) return nullptr;
+  ++head.histogram_count;
+  return histogram;
+}
+
 void CounterFile::restart(std::uint64_t origin) {
   std::fill_n(totals(), header().counter_count, 0);
+  std::fill_n(histograms(), header().histogram_count, KeptHistogram());
   header().origin = origin;
 }
 
@@ -261,6 +321,10 @@ std::uint64_t* CounterFile::totals() const {
   return reinterpret_cast<std::uint64_t*>(memory_ + kHeaderBytes);
 }
 
+KeptHistogram* CounterFile::histograms() const {
+  return reinterpret_cast<KeptHistogram*>(memory_ + header().histograms_begin());
+}
+
 CounterFile::CounterFile(CounterFile&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       memory_(std::exchange(other.memory_, nullptr)),
@@ -278,6 +342,13 @@ CounterFile& CounterFile::operator=(CounterFile&& other) noexcept {
 CounterFile::~CounterFile() {
   unmap();
   if (fd_ >= 0) close(fd_);
+}
+
+std::string read_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
 }
 
 std::string counter_file_path(std::string_view folder, std::string_view component, std::string_view source) {

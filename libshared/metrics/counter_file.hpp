@@ -1,7 +1,7 @@
 #pragma once
-// A component's counters in a file of the runtime folder, mapped into memory: what was counted outlives kill
-// -9, and the next life counts on from there. Only counters; not over a reboot, whose file begins anew.
-// Counting is a write to memory; only a new series costs a system call.
+// A component's counters and histograms in a file of the runtime folder, mapped into memory: what was counted
+// outlives kill -9, and the next life counts on from there. No gauges; not over a reboot, whose file begins
+// anew. Counting is a write to memory; only a new series costs system calls.
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "libshared/metrics/kept_histogram.hpp"
 #include "libshared/metrics/pending_counts.hpp"
 #include "libshared/result/result.hpp"
 
@@ -20,6 +21,7 @@ struct CounterFileOptions {
   std::size_t counters_max = 0;
   std::size_t pending_max = 0;  // series that one set of pending counts may touch; 0 where there are none
   std::string boot_id;          // the running kernel's; a file of another boot is begun anew
+  std::size_t histograms_max = 0;
 };
 
 class CounterFile {
@@ -27,7 +29,8 @@ class CounterFile {
   struct Counter {
     std::string name;  // a catalogue name
     std::vector<std::string> labels;
-    std::uint64_t* total;  // valid while the CounterFile is
+    std::uint64_t* total;                // valid while the CounterFile is; null for a histogram
+    KeptHistogram* histogram = nullptr;  // the same; null for a counter
   };
 
   // Opens the file or makes it; `new_origin` is for one that begins. One that is damaged, of another version
@@ -48,7 +51,9 @@ class CounterFile {
   // A new counter at 0; null where the file is full or cannot grow. A name that is in it already must not be
   // added again.
   std::uint64_t* add(std::string_view name, std::initializer_list<std::string_view> labels);
-  // Every counter is 0 and begins at `origin`.
+  // The same for a histogram.
+  KeptHistogram* add_histogram(std::string_view name, std::initializer_list<std::string_view> labels);
+  // Everything is 0 and begins at `origin`.
   void restart(std::uint64_t origin);
   // Where pending counts are kept, so that they outlive the process too.
   [[nodiscard]] PendingRegion pending_region();
@@ -61,11 +66,15 @@ class CounterFile {
   Result<bool> lock(const std::string& path);
   Found examine(const CounterFileOptions& options, std::string& why);
   bool read_counters(std::string& why);
+  bool repair_histograms();
   Result<bool> create(const CounterFileOptions& options, std::uint64_t origin);
   bool map(std::size_t bytes);
   void unmap();
+  bool take_room(std::uint64_t histograms);
+  bool append_name(char kind, std::string_view name, std::initializer_list<std::string_view> labels);
   [[nodiscard]] Header& header() const;
   [[nodiscard]] std::uint64_t* totals() const;
+  [[nodiscard]] KeptHistogram* histograms() const;
 
   int fd_ = -1;
   char* memory_ = nullptr;
@@ -75,5 +84,8 @@ class CounterFile {
 
 // "<folder>/counters-<component>-<source>", other characters than letters, digits, '.', '_' and '-' as %XX.
 std::string counter_file_path(std::string_view folder, std::string_view component, std::string_view source);
+
+// The running kernel's, as CounterFileOptions want it.
+std::string read_boot_id();
 
 }  // namespace mdpipe::metrics

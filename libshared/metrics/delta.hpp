@@ -1,9 +1,8 @@
 #pragma once
 // The message in which a component tells metrics-agent what changed. Values are totals, those of counters
-// since their origin, which may lie in an earlier life of the component, all others since its start (its
-// epoch). So a lost message costs nothing once the next one arrives. A full message names every series; the
-// ones between carry only what changed of late, by the number that the last full message or an addition gave
-// the series.
+// and histograms since their origin, which may lie in an earlier life of the component (its epochs). So a
+// lost message costs nothing once the next one arrives. A full message names every series; the ones between
+// carry only what changed of late, by the number that the last full message or an addition gave the series.
 //
 // As msgpack: {"v":2, "component":str, "source":str, "epoch":int, "origin":int, "n":int, "time":int ns,
 // "full":bool, "last":bool,
@@ -44,7 +43,7 @@ struct Delta {
   std::string component;     // "ws-reader"
   std::string source;        // which of them: "gmo"
   std::uint64_t epoch = 0;   // when this life of it began
-  std::uint64_t origin = 0;  // when its counters began; an earlier life's epoch where they were kept
+  std::uint64_t origin = 0;  // when its counts began; an earlier life's epoch where they were kept
   std::uint64_t n = 0;       // 1, 2, 3, ... in the epoch
   std::int64_t time_ns = 0;  // wall clock of the sender
   bool full = false;         // every series is in it

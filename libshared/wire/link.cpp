@@ -7,8 +7,8 @@
 namespace mdpipe::wire {
 namespace {
 
-constexpr std::uint32_t kHeaderFields = 9;
-constexpr std::uint32_t kPositionFields = 9;
+constexpr std::uint32_t kHeaderFields = 10;
+constexpr std::uint32_t kPositionFields = 10;
 
 // Far above what a header holds, far below what hurts: array, map, str, bin, ext, depth.
 const msgpack::unpack_limit kLimits(16, 0, kSourceCharsMax, 0, 0, 4);
@@ -58,6 +58,7 @@ void encode(const BatchHeader& header, ByteBuffer& out) {
   packer.pack(header.follows);
   packer.pack(header.confirmed);
   packer.pack(header.sent_ns);
+  packer.pack(header.closes);
 }
 
 void encode(const Position& position, ByteBuffer& out) {
@@ -72,6 +73,7 @@ void encode(const Position& position, ByteBuffer& out) {
   packer.pack(position.lost_after);
   packer.pack(position.lost_to);
   packer.pack(position.refused);
+  packer.pack(position.closed);
 }
 
 Result<BatchHeader> decode_batch_header(std::string_view bytes) {
@@ -79,10 +81,10 @@ Result<BatchHeader> decode_batch_header(std::string_view bytes) {
   if (!handle) return handle.error();
   const msgpack::object* field = handle.value().get().via.array.ptr;
   try {
-    return BatchHeader{field[1].as<std::string>(),   field[2].as<std::uint64_t>(),
-                       field[3].as<std::uint64_t>(), field[4].as<std::uint32_t>(),
-                       field[5].as<std::uint64_t>(), field[6].as<std::uint64_t>(),
-                       field[7].as<std::uint64_t>(), field[8].as<std::int64_t>()};
+    return BatchHeader{
+        field[1].as<std::string>(),   field[2].as<std::uint64_t>(), field[3].as<std::uint64_t>(),
+        field[4].as<std::uint32_t>(), field[5].as<std::uint64_t>(), field[6].as<std::uint64_t>(),
+        field[7].as<std::uint64_t>(), field[8].as<std::int64_t>(),  field[9].as<bool>()};
   } catch (const msgpack::type_error&) {
     return protocol_error("batch header", "a field has the wrong type");
   }
@@ -95,7 +97,7 @@ Result<Position> decode_position(std::string_view bytes) {
   try {
     return Position{field[1].as<std::uint64_t>(), field[2].as<std::uint64_t>(), field[3].as<std::uint64_t>(),
                     field[4].as<std::uint64_t>(), field[5].as<bool>(),          field[6].as<std::uint64_t>(),
-                    field[7].as<std::uint64_t>(), field[8].as<bool>()};
+                    field[7].as<std::uint64_t>(), field[8].as<bool>(),          field[9].as<bool>()};
   } catch (const msgpack::type_error&) {
     return protocol_error("position", "a field has the wrong type");
   }

@@ -17,7 +17,7 @@ inline constexpr std::uint32_t kWireVersion = 2;
 inline constexpr std::size_t kSourceCharsMax = 128;
 
 // Part 1 of a PUSH message; part 2 is the batch payload. As msgpack: [version, source, epoch, first_seq,
-// count, oldest, follows, confirmed, sent].
+// count, oldest, follows, confirmed, sent, closes].
 struct BatchHeader {
   std::string source;           // the reader's stable name
   std::uint64_t epoch = 0;      // new at every start of the reader: wall clock in ns
@@ -27,11 +27,13 @@ struct BatchHeader {
   std::uint64_t follows = 0;  // the event before the first one; what lies between was dropped by the reader
   std::uint64_t confirmed = 0;  // up to here the reader was told that Redis holds everything of this epoch
   std::int64_t sent_ns =
-      0;  // wall clock of the reader: tells a living reader from what a dead one left behind
+      0;                // wall clock of the reader: tells a living reader from what a dead one left behind
+  bool closes = false;  // the epoch's reader is dead: what else comes of it is not taken any more
 };
 
 // Part 2 of a PUB message whose part 1 (the topic) is the source, or kEverySource.
-// As msgpack: [version, instance, epoch, confirmed, accepted, redis_up, lost_after, lost_to, refused].
+// As msgpack: [version, instance, epoch, confirmed, accepted, redis_up, lost_after, lost_to, refused,
+// closed].
 struct Position {
   std::uint64_t instance = 0;   // the publisher's own start; a new one tells readers to resend
   std::uint64_t epoch = 0;      // the reader's epoch this is about; 0 where the publisher knows none
@@ -43,6 +45,7 @@ struct Position {
   std::uint64_t lost_after = 0;
   std::uint64_t lost_to = 0;
   bool refused = false;  // another reader of this name is alive: this one must stop
+  bool closed = false;   // the epoch was closed: nothing more of it is accepted
 };
 
 // Topic of positions that concern every reader: a publisher that announces itself. No source has this name.

@@ -164,12 +164,6 @@ class BalanceTest(unittest.TestCase):
         self.assertEqual(self.wrong(conflated=1), 1)
         self.assertEqual(self.wrong(held=1), 1)
 
-    def test_what_died_with_a_reader(self):
-        entries = {("trade", "BTC_JPY"): 10}
-        self.assertEqual(balance(metrics(received=12), entries, {("trade", "BTC_JPY"): 2}), [])
-        self.assertEqual(len(balance(metrics(received=13), entries, {("trade", "BTC_JPY"): 2})), 1)
-        self.assertEqual(len(balance(metrics(received=9), entries, {("trade", "BTC_JPY"): 2})), 1)
-
     def test_a_symbol_that_is_only_in_redis(self):
         self.assertEqual(len(balance(metrics(), {("trade", "BTC_JPY"): 10, ("trade", "ETH_JPY"): 1})), 1)
 
@@ -182,6 +176,14 @@ class BalanceTest(unittest.TestCase):
         watch.look({'process_cpu_seconds_total{component="x"}': 5})
         watch.look({'process_cpu_seconds_total{component="x"}': 1, "collector_redis_up": 0})
         self.assertEqual(dict(findings.counts), {"counter went back": 1})
+
+    def test_histogram_that_goes_back(self):
+        for part, labels in (("bucket", '{exchange="gmo",le="0.1"}'), ("count", '{exchange="gmo"}'), ("sum", '{exchange="gmo"}')):
+            findings = Findings()
+            watch = CounterWatch(findings)
+            for value in (5, 5, 4.5):
+                watch.look({f"collector_publish_latency_seconds_{part}{labels}": value})
+            self.assertEqual(dict(findings.counts), {"counter went back": 1})
 
 
 if __name__ == "__main__":

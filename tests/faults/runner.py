@@ -99,7 +99,6 @@ class Runner:
         self.redis = RedisTail(world.redis)
         self.result = Result()
         self.metrics_at = 0.0
-        self.reader_died = False
         self.connection = None  # the newest one to the exchange
 
     # Following along.
@@ -195,7 +194,6 @@ class Runner:
             self.checker.findings.add("no recovery", f"{names} do not flow again within {SETTLE_MAX} s")
 
     def _judge(self, faults, recovery, connection):
-        self.reader_died = self.reader_died or any(fault.guarantee == CRASH for fault in faults)
         if recovery is not None and all(fault.guarantee == EXACT for fault in faults) and self.connection != connection:
             self.checker.findings.add("connection lost", f"'{faults[0]}' cost the connection to the exchange")
         if any(fault.ends_reader for fault in faults) and not any(fault.target.startswith("exchange") for fault in faults):
@@ -221,11 +219,10 @@ class Runner:
         if took is None:
             self.checker.findings.add("lost", f"{self.checker.open()} frames sent are not in Redis after {QUIET_MAX} s")
         wrong = []
-        died = {name: line.lost() for name, line in self.checker.lines.items()} if self.reader_died else {}
 
         def balanced():
             samples = samples_of(self.world.metrics())
-            wrong[:] = balance(samples, self.checker.entries, died) if samples else ["/metrics does not answer"]
+            wrong[:] = balance(samples, self.checker.entries) if samples else ["/metrics does not answer"]
             return not wrong
 
         if self.until(balanced, BALANCE_MAX) is None:

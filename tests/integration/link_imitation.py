@@ -64,7 +64,7 @@ class LinkReader:
 
     def header(self, first, count, oldest=None, version=WIRE_VERSION):
         oldest = oldest if oldest is not None else min(self.kept, default=self.next_seq)
-        return msgpack.packb([version, self.source, self.epoch, first, count, oldest, first - 1, self.confirmed, time.time_ns()])
+        return msgpack.packb([version, self.source, self.epoch, first, count, oldest, first - 1, self.confirmed, time.time_ns(), False])
 
     def send_raw(self, *parts):
         """Waits for a connection with room; the publisher may be starting."""
@@ -89,8 +89,9 @@ class LinkReader:
         while self.sub.poll(timeout_ms):
             timeout_ms = 0
             _, body = self.sub.recv_multipart()
-            version, instance, epoch, confirmed, accepted, redis_up, lost_after, lost_to, refused = msgpack.unpackb(body)
+            version, instance, epoch, confirmed, accepted, redis_up, lost_after, lost_to, refused, closed = msgpack.unpackb(body)
             assert version == WIRE_VERSION
+            assert not closed
             self.redis_up = redis_up
             replaced = self.instance not in (0, instance)
             self.instance = instance

@@ -185,8 +185,8 @@ class Refusals(PublisherTest):
         reader = self.reader()
         good = msgpack.packb([event(1)])
         bad = [(b"garbage",), (b"a", b"b", b"c"), (b"", b""), (b"\xc1", good),
-               (msgpack.packb([2, "gmo", 1, 1]), good), (msgpack.packb([2, 5, 1, 1, 1, 1, 1, 1, 1]), good),
-               (msgpack.packb([2, "x" * 200, 1, 1, 1, 1, 1, 1, 1]), good)]
+               (msgpack.packb([2, "gmo", 1, 1]), good), (msgpack.packb([2, 5, 1, 1, 1, 1, 1, 1, 1, False]), good),
+               (msgpack.packb([2, "x" * 200, 1, 1, 1, 1, 1, 1, 1, False]), good)]
         for parts in bad:
             reader.send_raw(*parts)
         reader.append(1)

@@ -55,6 +55,10 @@ class MetricsRelay:
             for number, total in message["counters"]:
                 key = (*life[:2], message["origin"], self.names[life, number])
                 self.totals[key] = max(total, self.totals.get(key, 0))
+            for number, count, *_ in message["histograms"]:
+                name, labels = self.names[life, number]
+                key = (*life[:2], message["origin"], (f"{name}_count", labels))
+                self.totals[key] = max(count, self.totals.get(key, 0))
             if self.random.random() < self.loss:
                 self.dropped += 1
                 return
@@ -62,7 +66,7 @@ class MetricsRelay:
         self.agent.send(body)
 
     def counters(self):
-        """{(metric, label values in sorted order): total}, over all components."""
+        """{(metric, label values in sorted order): total}, over all components; of a histogram its count."""
         out = {}
         with self.lock:
             for (_, _, _, series), total in self.totals.items():

@@ -72,6 +72,35 @@ TEST_F(SourceLedgerTest, a_batch_without_events_changes_nothing) {
   EXPECT_EQ(progress().accepted, 0U);
 }
 
+// The next reader says that the one before it is dead; what it was told stays true.
+TEST_F(SourceLedgerTest, of_a_closed_epoch_nothing_more_is_taken) {
+  expect(batch(1, 3), Verdict::Accept);
+  wire::BatchHeader last_word = batch(1, 0);
+  last_word.closes = true;
+  expect(last_word, Verdict::Duplicate);
+  EXPECT_TRUE(progress().closed);
+  EXPECT_EQ(progress().accepted, 3U);
+  expect(batch(4, 2), Verdict::Duplicate);  // left over in the dead reader's connection
+  expect(batch(6, 1, 6), Verdict::Duplicate);
+  EXPECT_EQ(progress().accepted, 3U);
+  expect(batch(1, 2, 1, kEpoch + 1), Verdict::Accept);
+  EXPECT_FALSE(progress().closed);
+  expect(batch(4, 2), Verdict::Duplicate);
+}
+
+TEST_F(SourceLedgerTest, an_epoch_stays_closed_when_redis_comes_back) {
+  expect(batch(1, 3), Verdict::Accept);
+  ledger.on_confirmed("gmo", kEpoch, 2);
+  wire::BatchHeader last_word = batch(1, 0);
+  last_word.closes = true;
+  for (const auto& cursor : {format_cursor(kEpoch, 2), format_cursor(kEpoch, 1), std::string("no cursor")}) {
+    expect(last_word, Verdict::Duplicate);
+    ledger.on_cursors({{"gmo", cursor}});
+    EXPECT_TRUE(progress().closed);
+    EXPECT_EQ(progress().accepted, 2U);
+  }
+}
+
 TEST_F(SourceLedgerTest, a_new_epoch_starts_at_one) {
   expect(batch(1, 3), Verdict::Accept);
   ledger.on_confirmed("gmo", kEpoch, 3);

@@ -69,14 +69,29 @@ TEST_F(StoreTest, CountersKeptOverARestartAreNotAddedAgain) {
   EXPECT_EQ(received(), 130U);
 }
 
-TEST_F(StoreTest, GaugesAndHistogramsBeginAnewWhereCountersAreKept) {
+TEST_F(StoreTest, HistogramsAreKeptWithTheCountersAndGaugesBeginAnew) {
   const std::vector<std::string> labels = {"gmo", "md:ticker"};
   reader_.histogram(Metric::PublishLatency, labels, 3, 1'000'000).gauge(Metric::ConnectionUp, {"gmo"}, 1);
   store_.apply(reader_.message(), at(0));
-  reader_.restart(200, 100).histogram(Metric::PublishLatency, labels, 2, 2'000'000);
+  reader_.restart(200, 100).histogram(Metric::PublishLatency, labels, 5, 1'000'000);  // 2 in its last second
   store_.apply(reader_.message(), at(1));
   EXPECT_EQ(value(Metric::PublishLatency, labels)->count, 5U);
+  EXPECT_DOUBLE_EQ(value(Metric::PublishLatency, labels)->sum_ns, 5e6);
   EXPECT_FALSE(value(Metric::ConnectionUp, {"gmo"})->number);
+}
+
+TEST_F(StoreTest, HistogramsFoundAgainAfterALifeWithoutThemGoOn) {
+  const std::vector<std::string> labels = {"gmo", "md:ticker"};
+  const auto tell = [&](std::uint64_t epoch, std::uint64_t origin, std::uint64_t count) {
+    reader_.restart(epoch, origin).histogram(Metric::PublishLatency, labels, count, 1'000'000);
+    store_.apply(reader_.message(), at(static_cast<double>(epoch)));
+    return value(Metric::PublishLatency, labels)->count;
+  };
+  EXPECT_EQ(tell(100, 100, 3), 3U);
+  EXPECT_EQ(tell(200, 200, 7), 10U);
+  EXPECT_EQ(tell(300, 100, 4), 11U);
+  EXPECT_EQ(tell(400, 200, 8), 12U);
+  EXPECT_DOUBLE_EQ(value(Metric::PublishLatency, labels)->sum_ns, 12e6);
 }
 
 // Goal: neither doubled nor lost where a life had to do without the kept counters, as their file could not be

@@ -22,7 +22,7 @@ class CounterFileTest : public testing::Test {
   CounterFileTest() {
     char name[] = "/tmp/mdpipe-counters-XXXXXX";
     folder_ = mkdtemp(name);
-    options_ = {path("counters"), "ws-reader", "gmo", 8, 4, "boot-1"};
+    options_ = {path("counters"), "ws-reader", "gmo", 8, 4, "boot-1", 2};
   }
   ~CounterFileTest() override { fs::remove_all(folder_); }
 
@@ -34,11 +34,12 @@ class CounterFileTest : public testing::Test {
   void write(const std::string& bytes) const {
     std::ofstream(options_.path, std::ios::binary | std::ios::trunc) << bytes;
   }
-  // One life: two counters, then a kill.
+  // One life: two counters and a histogram between them, then a kill.
   void live() {
     auto file = CounterFile::open(options_, 100);
     ASSERT_TRUE(file);
     *file.value().add("collector_reconnects_total", {"gmo"}) += 7;
+    file.value().add_histogram("collector_exchange_latency_seconds", {"gmo", "trade"})->observe(1'000'000);
     *file.value().add("collector_errors_total", {"ws-reader", "parse_error"}) += 3;
     fs::copy_file(options_.path, path("killed"));
     file = Error{ErrorKind::Unavailable, ""};
@@ -56,12 +57,34 @@ TEST_F(CounterFileTest, WhatWasCountedOutlivesAKill) {
   ASSERT_TRUE(file);
   EXPECT_EQ(file.value().origin(), 100U);
   const auto& found = file.value().recovered();
-  ASSERT_EQ(found.size(), 2U);
+  ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[0].name, "collector_reconnects_total");
   EXPECT_THAT(found[0].labels, ElementsAre("gmo"));
   EXPECT_EQ(*found[0].total, 7U);
-  EXPECT_THAT(found[1].labels, ElementsAre("ws-reader", "parse_error"));
-  EXPECT_EQ(*found[1].total, 3U);
+  EXPECT_THAT(found[1].labels, ElementsAre("gmo", "trade"));
+  ASSERT_NE(found[1].histogram, nullptr);
+  EXPECT_EQ(found[1].histogram->totals().count, 1U);
+  EXPECT_DOUBLE_EQ(found[1].histogram->totals().sum_ns, 1e6);
+  EXPECT_THAT(found[2].labels, ElementsAre("ws-reader", "parse_error"));
+  EXPECT_EQ(*found[2].total, 3U);
+}
+
+TEST_F(CounterFileTest, ADamagedHistogramSetsTheFileAside) {
+  live();
+  std::string changed = bytes();
+  const std::size_t bucket = 4096 + options_.counters_max * 8 + options_.pending_max * 16 + 200;
+  changed[bucket] = 7;
+  write(changed);
+  EXPECT_EQ(CounterFile::open(options_, 200).value().origin(), 200U);
+  EXPECT_TRUE(was_set_aside());
+}
+
+TEST_F(CounterFileTest, ThereIsRoomForSoManyHistograms) {
+  auto file = CounterFile::open(options_, 100);
+  EXPECT_NE(file.value().add_histogram("a", {}), nullptr);
+  EXPECT_NE(file.value().add_histogram("b", {}), nullptr);
+  EXPECT_EQ(file.value().add_histogram("c", {}), nullptr);
+  EXPECT_NE(file.value().add("d", {}), nullptr);
 }
 
 TEST_F(CounterFileTest, EmptyLabelsStayLabels) {
@@ -83,7 +106,7 @@ TEST_F(CounterFileTest, ASecondProcessOfTheNameIsRefusedAndDisturbsNothing) {
 TEST_F(CounterFileTest, AFileThatIsCutAnywhereNeverStopsTheProgram) {
   live();
   const std::string whole = bytes();
-  for (std::size_t length = 1; length < whole.size(); length += length < 640 ? 16 : 61) {
+  for (std::size_t length = 1; length < whole.size(); length += length < 640 ? 16 : 401) {
     write(whole.substr(0, length));
     auto file = CounterFile::open(options_, 200);
     ASSERT_TRUE(file) << length;
@@ -109,7 +132,10 @@ TEST_F(CounterFileTest, AnyBytesNeverStopTheProgram) {
     ASSERT_TRUE(file) << round;
     PendingCounts pending(file.value().pending_region());
     pending.commit();
-    for (const auto& counter : file.value().recovered()) ++*counter.total;
+    for (const auto& one : file.value().recovered()) {
+      if (one.total != nullptr) ++*one.total;
+      if (one.histogram != nullptr) one.histogram->observe(5);
+    }
   }
 }
 

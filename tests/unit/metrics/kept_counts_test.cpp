@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 #include <random>
 
 #include "libshared/metrics/collector.hpp"
@@ -67,6 +68,20 @@ TEST_F(KeptCountsTest, CountersGoOnAfterAKillAndGaugesDoNot) {
                            [](const auto& series) { return series.name == "collector_redis_up"; }));
   collector_->add(published("BTC"), 2);
   EXPECT_EQ(total("BTC"), 7U);
+}
+
+TEST_F(KeptCountsTest, HistogramsGoOnAfterAKill) {
+  const auto latency = [this] { return collector_->series(Metric::PublishLatency, {"gmo", "md:trade"}); };
+  collector_->observe(latency(), std::chrono::milliseconds(3));
+  collector_->observe(latency(), std::chrono::seconds(20));
+  kill_and_start();
+  EXPECT_EQ(message().histograms.at(0).second.count, 2U);  // also where nobody has asked for it yet
+  collector_->observe(latency(), std::chrono::milliseconds(4));
+  const HistogramTotals totals = message().histograms.at(0).second;
+  EXPECT_EQ(totals.count, 3U);
+  EXPECT_DOUBLE_EQ(totals.sum_ns, 20'007e6);
+  EXPECT_EQ(std::accumulate(totals.bounds.begin(), totals.bounds.end(), std::uint64_t{0}), 2U);
+  EXPECT_EQ(totals.buckets.size(), 3U);
 }
 
 TEST_F(KeptCountsTest, ACounterThatNobodyUsesAnyMoreIsStillReported) {

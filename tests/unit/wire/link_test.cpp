@@ -37,7 +37,7 @@ std::string position_error(std::string_view bytes) {
 
 TEST(BatchHeader, reads_back_as_written) {
   ByteBuffer bytes;
-  encode(BatchHeader{"gmo@host", kMax, 7, 4'000'000'000U, 5, 4, 6, 7}, bytes);
+  encode(BatchHeader{"gmo@host", kMax, 7, 4'000'000'000U, 5, 4, 6, 7, true}, bytes);
   const auto header = decode_batch_header(bytes.view());
   ASSERT_TRUE(header.ok());
   EXPECT_EQ(header.value().source, "gmo@host");
@@ -48,12 +48,13 @@ TEST(BatchHeader, reads_back_as_written) {
   EXPECT_EQ(header.value().follows, 4U);
   EXPECT_EQ(header.value().confirmed, 6U);
   EXPECT_EQ(header.value().sent_ns, 7);
+  EXPECT_TRUE(header.value().closes);
 }
 
 TEST(Position, reads_back_as_written) {
   for (const bool up : {true, false}) {
     ByteBuffer bytes;
-    encode(Position{kMax, 2, 3, 4, up, 5, 6, !up}, bytes);
+    encode(Position{kMax, 2, 3, 4, up, 5, 6, !up, up}, bytes);
     const auto position = decode_position(bytes.view());
     ASSERT_TRUE(position.ok());
     EXPECT_EQ(position.value().instance, kMax);
@@ -64,6 +65,7 @@ TEST(Position, reads_back_as_written) {
     EXPECT_EQ(position.value().lost_after, 5U);
     EXPECT_EQ(position.value().lost_to, 6U);
     EXPECT_EQ(position.value().refused, !up);
+    EXPECT_EQ(position.value().closed, up);
   }
 }
 
@@ -84,17 +86,20 @@ TEST(Link, errors_name_the_message_and_the_fault) {
   EXPECT_THAT(header_error("\x01"), HasSubstr("not an array"));
   EXPECT_THAT(header_error(packed_array("1", "gmo", 1, 1, 1, 1, 1, 1, 1)), HasSubstr("no wire version"));
   EXPECT_THAT(header_error(packed_array(kWireVersion, "gmo", 1, 1, 1)), HasSubstr("5 fields"));
-  EXPECT_THAT(header_error(packed_array(kWireVersion, 7, 1, 1, 1, 1, 1, 1, 1)), HasSubstr("type"));
-  EXPECT_THAT(header_error(packed_array(kWireVersion, "gmo", -1, 1, 1, 1, 1, 1, 1)), HasSubstr("type"));
-  EXPECT_THAT(header_error(packed_array(kWireVersion, "gmo", 1, 1, kMax, 1, 1, 1, 1)), HasSubstr("type"))
+  EXPECT_THAT(header_error(packed_array(kWireVersion, 7, 1, 1, 1, 1, 1, 1, 1, false)), HasSubstr("type"));
+  EXPECT_THAT(header_error(packed_array(kWireVersion, "gmo", -1, 1, 1, 1, 1, 1, 1, false)),
+              HasSubstr("type"));
+  EXPECT_THAT(header_error(packed_array(kWireVersion, "gmo", 1, 1, kMax, 1, 1, 1, 1, false)),
+              HasSubstr("type"))
       << "count is 32 bits";
-  EXPECT_THAT(position_error(packed_array(kWireVersion, 1, 2, 3, 4, 1, 1, 1, false)), HasSubstr("type"))
+  EXPECT_THAT(position_error(packed_array(kWireVersion, 1, 2, 3, 4, 1, 1, 1, false, false)),
+              HasSubstr("type"))
       << "redis_up is a boolean";
 }
 
 TEST(Link, a_source_has_at_most_128_characters) {
   const auto header = [](std::size_t chars) {
-    return packed_array(kWireVersion, std::string(chars, 's'), 1, 1, 1, 1, 1, 1, 1);
+    return packed_array(kWireVersion, std::string(chars, 's'), 1, 1, 1, 1, 1, 1, 1, false);
   };
   EXPECT_TRUE(decode_batch_header(header(kSourceCharsMax)).ok());
   EXPECT_FALSE(decode_batch_header(header(kSourceCharsMax + 1)).ok());

@@ -1,0 +1,56 @@
+#include "libshared/metrics/kept_histogram.hpp"
+
+#include <atomic>
+#include <cmath>
+#include <numeric>
+
+namespace mdpipe::metrics {
+namespace {
+
+// A kill stops the program between two instructions, so only the compiler has to keep the order.
+void in_this_order() { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
+std::size_t bound_of(std::uint64_t nanos) {
+  const double seconds = static_cast<double>(nanos) * 1e-9;
+  std::size_t at = 0;
+  while (at < kLatencyBounds.size() && seconds > kLatencyBounds[at]) ++at;
+  return at;
+}
+
+}  // namespace
+
+void KeptHistogram::observe(std::uint64_t nanos) {
+  in_hand_ns_ = nanos;
+  in_hand_sum_ns_ = sum_ns_ + static_cast<double>(nanos);
+  in_this_order();
+  ++bounds_[bound_of(nanos)];
+  in_this_order();
+  sum_ns_ = in_hand_sum_ns_;
+  in_this_order();
+  ++buckets_[quantile_bucket(nanos)];
+}
+
+std::uint64_t KeptHistogram::count() const {
+  return std::accumulate(bounds_.begin(), bounds_.end(), std::uint64_t{0});
+}
+
+HistogramTotals KeptHistogram::totals() const {
+  HistogramTotals totals{count(), sum_ns_, {bounds_.begin(), bounds_.end() - 1}, {}};
+  for (std::size_t i = 0; i < buckets_.size(); ++i) {
+    if (buckets_[i] > 0) totals.buckets.emplace_back(static_cast<std::uint32_t>(i), buckets_[i]);
+  }
+  return totals;
+}
+
+bool KeptHistogram::repair() {
+  const auto in_buckets = std::accumulate(buckets_.begin(), buckets_.end(), std::uint64_t{0});
+  if (count() == in_buckets + 1) {
+    sum_ns_ = in_hand_sum_ns_;
+    ++buckets_[quantile_bucket(in_hand_ns_)];
+  } else if (count() != in_buckets) {
+    return false;
+  }
+  return std::isfinite(sum_ns_) && sum_ns_ >= 0;
+}
+
+}  // namespace mdpipe::metrics
