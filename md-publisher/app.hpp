@@ -48,6 +48,8 @@ class App {
   [[nodiscard]] RedisEvents redis_events();
 
   void announce_positions();
+  void confirm_soon();
+  void confirm();
   void send_position(std::string_view topic, const Progress& progress);
   void schedule_announcements();
   void stop();
@@ -55,7 +57,7 @@ class App {
   void feed_watchdog();
 
   const Config& config_;
-  asio::io_context io_;
+  asio::io_context io_{1};  // one thread runs it
   zmq::context_t zmq_;
   metrics::MetricsCollector collector_;
   PublisherMetrics metrics_;
@@ -68,14 +70,16 @@ class App {
   metrics::MetricsSender sender_;
   process::Notifier notifier_;
   process::StopSignals signals_;
-  asio::steady_timer announce_timer_, stop_timer_, watchdog_timer_;
+  asio::steady_timer announce_timer_, confirm_timer_, stop_timer_, watchdog_timer_;
 
   // One is filled while the other is on its way.
   std::unique_ptr<Transaction> filling_, writing_;
   zmq::message_t header_part_, payload_part_;
   wire::ByteBuffer position_bytes_;
   std::uint64_t instance_;
-  bool paused_ = true;  // batches are read only while Redis is there and a transaction has room
+  bool paused_ = true;         // batches are read only while Redis is there and a transaction has room
+  SteadyTime confirmed_at_{};  // when the readers were last told
+  bool confirm_pending_ = false;
   bool stopping_ = false;
   int exit_code_ = 0;
 };

@@ -64,7 +64,7 @@ class App {
   void feed_watchdog();
 
   const Config& config_;
-  asio::io_context io_;
+  asio::io_context io_{1};  // one thread runs it
   zmq::context_t zmq_;
   metrics::MetricsCollector collector_;
   std::unique_ptr<venues::Adapter> adapter_;
