@@ -5,6 +5,7 @@ needs; docs/performance.md says what is measured and how."""
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 
@@ -40,8 +41,15 @@ def arguments():
     return options
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def main():
     options = arguments()
+    # However it is ended, also as a background job, what it started ends with it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     os.makedirs(options.results, exist_ok=True)
     if not NodeCollector.is_there():
         say("the Node collector is left out: node or its packages are not here")

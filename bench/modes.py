@@ -149,7 +149,7 @@ def micro(options):
                f"--benchmark_repetitions={options.rounds}", "--benchmark_report_aggregates_only=true"]
     found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout)["benchmarks"]
     runs = [{"label": one["run_name"], "ns": one["cpu_time"] * {"ns": 1, "us": 1e3, "ms": 1e6}[one["time_unit"]],
-             "bytes_per_second": one.get("bytes_per_second")} for one in found if one["aggregate_name"] == "median"]
+             "bytes_per_second": one.get("bytes_per_second")} for one in found if one.get("aggregate_name", "median") == "median"]
     for run_ in runs:
         say(f"{run_['label']:32} {run_['ns']:14,.0f} ns")
     return {"runs": runs}

@@ -261,15 +261,18 @@ def all_plots(folder):
     return out
 
 
+def circumstances(results):
+    """When it was measured, and how quiet the machine was; the benchmark's own bookkeeping is among the others."""
+    data = results.data
+    others = [run["others"] for run in data["runs"] if "others" in run]
+    load = f"; other programs used {statistics.median(others):.2f} cores (median)" if others else ""
+    return f"Measured {data['time']}{' with --quick' if data['quick'] else ''}{load}."
+
+
 def machine_table(folder):
     for mode in ("main", "start", "idle", "micro"):
         if results := Results(folder, mode):
-            data = results.data
-            quick = " with --quick" if data["quick"] else ""
-            others = [run["others"] for run in data["runs"] if "others" in run]
-            load = f"{statistics.median(others):.2f} cores (median), the benchmark's own bookkeeping included" if others else "-"
-            return table(["machine", ""], [*data["machine"].items(), ("Measured", data["time"] + quick),
-                                           ("Used by other programs meanwhile", load)])
+            return table(["machine", ""], list(results.data["machine"].items()))
     return ""
 
 
@@ -282,7 +285,7 @@ def write_docs(folder, docs):
             file.write(svg)
     parts = [machine_table(folder), "### Beside the targets", targets(folder)]
     for mode, title, body in sections(folder):
-        parts += [f"### {title}", body, *(f"![{name}](performance/{name}.svg)" for of, name, _ in made if of == mode)]
+        parts += [f"### {title}", circumstances(Results(folder, mode)), body, *(f"![{name}](performance/{name}.svg)" for of, name, _ in made if of == mode)]
     path = os.path.join(docs, "performance.md")
     with open(path, encoding="utf-8") as file:
         page = file.read()

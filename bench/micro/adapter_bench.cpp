@@ -23,7 +23,7 @@ void read_frames(benchmark::State& state, const std::string& exchange, const Sha
   std::int64_t bytes = 0;
   while (state.KeepRunning()) {
     const std::string& frame = frames[next];
-    const auto result = adapter->on_frame(frame, UnixNanos{1'790'000'000'000'000'000}, sink);
+    const auto result = adapter->on_frame(frame, kReceived, sink);
     if (result.kind != venues::FrameKind::Events) return state.SkipWithError("a frame was not taken");
     bytes += static_cast<std::int64_t>(frame.size());
     next = next + 1 == frames.size() ? 0 : next + 1;

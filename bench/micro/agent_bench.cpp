@@ -12,7 +12,7 @@ namespace {
 
 using metrics::Metric;
 
-constexpr agent::Instant kNow{SteadyTime(std::chrono::hours(1)), UnixNanos{1'790'133'947'766'000'000}};
+constexpr agent::Instant kNow{SteadyTime(std::chrono::hours(1)), kReceived};
 
 void count_all(metrics::MetricsCollector& collector, std::size_t symbols) {
   for (const std::string& symbol : symbol_names(symbols)) {

@@ -1,12 +1,18 @@
 #pragma once
 // Frames for the micro benchmarks, shaped as the exchanges send them; those of GMO Coin are the feed's.
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "bench/feed/options.hpp"
+#include "libshared/time/time.hpp"
 
 namespace mdpipe::bench {
+
+// When the frames are read: 1 ms after the time in those of GMO Coin.
+inline constexpr UnixNanos kReceived{1'790'133'947'766'000'000};
+inline constexpr std::uint32_t kBatchEvents = 100;
 
 struct Shape {
   std::size_t symbols = 10;

@@ -12,9 +12,6 @@
 namespace mdpipe::bench {
 namespace {
 
-constexpr UnixNanos kNow{1'790'133'947'766'000'000};
-constexpr std::uint32_t kBatchEvents = 100;
-
 // Batches as ws-reader makes them of the feed's frames.
 class Batches final : private venues::EventSink {
  public:
@@ -22,7 +19,7 @@ class Batches final : private venues::EventSink {
     const auto adapter = venues::make_adapter("gmo");
     for (const std::string& frame : gmo_frames(shape)) {
       if (count_ == 0) wire::begin_batch(payload_);
-      adapter->on_frame(frame, kNow, *this);
+      adapter->on_frame(frame, kReceived, *this);
       if (count_ < kBatchEvents) continue;
       wire::seal_batch(payload_, count_);
       payloads_.emplace_back(payload_.view());

@@ -12,18 +12,15 @@
 namespace mdpipe::bench {
 namespace {
 
-constexpr UnixNanos kNow{1'790'133'947'766'000'000};  // 1 ms after the time in the frames
 constexpr SteadyTime kSteady{std::chrono::hours(1)};
-constexpr std::size_t kBatchEvents = 100;
-
 std::vector<Level> make_levels(std::size_t depth) {
   return std::vector<Level>(depth, Level{"13494275", "0.0123"});
 }
 
-Event trade() { return {"gmo", "BTC_JPY", kNow, kNow, Trade{"13500000", "0.0123", Side::Buy, {}}}; }
+Event trade() { return {"gmo", "BTC_JPY", kReceived, kReceived, Trade{"13500000", "0.0123", Side::Buy, {}}}; }
 
 Event ticker() {
-  return {"gmo", "BTC_JPY", kNow, kNow,
+  return {"gmo", "BTC_JPY", kReceived, kReceived,
           Ticker{"13499990", "13500010", "13500000", "13590000", "13420000", "1234.5678"}};
 }
 
@@ -46,7 +43,8 @@ BENCHMARK(encode_ticker);
 void encode_book(benchmark::State& state) {
   const auto levels = make_levels(static_cast<std::size_t>(state.range(0)));
   const Levels side{levels.data(), levels.size()};
-  encode(state, {"gmo", "BTC_JPY", kNow, kNow, OrderBook{BookKind::Snapshot, side, side, std::nullopt}});
+  encode(state,
+         {"gmo", "BTC_JPY", kReceived, kReceived, OrderBook{BookKind::Snapshot, side, side, std::nullopt}});
 }
 BENCHMARK(encode_book)->Arg(10)->Arg(20)->Arg(100)->Arg(1000);
 
@@ -85,13 +83,13 @@ class Reader {
         outbox_(exchange, 77, {}),
         feeds_(subscriptions_, venues::kStaleAfter, feed_sink_),
         pipeline_({*adapter_, metrics_, outbox_, nullptr, &feeds_}, names_, [] {}) {
-    feeds_.start({kNow, kSteady});
-    feeds_.on_connected({kNow, kSteady});
-    feeds_.on_subscribed({kNow, kSteady});
+    feeds_.start({kReceived, kSteady});
+    feeds_.on_connected({kReceived, kSteady});
+    feeds_.on_subscribed({kReceived, kSteady});
     pipeline_.check_books({[](std::string_view) {}, [](std::string_view) {}});
   }
 
-  void read(std::string_view frame) { pipeline_.on_frame(frame, kNow, kSteady); }
+  void read(std::string_view frame) { pipeline_.on_frame(frame, kReceived, kSteady); }
   void confirm() {
     outbox_.flush(kSteady);
     while (outbox_.next() != nullptr) outbox_.mark_sent(kSteady);
