@@ -17,6 +17,29 @@ namespace {
 // The deepest an event may nest: batch, event, levels, level.
 constexpr int kDepthMax = 8;
 
+// The keys that say where an event goes; all others are only copied.
+enum class Key { Other, Type, Exchange, Symbol, Recv, Channel, State, Reason, Since };
+
+Key find_key(std::string_view name) {
+  switch (name.size()) {
+    case 4:
+      if (name == "type") return Key::Type;
+      return name == "recv" ? Key::Recv : Key::Other;
+    case 5:
+      if (name == "state") return Key::State;
+      return name == "since" ? Key::Since : Key::Other;
+    case 6:
+      if (name == "symbol") return Key::Symbol;
+      return name == "reason" ? Key::Reason : Key::Other;
+    case 7:
+      return name == "channel" ? Key::Channel : Key::Other;
+    case 8:
+      return name == "exchange" ? Key::Exchange : Key::Other;
+    default:
+      return Key::Other;
+  }
+}
+
 // What an event says of itself, whatever its other keys.
 struct Routing {
   std::string_view type, exchange, symbol;
@@ -198,7 +221,7 @@ class BatchVisitor : public msgpack::null_visitor {
     if (depth_ >= 3) return body_.nested().visit_str(data, bytes);
     if (!event_level()) return true;
     if (in_key_) {
-      key_ = text;
+      key_ = find_key(text);
       body_.key(text);
       return true;
     }
@@ -209,8 +232,8 @@ class BatchVisitor : public msgpack::null_visitor {
   bool visit_bin(const char* data, std::uint32_t bytes) { return visit_str(data, bytes); }
   bool visit_positive_integer(std::uint64_t value) {
     if (depth_ >= 3) return body_.nested().visit_positive_integer(value);
-    if (key_ == "recv") routing_.recv = static_cast<std::int64_t>(value);
-    if (key_ == "since") routing_.since = static_cast<std::int64_t>(value);
+    if (key_ == Key::Recv) routing_.recv = static_cast<std::int64_t>(value);
+    if (key_ == Key::Since) routing_.since = static_cast<std::int64_t>(value);
     return plain([&] { body_.integer(value); });
   }
   bool visit_negative_integer(std::int64_t value) {
@@ -238,12 +261,30 @@ class BatchVisitor : public msgpack::null_visitor {
   [[nodiscard]] bool event_level() const { return depth_ == 2 && is_map_; }
 
   void route(std::string_view text) {
-    if (key_ == "type") routing_.type = text;
-    if (key_ == "exchange") routing_.exchange = text;
-    if (key_ == "symbol") routing_.symbol = text;
-    if (key_ == "channel") routing_.channel = text;
-    if (key_ == "state") routing_.state = text;
-    if (key_ == "reason") routing_.reason = text;
+    switch (key_) {
+      case Key::Type:
+        routing_.type = text;
+        break;
+      case Key::Exchange:
+        routing_.exchange = text;
+        break;
+      case Key::Symbol:
+        routing_.symbol = text;
+        break;
+      case Key::Channel:
+        routing_.channel = text;
+        break;
+      case Key::State:
+        routing_.state = text;
+        break;
+      case Key::Reason:
+        routing_.reason = text;
+        break;
+      case Key::Recv:
+      case Key::Since:
+      case Key::Other:
+        break;
+    }
   }
 
   void keep_state() {
@@ -313,7 +354,7 @@ class BatchVisitor : public msgpack::null_visitor {
   bool keep_states_;
   BatchCount result_;
   Routing routing_;
-  std::string_view key_;
+  Key key_ = Key::Other;
   int depth_ = 0;
   bool in_key_ = false;
   bool is_map_ = false;

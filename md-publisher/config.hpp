@@ -25,7 +25,7 @@ struct Config {
   std::string positions_endpoint;  // the same
   std::string metrics_endpoint;    // the same
 
-  config::Bytes in_flight_bytes_max{8U << 20U};
+  config::Bytes in_flight_bytes_max{512U << 10U};
   config::Milliseconds redis_timeout{10'000};
   config::Milliseconds reconnect_delay_max{5'000};
   bool no_retry = false;

@@ -22,7 +22,7 @@ namespace {
 // hex "\n", then one metrics message a source, each behind its length in four bytes, low byte first.
 constexpr std::string_view kMagic = "mdpipe-window-state 1\n";
 constexpr std::size_t kFileBytesMax = 64 << 20;
-constexpr std::size_t kSourcesMax = 512;
+constexpr std::size_t kCoveredSourcesMax = 512;
 constexpr std::int64_t kForgetAfterNs = 7LL * 24 * 3600 * 1'000'000'000;
 
 std::uint32_t checksum(std::string_view bytes) {
@@ -107,7 +107,7 @@ Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClo
   }
   while (!bytes.empty()) {
     const auto message = take_message(bytes);
-    if (!message || checkpoint.covered.size() >= kSourcesMax) return corrupt("its length is wrong");
+    if (!message || checkpoint.covered.size() >= kCoveredSourcesMax) return corrupt("its length is wrong");
     auto delta = metrics::decode_delta(*message);
     if (!delta) return delta.error();
     if (clock.wall.count - delta.value().time_ns < kForgetAfterNs)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Debian packages mdpipe needs, and a function that installs those of them that are missing. Sourced by run.sh and
-# test.sh; run on its own it installs what its arguments name: scripts/packages.sh [build] [run] [test]
+# test.sh; run on its own it installs what its arguments name: scripts/packages.sh [build] [run] [test] [bench]
 # shellcheck disable=SC2034  # the lists are read through a reference, by name
 
 MDPIPE_PACKAGES_BUILD=(
@@ -20,6 +20,10 @@ MDPIPE_PACKAGES_TEST=(
   curl jq openssl procps iproute2 python3 python3-msgpack python3-redis python3-websockets python3-zmq
   redis-server redis-tools sqlite3
   man-db groff systemd docker-compose prometheus prometheus-alertmanager
+)
+
+MDPIPE_PACKAGES_BENCH=(
+  gcc libbenchmark-dev python3
 )
 
 mdpipe_missing_packages() {
@@ -51,7 +55,7 @@ mdpipe_apt() {
   return "$rc"
 }
 
-# mdpipe_install_packages LOG LIST...: LIST is build, run or test. Quiet; the whole output of apt goes to LOG.
+# mdpipe_install_packages LOG LIST...: LIST is build, run, test or bench. Quiet; the whole output of apt goes to LOG.
 mdpipe_install_packages() {
   local log=$1 list wanted=() missing
   shift
@@ -84,8 +88,8 @@ mdpipe_install_packages() {
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   set -euo pipefail
   for list in "$@"; do
-    if [[ ! $list =~ ^(build|run|test)$ ]]; then
-      echo "usage: scripts/packages.sh [build] [run] [test]" >&2
+    if [[ ! $list =~ ^(build|run|test|bench)$ ]]; then
+      echo "usage: scripts/packages.sh [build] [run] [test] [bench]" >&2
       exit 64
     fi
   done

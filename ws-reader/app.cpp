@@ -21,8 +21,15 @@ namespace {
 constexpr auto kDrainMax = std::chrono::seconds(3);
 // How often the age of what is unconfirmed is looked at.
 constexpr auto kRetentionInterval = std::chrono::milliseconds(100);
-// Standard input pauses while more than this share of --retain-bytes is unconfirmed.
-constexpr std::size_t kInputPressureDivisor = 4;
+
+// A file waits for ever, so nothing of it may be dropped; a small --retain-bytes leaves room for a frame.
+InputBrake::Limits brake_limits(const Config& config) {
+  InputBrake::Limits limits;
+  constexpr std::size_t kRetainDivisor = 4;
+  limits.bytes_max = std::min(limits.bytes_max, config.retain_bytes.count / kRetainDivisor);
+  if (config.from_stdin) limits.pause_max.reset();
+  return limits;
+}
 
 Moment moment_now() { return {wall_now(), steady_now()}; }
 
@@ -39,6 +46,7 @@ App::App(const Config& config)
       reckoning_(make_reckoning(config, collector_, spool_.get(), epoch_)),
       outbox_(config.source, epoch_, outbox_limits(config), spool_use(config, spool_.get()),
               reckoning_ ? reckoning_->lives() : OutboxLives()),
+      brake_(brake_limits(config)),
       tap_(uses_link() && config.tap_endpoint != "none"
                ? std::make_unique<Tap>(io_, zmq_, config.tap_endpoint)
                : nullptr),
@@ -84,7 +92,7 @@ void App::start_link() {
       LinkEvents{[this] {
                    if (const auto reached = outbox_.take_settled()) reckoning_->settle(*reached);
                    if (stopping_ || input_ended_) on_drained_check();
-                   if (lines_) watch_input_pressure();
+                   release_brake();
                  },
                  [this](std::uint64_t after, std::uint64_t to) { on_redis_lost(after, to); },
                  [this] { on_refused(); }});
@@ -146,9 +154,7 @@ void App::start_source() {
 
 SessionEvents App::session_events() {
   SessionEvents events;
-  events.on_frame = [this](std::string_view frame) {
-    return pipeline_.on_frame(frame, wall_now(), steady_now());
-  };
+  events.on_frame = [this](std::string_view frame) { return on_frame(frame); };
   events.on_connected = [this] { feeds_->on_connected(moment_now()); };
   events.on_requests_sent = [this] { feeds_->on_subscribed(moment_now()); };
   events.on_disconnected = [this](const std::string& reason) {
@@ -181,22 +187,32 @@ void App::schedule_feed_tick() {
   });
 }
 
+// Frames of one turn share the time their feeds are judged by; each has its own time of receipt.
+venues::FrameResult App::on_frame(std::string_view frame) {
+  if (!flush_scheduled_) turn_began_ = steady_now();
+  const venues::FrameResult result = pipeline_.on_frame(frame, wall_now(), turn_began_);
+  brake();
+  return result;
+}
+
 void App::on_line(std::string_view line) {
   if (line.back() == '\r') line.remove_suffix(1);
   if (line.empty()) return;
-  pipeline_.on_frame(line, wall_now());
-  watch_input_pressure();
+  on_frame(line);
 }
 
-// A file can be read faster than Redis takes it: nothing of it may be dropped.
-void App::watch_input_pressure() {
-  if (!uses_link()) return;
-  const std::size_t limit = config_.retain_bytes.count / kInputPressureDivisor;
-  if (outbox_.unconfirmed_bytes() > limit) {
-    lines_->pause();
-  } else {
-    lines_->resume();
-  }
+void App::brake() {
+  if (!uses_link() || !brake_.should_pause(outbox_.unconfirmed_bytes(), turn_began_)) return;
+  if (!std::exchange(input_paused_, true)) metrics_.input_paused();
+  if (lines_) lines_->pause();
+  if (session_) session_->pause();
+}
+
+void App::release_brake() {
+  if (brake_.should_pause(outbox_.unconfirmed_bytes(), steady_now())) return;
+  input_paused_ = false;
+  if (lines_) lines_->resume();
+  if (session_) session_->resume();
 }
 
 // Events of one loop turn travel together: the flush runs after the handlers that are already waiting.
@@ -245,6 +261,7 @@ void App::watch_retention() {
   outbox_.tick(steady_now());
   pipeline_.release_conflated(steady_now());
   report_losses();
+  release_brake();
   retention_timer_.expires_after(kRetentionInterval);
   retention_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec) watch_retention();

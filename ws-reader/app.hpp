@@ -16,6 +16,7 @@
 #include "ws-reader/config.hpp"
 #include "ws-reader/feeds/feed_monitor.hpp"
 #include "ws-reader/feeds/feed_publisher.hpp"
+#include "ws-reader/input_brake.hpp"
 #include "ws-reader/line_reader.hpp"
 #include "ws-reader/outbox.hpp"
 #include "ws-reader/pipeline.hpp"
@@ -44,11 +45,13 @@ class App {
   [[nodiscard]] SessionEvents session_events();
   void check_books();
   void start_link();
+  venues::FrameResult on_frame(std::string_view frame);
   void on_line(std::string_view line);
   void schedule_flush();
   void flush();
   void write_to_stdout();
-  void watch_input_pressure();
+  void brake();
+  void release_brake();
   void stop(const std::string& why);
   void on_drained_check();
   void on_redis_lost(std::uint64_t after, std::uint64_t to);
@@ -71,6 +74,7 @@ class App {
   std::uint64_t epoch_;
   std::unique_ptr<Reckoning> reckoning_;  // null where nothing is counted or sent
   Outbox outbox_;
+  InputBrake brake_;
   std::unique_ptr<Tap> tap_;
   std::unique_ptr<PublisherLink> link_;
   std::unique_ptr<FeedPublisher> feed_publisher_;  // both null with --stdin: a filter has no feeds
@@ -85,8 +89,10 @@ class App {
   process::StopSignals signals_;
   asio::steady_timer stop_timer_, watchdog_timer_, retention_timer_, feed_timer_;
   std::string ndjson_;
+  SteadyTime turn_began_{};
   log::RateLimit resubscribe_limit_;
   bool flush_scheduled_ = false;
+  bool input_paused_ = false;
   bool stopping_ = false;
   bool input_ended_ = false;
   int exit_code_ = 0;

@@ -33,6 +33,7 @@ ReaderMetrics::ReaderMetrics(metrics::MetricsCollector& collector, std::string e
     exchange_latency_[index(type)] = collector.series(Metric::ExchangeLatency, {exchange_, to_string(type)});
   }
   reconnects_ = collector.series(Metric::Reconnects, {exchange_});
+  input_pauses_ = collector.series(Metric::InputPauses, {exchange_});
   connection_up_ = collector.series(Metric::ConnectionUp, {exchange_});
   unconfirmed_events_ = collector.series(Metric::UnconfirmedEvents, {source});
   unconfirmed_bytes_ = collector.series(Metric::UnconfirmedBytes, {source});
@@ -137,6 +138,8 @@ void ReaderMetrics::connected(bool again) {
   collector_.set(connection_up_, 1);
   if (again) collector_.add(reconnects_);
 }
+
+void ReaderMetrics::input_paused() { collector_.add(input_pauses_); }
 
 void ReaderMetrics::disconnected() { collector_.set(connection_up_, 0); }
 

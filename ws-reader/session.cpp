@@ -51,6 +51,7 @@ void Session::stop() {
   for (auto* timer : {&connect_timer_, &request_timer_, &ping_timer_, &pong_timer_, &idle_timer_})
     timer->cancel();
   if (open_) {
+    socket_->resume();  // the exchange's answer has to be read
     socket_->close(kGoingAway, "stopping");
   } else {
     socket_->abort();

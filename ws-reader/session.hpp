@@ -43,6 +43,10 @@ class Session final : private WebSocketHandler {
   void stop();  // closes the connection, then calls on_stopped; nothing is tried again
   [[nodiscard]] bool is_closed() const { return !open_; }
 
+  // Takes no frames, or takes them again. Pause from inside on_frame only.
+  void pause() { socket_->pause(); }
+  void resume() { socket_->resume(); }
+
   // Ends this subscription and begins it again, after what waits to be sent and within the pacing. False
   // where nothing was done: not connected, too much is waiting, or the exchange has no way to do it.
   bool resubscribe(const venues::Subscription& subscription);

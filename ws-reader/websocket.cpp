@@ -67,6 +67,37 @@ class BoundedDeflate : public websocketpp::extensions::permessage_deflate::enabl
   std::size_t inflated_ = 0;
 };
 
+// Hands out the same message again once nobody holds it: a frame then costs no allocation.
+template <typename Message>
+class ReusedMessages : public std::enable_shared_from_this<ReusedMessages<Message>> {
+ public:
+  using ptr = std::shared_ptr<ReusedMessages>;
+  using weak_ptr = std::weak_ptr<ReusedMessages>;
+  using message_ptr = typename Message::ptr;
+
+  message_ptr get_message() { return get_message(websocketpp::frame::opcode::text, 0); }
+  message_ptr get_message(websocketpp::frame::opcode::value opcode, std::size_t bytes) {
+    constexpr std::size_t kKeptBytesMax = 1U << 20U;  // one huge frame must not keep its memory for ever
+    if (!message_ || message_.use_count() > 1 || message_->get_raw_payload().capacity() > kKeptBytesMax) {
+      message_ = std::make_shared<Message>(this->shared_from_this(), opcode, bytes);
+      return message_;
+    }
+    message_->get_raw_payload().clear();
+    message_->get_raw_payload().reserve(bytes);
+    message_->set_opcode(opcode);
+    message_->set_header({});
+    message_->set_prepared(false);
+    message_->set_compressed(false);
+    message_->set_terminal(false);
+    message_->set_fin(true);
+    return message_;
+  }
+  bool recycle(Message*) { return false; }
+
+ private:
+  message_ptr message_;
+};
+
 // One thread, no logs of its own, larger reads (fewer system calls), deflate offered.
 template <typename Base>
 struct ClientConfig : Base {
@@ -76,6 +107,10 @@ struct ClientConfig : Base {
   using alog_type = websocketpp::log::stub;
   using request_type = typename Base::request_type;
   using response_type = typename Base::response_type;
+  using message_type = websocketpp::message_buffer::message<ReusedMessages>;
+  using con_msg_manager_type = ReusedMessages<message_type>;
+  using endpoint_msg_manager_type =
+      websocketpp::message_buffer::alloc::endpoint_msg_manager<con_msg_manager_type>;
   static const bool enable_multithreading = false;
   static const std::size_t connection_read_buffer_size = 64U << 10U;
 
@@ -148,6 +183,7 @@ class Client final : public WebSocket {
       });
       return;
     }
+    paused_ = false;
     set_handlers(attempt);
     endpoint_.connect(connection_);
   }
@@ -169,6 +205,19 @@ class Client final : public WebSocket {
     websocketpp::lib::error_code ec;
     connection_->close(static_cast<websocketpp::close::status::value>(code), reason, ec);
     if (ec) connection_->get_raw_socket().close(ec);
+  }
+
+  // websocketpp's own pause_reading() is posted, so that a read may be under way by then and resume_reading()
+  // would start a second one. Called while it hands out a message, its handler takes effect at once.
+  void pause() override {
+    if (!connection_ || paused_) return;
+    paused_ = true;
+    connection_->handle_pause_reading();
+  }
+
+  void resume() override {
+    if (!std::exchange(paused_, false) || !connection_) return;
+    connection_->handle_resume_reading();
   }
 
   void abort() override {
@@ -209,9 +258,7 @@ class Client final : public WebSocket {
     });
   }
 
-  void on_message(
-      const websocketpp::message_buffer::message<websocketpp::message_buffer::alloc::con_msg_manager>&
-          message) {
+  void on_message(const typename MessagePtr::element_type& message) {
     const std::string& payload = message.get_payload();
     if (payload.size() > options_.frame_bytes_max) {
       handler_.on_too_large(payload.size());
@@ -304,6 +351,7 @@ class Client final : public WebSocket {
   Endpoint endpoint_;
   ConnectionPtr connection_;
   std::uint64_t attempt_ = 0;
+  bool paused_ = false;
 };
 
 }  // namespace

@@ -52,6 +52,10 @@ class WebSocket {
   virtual bool ping() = 0;
   // Starts the closing handshake; on_closed follows.
   virtual void close(unsigned code, const std::string& reason) = 0;
+  // Takes no more frames than those already read from the network, until resume(). Call pause() from a
+  // handler's on_text only, resume() from anywhere else; both may be repeated.
+  virtual void pause() = 0;
+  virtual void resume() = 0;
   // Ends the connection at once. No on_closed follows.
   virtual void abort() = 0;
 

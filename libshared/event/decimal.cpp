@@ -58,41 +58,61 @@ int compare_magnitudes(const Normalized& a, const Normalized& b) {
   return a.digits.compare(b.digits);
 }
 
-// "12.50" and "13.75": plain, unsigned, same number of integer digits: comparing characters compares values.
-bool comparable_as_text(std::string_view a, std::string_view b) {
-  const auto plain = [](std::string_view text) {
-    return is_digit(text.front()) && text.find_first_of("eE") == std::string_view::npos;
+// "12.50" as its integer and fraction digits; the usual form of a price.
+struct Plain {
+  std::string_view integer, fraction;
+};
+
+bool split(std::string_view text, Plain& out) {
+  const std::size_t integer_end = skip_digits(text, 0);
+  out.integer = text.substr(0, integer_end);
+  out.fraction = {};
+  if (integer_end == text.size()) return true;
+  if (integer_end == 0 || text[integer_end] != '.') return false;  // negative or with an exponent
+  out.fraction = text.substr(integer_end + 1);
+  return skip_digits(out.fraction, 0) == out.fraction.size();
+}
+
+int compare(const Plain& a, const Plain& b) {
+  if (a.integer.size() != b.integer.size()) return a.integer.size() < b.integer.size() ? -1 : 1;
+  if (const int order = a.integer.compare(b.integer); order != 0) return order;
+  const std::size_t common = std::min(a.fraction.size(), b.fraction.size());
+  const int order = a.fraction.substr(0, common).compare(b.fraction.substr(0, common));
+  if (order != 0) return order;
+  const auto more = [common](std::string_view fraction) {
+    return fraction.find_first_not_of('0', common) != std::string_view::npos;
   };
-  return plain(a) && plain(b) && std::min(a.find('.'), a.size()) == std::min(b.find('.'), b.size()) &&
-         a.size() == b.size();
+  return static_cast<int>(more(a.fraction)) - static_cast<int>(more(b.fraction));
 }
 
 }  // namespace
 
-bool is_decimal(std::string_view text) {
-  if (text.empty() || text.size() > kDecimalCharsMax) return false;
-  std::size_t at = text.front() == '-' ? 1 : 0;
-  const std::size_t integer_end = skip_digits(text, at);
-  if (integer_end == at) return false;
-  if (text[at] == '0' && integer_end > at + 1) return false;
-  at = integer_end;
-  if (at < text.size() && text[at] == '.') {
-    const std::size_t fraction_end = skip_digits(text, at + 1);
-    if (fraction_end == at + 1) return false;
-    at = fraction_end;
+std::size_t decimal_length(std::string_view text) {
+  const std::size_t start = !text.empty() && text.front() == '-' ? 1 : 0;
+  std::size_t end = skip_digits(text, start);
+  if (end == start) return 0;
+  if (text[start] == '0') end = start + 1;
+  if (end < text.size() && text[end] == '.') {
+    const std::size_t fraction_end = skip_digits(text, end + 1);
+    if (fraction_end == end + 1) return end;
+    end = fraction_end;
   }
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
+  if (end < text.size() && (text[end] == 'e' || text[end] == 'E')) {
+    std::size_t at = end + 1;
     if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
     const std::size_t exponent_end = skip_digits(text, at);
-    if (exponent_end == at) return false;
-    at = exponent_end;
+    if (exponent_end > at) end = exponent_end;
   }
-  return at == text.size();
+  return end;
+}
+
+bool is_decimal(std::string_view text) {
+  return !text.empty() && text.size() <= kDecimalCharsMax && decimal_length(text) == text.size();
 }
 
 int compare_decimals(std::string_view a, std::string_view b) {
-  if (comparable_as_text(a, b)) return a.compare(b);
+  Plain plain_a, plain_b;
+  if (split(a, plain_a) && split(b, plain_b)) return compare(plain_a, plain_b);
   const Normalized left = normalize(a);
   const Normalized right = normalize(b);
   if (left.negative != right.negative) return left.negative ? -1 : 1;

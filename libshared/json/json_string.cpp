@@ -25,10 +25,26 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+// Whether nothing has to be escaped. Without a branch a byte: prices, of which a book has many, are plain.
+bool is_plain(std::string_view text) {
+  unsigned special = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    special |= static_cast<unsigned>(byte < 0x20) | static_cast<unsigned>(byte == '"') |
+               static_cast<unsigned>(byte == '\\');
+  }
+  return special == 0;
+}
+
 }  // namespace
 
 void append_json_string(std::string_view text, std::string& out) {
   out.push_back('"');
+  if (is_plain(text)) {
+    out.append(text);
+    out.push_back('"');
+    return;
+  }
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {

@@ -28,7 +28,7 @@ namespace {
 // histograms one by one as they are added; then the names in the order in which they were added, each behind
 // its length, crc32 and kind, written and never mapped.
 constexpr std::string_view kMagic = "mdpipe counters";
-constexpr std::uint32_t kVersion = 2;  // 2: with histograms
+constexpr std::uint32_t kFormatVersion = 2;  // 2: with histograms
 constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::size_t kNameBytesMax = 2048;
 constexpr std::size_t kNamesBytesMax = 64U << 20U;
@@ -140,7 +140,7 @@ CounterFile::Found CounterFile::examine(const CounterFileOptions& options, std::
   if (!read_fully(fd_, &on_disk, sizeof on_disk, 0)) return unusable("it is cut short");
   if (on_disk.magic[0] == '\0') return Found::Fresh;  // its maker was killed before it was ready
   if (std::string_view(on_disk.magic, kMagic.size()) != kMagic) return unusable("it holds something else");
-  if (on_disk.version != kVersion) return unusable("it is of another version");
+  if (on_disk.version != kFormatVersion) return unusable("it is of another version");
   if (on_disk.fixed_checksum != on_disk.checksum_of_fixed()) return unusable("its checksum is wrong");
   if (options.component != on_disk.component || options.source != on_disk.source)
     return unusable("it is another component's");
@@ -206,7 +206,7 @@ Result<bool> CounterFile::create(const CounterFileOptions& options, std::uint64_
   unmap();
   recovered_.clear();
   Header fixed{};
-  fixed.version = kVersion;
+  fixed.version = kFormatVersion;
   fixed.counters_max = static_cast<std::uint32_t>(options.counters_max);
   fixed.pending_max = static_cast<std::uint32_t>(options.pending_max);
   fixed.histograms_max = static_cast<std::uint32_t>(options.histograms_max);

@@ -178,8 +178,13 @@ class Hole:
     """Events between two entries of one channel and symbol that are not in Redis."""
     after: tuple  # place of the entry before; (-1, 0) where there is none
     before: tuple  # place of the entry after
+    connection: tuple  # that the entry before was read on
     lost: dict  # content -> Sent, of frames that were sent and not read
     unwatched: int  # trades that the exchange made while nobody was connected
+
+    def unread(self):
+        """Frames lost on the connection that was being read. On one that was left before, an exchange that hangs goes on sending."""
+        return sum(frame.connection == self.connection for frame in self.lost.values())
 
 
 class Line:
@@ -189,7 +194,7 @@ class Line:
         self.name = name
         self.findings = findings
         self.connections = collections.OrderedDict()  # connection -> deque of Sent that are open
-        self.current = None
+        self.connection = None  # of the last entry
         self.place = (-1, 0)
         self.number = (0, 0)  # (start of the simulator, trade number) of the last entry
         self.recent = collections.OrderedDict()
@@ -234,7 +239,8 @@ class Line:
         for hole in self.holes[-2:]:  # a frame sent on two connections, lost on the first and read on the second
             hole.lost.pop(frame.content, None)
         if lost or unwatched:
-            self.holes.append(Hole(self.place, place, lost, unwatched))
+            self.holes.append(Hole(self.place, place, self.connection, lost, unwatched))
+        self.connection = connection
         self.place = place
         self.matched += 1
         self.recent[frame.content] = None

@@ -204,7 +204,7 @@ class Runner:
         crashed = any(fault.guarantee == CRASH for fault in faults)
         seconds = UNREAD_SECONDS + (self.world.spool_seconds() if crashed else 0)
         epoch = len(self.checker.numbering.epochs) - 1
-        lost = sum(len(hole.lost) for _, hole in self.checker.holes() if hole.after[0] < hole.before[0] == epoch)
+        lost = sum(hole.unread() for _, hole in self.checker.holes() if hole.after[0] < hole.before[0] == epoch)
         if lost > seconds * self.world.rate:
             self.checker.findings.add("lost", f"{' + '.join(map(str, faults))}: {lost} events, more than {seconds:g} s of them",
                                       lost)

@@ -57,7 +57,7 @@ Level read_pair(simdjson::ondemand::array pair) {
 Level read_object(simdjson::ondemand::object object) {
   Level level;
   for (auto member : object) {
-    const std::string_view key = member.unescaped_key();
+    const std::string_view key = read_key(member);
     if (key == "price") {
       level.price = read_decimal(member.value(), "a level's price is not a decimal number");
     } else if (key == "size") {
@@ -89,7 +89,25 @@ simdjson::ondemand::document& JsonReader::read(std::string_view frame) {
   return document_;
 }
 
+std::string_view read_key(simdjson::simdjson_result<simdjson::ondemand::field>& member) {
+  const simdjson::ondemand::raw_json_string name = member.key();
+  const char* const begin = name.raw();
+  const char* end = begin;
+  while (*end != '"' && *end != '\\') ++end;  // stage 1 has seen the closing quote
+  if (*end == '\\') return member.unescaped_key();
+  return {begin, static_cast<std::size_t>(end - begin)};
+}
+
+// Almost every decimal is a text without escapes: then the token holds it between its quotes, and neither a
+// copy nor a second look is needed.
 Decimal read_decimal(simdjson::ondemand::value value, std::string_view reason) {
+  const std::string_view token = value.raw_json_token();
+  if (!token.empty() && token.front() == '"') {
+    const std::string_view text = token.substr(1);
+    const std::size_t length = decimal_length(text);
+    if (length > 0 && length <= kDecimalCharsMax && length < text.size() && text[length] == '"')
+      return text.substr(0, length);
+  }
   const json_type type = value.type();
   if (is_null(value, type)) return {};
   if (type != json_type::string && type != json_type::number) throw BadFrame{reason};

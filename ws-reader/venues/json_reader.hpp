@@ -44,6 +44,9 @@ FrameResult reject_bad_frames(Read&& read) {
   }
 }
 
+// The name of a member, unescaped. Without the copy that unescaped_key() makes, where nothing is escaped.
+std::string_view read_key(simdjson::simdjson_result<simdjson::ondemand::field>& member);
+
 // Each throws BadFrame{reason} where the value is neither what is asked for nor null.
 
 // A decimal in a JSON string ("0.003") or a JSON number (13634496.0): its digits as they stand in the frame.

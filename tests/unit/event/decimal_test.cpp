@@ -25,6 +25,13 @@ TEST(Decimal, has_at_most_64_characters) {
 
 int sign(int value) { return (value > 0) - (value < 0); }
 
+TEST(Decimal, is_measured_at_the_front_of_a_text) {
+  const std::pair<std::string_view, std::size_t> cases[] = {
+      {"12.50\",", 5}, {"12", 2}, {"-0.5e-8x", 7}, {"1.", 1}, {"1e", 1}, {"1e+", 1},
+      {"012", 1},      {"", 0},   {"-", 0},        {".5", 0}, {"x1", 0}};
+  for (const auto& [text, length] : cases) EXPECT_EQ(decimal_length(text), length) << text;
+}
+
 TEST(Decimal, compares_by_value) {
   struct Case {
     const char* a;

@@ -12,7 +12,7 @@ namespace mdpipe::publisher {
 namespace {
 
 constexpr SteadyTime kNow{};
-constexpr auto kSecond = std::chrono::seconds(1);
+constexpr auto kOneSecond = std::chrono::seconds(1);
 constexpr const char* kBody = "$1\r\nk\r\n$1\r\nv\r\n";
 constexpr const char* kWrongType = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 
@@ -117,14 +117,14 @@ TEST_F(TransactionTest, a_length_that_may_not_be_asked_leaves_the_stream_unguard
   EXPECT_FALSE(preflight.problem());
   ASSERT_TRUE(preflight.unguarded());
   EXPECT_EQ(preflight.unguarded()->key, "md:trade");
-  EXPECT_EQ(sealed(kNow + kSecond).size(), 3U);  // no XLEN in it
+  EXPECT_EQ(sealed(kNow + kOneSecond).size(), 3U);  // no XLEN in it
 }
 
 TEST_F(TransactionTest, looks_at_the_length_once_a_second) {
   add(trade, 2);
   ask({":10\r\n"});
-  EXPECT_EQ(sealed(kNow + kSecond / 2).size(), 4U);
-  const auto commands = sealed(kNow + kSecond);
+  EXPECT_EQ(sealed(kNow + kOneSecond / 2).size(), 4U);
+  const auto commands = sealed(kNow + kOneSecond);
   EXPECT_EQ(commands.size(), 5U);
   EXPECT_EQ(commands[3], (Words{"XLEN", "md:trade"}));
   EXPECT_EQ(transaction.command(3).name, "XLEN");
@@ -133,11 +133,11 @@ TEST_F(TransactionTest, looks_at_the_length_once_a_second) {
 TEST_F(TransactionTest, sealing_again_replaces_the_end) {
   add(trade);
   ask({":10\r\n"});
-  sealed(kNow + kSecond);
+  sealed(kNow + kOneSecond);
   trade.key->guarded = false;
   transaction.set_cursor("gmo", {7, 1});
   EXPECT_EQ(
-      sealed(kNow + kSecond),
+      sealed(kNow + kOneSecond),
       (std::vector<Words>{
           {"MULTI"}, {"XADD", "md:trade", "*", "k", "v"}, {"HSET", "md:cursor", "gmo", "7:1"}, {"EXEC"}}));
 }
@@ -145,8 +145,8 @@ TEST_F(TransactionTest, sealing_again_replaces_the_end) {
 TEST_F(TransactionTest, entries_missing_at_the_look_were_removed) {
   add(trade, 2);
   ask({":10\r\n"});
-  sealed(kNow + kSecond);
-  const auto found = outcome("*3\r\n$3\r\n1-1\r\n$3\r\n1-2\r\n:9\r\n", kNow + kSecond);
+  sealed(kNow + kOneSecond);
+  const auto found = outcome("*3\r\n$3\r\n1-1\r\n$3\r\n1-2\r\n:9\r\n", kNow + kOneSecond);
   ASSERT_EQ(found.removed.size(), 1U);
   EXPECT_EQ(found.removed[0].key->name, "md:trade");
   EXPECT_EQ(found.removed[0].entries, 3U);

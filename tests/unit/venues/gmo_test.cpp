@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "tests/unit/venues/frames.hpp"
@@ -52,6 +53,22 @@ TEST(Gmo, reads_fields_in_any_order_and_skips_unknown_ones) {
   EXPECT_EQ(event.size, "2");
   EXPECT_EQ(event.side, Side::Sell);
   EXPECT_EQ(event.ts, at("2024-03-01T09:08:07Z"));
+}
+
+TEST(Gmo, reads_escaped_names_and_digits) {
+  const Seen event = only_event(read(
+      R"({"ch\u0061nnel":"trades","price":"12\u00300300","side":"BUY","size":"0.\u0031","symbol":"BTC","timestamp":null})"));
+  EXPECT_EQ(event.price, "1200300");
+  EXPECT_EQ(event.size, "0.1");
+}
+
+TEST(Gmo, refuses_what_follows_a_number_in_its_text) {
+  for (const char* price : {R"("12x")", R"("12\u0078")", R"("12 ")", R"("012")", R"("12"7)"}) {
+    const std::string frame = fmt::format(
+        R"({{"channel":"trades","price":{},"side":"BUY","size":"1","symbol":"BTC","timestamp":null}})",
+        price);
+    EXPECT_EQ(read(frame).result.kind, FrameKind::Rejected) << frame;
+  }
 }
 
 TEST(Gmo, reads_an_order_book_as_a_snapshot) {

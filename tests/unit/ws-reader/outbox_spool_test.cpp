@@ -17,7 +17,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-constexpr SteadyTime kStart{std::chrono::hours(30)};
+constexpr SteadyTime kSpoolStart{std::chrono::hours(30)};
 
 struct OutboxSpoolTest : testing::Test {
   TemporaryFolder folder;
@@ -27,7 +27,7 @@ struct OutboxSpoolTest : testing::Test {
   std::unique_ptr<Outbox> outbox;
   OutboxLimits limits;
   SpoolUse use;
-  SteadyTime now = kStart;
+  SteadyTime now = kSpoolStart;
   std::uint64_t epoch = 100;
 
   void SetUp() override { start(); }
@@ -209,9 +209,9 @@ TEST_F(OutboxSpoolTest, a_damaged_row_is_counted_and_the_rest_goes_on) {
 
 // The publisher as a ledger over a link that loses and a Redis that crashes; the reader is killed and
 // restarted too.
-class World {
+class SpoolWorld {
  public:
-  World(OutboxSpoolTest& test, std::uint64_t seed) : test_(test), random_(seed) {}
+  SpoolWorld(OutboxSpoolTest& test, std::uint64_t seed) : test_(test), random_(seed) {}
 
   void turn(unsigned faults, bool events) {
     test_.pass(milliseconds(50));
@@ -295,7 +295,7 @@ TEST_F(OutboxSpoolTest, exactly_once_in_order_through_crashes_of_reader_and_publ
     spool.reset();
     std::filesystem::remove(path);
     start();
-    World world(*this, seed);
+    SpoolWorld world(*this, seed);
     for (int i = 0; i < 150; ++i) world.turn(60, true);
     int calm = 0;
     for (; calm < 600 && !outbox->everything_confirmed(); ++calm) world.turn(0, false);

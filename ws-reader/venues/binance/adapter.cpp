@@ -188,7 +188,7 @@ class BinanceAdapter final : public Adapter {
     bare_book_.clear();
     wrapped_book_.clear();
     for (auto member : document.get_object()) {
-      const std::string_view key = member.unescaped_key();
+      const std::string_view key = read_key(member);
       if (key == "data") {
         read_data(member.value(), envelope, wrapped);
       } else if (!read_envelope_member(key, member.value(), envelope)) {
@@ -211,7 +211,7 @@ class BinanceAdapter final : public Adapter {
     Fields fields;
     bare_book_.clear();
     for (auto member : document.get_object())
-      read_event_member(member.unescaped_key(), member.value(), fields, bare_book_);
+      read_event_member(read_key(member), member.value(), fields, bare_book_);
     expect_end(document);
     if (!fields.last_update_id) throw BadFrame{"a book snapshot lacks lastUpdateId"};
     emit_snapshot(fields, bare_book_, symbol, received, sink);
@@ -241,7 +241,7 @@ class BinanceAdapter final : public Adapter {
     if (value.type() != json_type::object) throw BadFrame{"data is neither an object nor an array"};
     envelope.has_data = true;
     for (auto member : value.get_object()) {
-      read_event_member(member.unescaped_key(), member.value(), fields, wrapped_book_);
+      read_event_member(read_key(member), member.value(), fields, wrapped_book_);
     }
   }
 
@@ -252,8 +252,7 @@ class BinanceAdapter final : public Adapter {
     for (auto element : list) {
       std::string_view event;
       for (auto member : element.get_object()) {
-        if (std::string_view(member.unescaped_key()) == "e")
-          event = read_text(member.value(), "e is not a text");
+        if (read_key(member) == "e") event = read_text(member.value(), "e is not a text");
       }
       known = known && (is_other(event) || event == "24hrTicker");
     }

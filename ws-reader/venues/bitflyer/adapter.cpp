@@ -134,7 +134,7 @@ class BitflyerAdapter final : public Adapter {
     executions_.clear();
     if (document.type() == simdjson::ondemand::json_type::array) return read_batch_reply(document);
     Fields fields;
-    for (auto member : document.get_object()) read_member(member.unescaped_key(), member.value(), fields);
+    for (auto member : document.get_object()) read_member(read_key(member), member.value(), fields);
     expect_end(document);
     if (fields.reply.has_error) return FrameResult::api_error(fields.reply.id);
     if (fields.reply.has_result) return FrameResult::control(fields.reply.id);
@@ -152,7 +152,7 @@ class BitflyerAdapter final : public Adapter {
     bool failed = false;
     for (auto element : document.get_array()) {
       Reply reply;
-      for (auto member : element.get_object()) reply.read_member(member.unescaped_key(), member.value());
+      for (auto member : element.get_object()) reply.read_member(read_key(member), member.value());
       if (!reply.has_result && !reply.has_error)
         throw BadFrame{"an array holds something that is no JSON-RPC reply"};
       any = true;
@@ -166,7 +166,7 @@ class BitflyerAdapter final : public Adapter {
   void read_member(std::string_view key, simdjson::ondemand::value value, Fields& fields) {
     if (key == "params") {
       if (value.type() != simdjson::ondemand::json_type::object) throw BadFrame{"params is not an object"};
-      for (auto member : value.get_object()) read_param(member.unescaped_key(), member.value(), fields);
+      for (auto member : value.get_object()) read_param(read_key(member), member.value(), fields);
     } else if (key == "method") {
       fields.method = read_text(value, "method is not a text");
     } else {
@@ -191,8 +191,7 @@ class BitflyerAdapter final : public Adapter {
         for (auto element : value.get_array()) executions_.push_back(read_execution(element.get_object()));
         break;
       case simdjson::ondemand::json_type::object:
-        for (auto member : value.get_object())
-          read_message_member(member.unescaped_key(), member.value(), fields);
+        for (auto member : value.get_object()) read_message_member(read_key(member), member.value(), fields);
         break;
       default:
         throw BadFrame{"message is neither an array nor an object"};
@@ -222,7 +221,7 @@ class BitflyerAdapter final : public Adapter {
   static Execution read_execution(simdjson::ondemand::object object) {
     Execution execution;
     for (auto member : object) {
-      const std::string_view key = member.unescaped_key();
+      const std::string_view key = read_key(member);
       if (key == "price") {
         execution.trade.price = read_decimal(member.value(), "an execution's price is not a decimal number");
       } else if (key == "size") {

@@ -82,7 +82,7 @@ class GmoAdapter final : public Adapter {
   FrameResult read(std::string_view frame, UnixNanos received, EventSink& sink) {
     auto& document = reader_.read(frame);
     Fields fields;
-    for (auto member : document.get_object()) read_member(member.unescaped_key(), member.value(), fields);
+    for (auto member : document.get_object()) read_member(read_key(member), member.value(), fields);
     expect_end(document);
     if (!fields.error.empty()) return read_error(fields.error);
     if (fields.channel.empty()) throw BadFrame{"no channel"};

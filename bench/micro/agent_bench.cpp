@@ -1,0 +1,70 @@
+// metrics-agent: a component's message merged, and /metrics rendered, by number of symbols.
+#include <benchmark/benchmark.h>
+
+#include "bench/micro/frames.hpp"
+#include "libshared/event/event.hpp"
+#include "libshared/metrics/collector.hpp"
+#include "metrics-agent/exposition.hpp"
+#include "metrics-agent/snapshot_store.hpp"
+
+namespace mdpipe::bench {
+namespace {
+
+using metrics::Metric;
+
+constexpr agent::Instant kNow{SteadyTime(std::chrono::hours(1)), UnixNanos{1'790'133'947'766'000'000}};
+
+void count_all(metrics::MetricsCollector& collector, std::size_t symbols) {
+  for (const std::string& symbol : symbol_names(symbols)) {
+    for (const EventType type : kMarketTypes) {
+      collector.add(collector.series(Metric::MessagesReceived, {"gmo", to_string(type), symbol}));
+      collector.add(collector.series(Metric::ReceivedBytes, {"gmo", to_string(type), symbol}), 300);
+      collector.set(collector.series(Metric::LastMessageTimestamp, {"gmo", to_string(type), symbol}), 1.79e9);
+      collector.set(collector.series(Metric::FeedState, {"gmo", to_string(type), symbol}), 1);
+      collector.set(collector.series(Metric::FeedStateSince, {"gmo", to_string(type), symbol}), 1.79e9);
+    }
+  }
+  collector.observe(collector.series(Metric::ExchangeLatency, {"gmo", "trade"}),
+                    std::chrono::microseconds(900));
+}
+
+void merge_message(benchmark::State& state) {
+  metrics::MetricsCollector collector({"ws-reader", "gmo", "gmo"});
+  agent::SnapshotStore store(agent::StoreLimits{});
+  metrics::Delta delta;
+  wire::ByteBuffer bytes;
+  const auto send = [&](bool full) {
+    count_all(collector, static_cast<std::size_t>(state.range(0)));
+    collector.snapshot(full, delta);
+    bytes.clear();
+    encode(delta, bytes);
+  };
+  send(true);
+  store.apply(metrics::decode_delta(bytes.view()).value(), kNow);
+  while (state.KeepRunning()) {
+    state.PauseTiming();
+    send(false);
+    state.ResumeTiming();
+    const auto decoded = metrics::decode_delta(bytes.view());
+    if (store.apply(decoded.value(), kNow).verdict != agent::Applied::Verdict::Merged)
+      return state.SkipWithError("a message was not merged");
+  }
+}
+BENCHMARK(merge_message)->Arg(10)->Arg(100)->Arg(1000)->Unit(benchmark::kMicrosecond);
+
+void render_metrics(benchmark::State& state) {
+  metrics::MetricsCollector collector({"ws-reader", "gmo", "gmo"});
+  count_all(collector, static_cast<std::size_t>(state.range(0)));
+  metrics::Delta delta;
+  collector.snapshot(true, delta);
+  agent::SnapshotStore store(agent::StoreLimits{});
+  store.apply(delta, kNow);
+  std::size_t bytes = 0;
+  while (state.KeepRunning())
+    bytes = agent::to_text(agent::metric_families(store, agent::NameProfile::Collector)).size();
+  state.counters["bytes"] = static_cast<double>(bytes);
+}
+BENCHMARK(render_metrics)->Arg(10)->Arg(100)->Arg(1000)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace mdpipe::bench

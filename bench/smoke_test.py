@@ -1,0 +1,70 @@
+#!/usr/bin/python3
+"""The benchmark still measures: each collector brings a small feed into Redis, nothing is lost, delays are taken, and a report
+comes of it. No figure is looked at."""
+
+import json
+import os
+import tempfile
+import unittest
+import xml.dom.minidom
+
+import plots
+import report
+from contenders import Limit, Mdpipe, NodeCollector
+from machine import describe_machine
+from measure import Work, run
+
+BUILD = os.environ["MDPIPE_BIN_DIR"]
+FRAMES = 2000
+
+
+def work(**more):
+    """More time than it takes, so that the number of frames ends it."""
+    return Work(count=FRAMES, seconds=30, symbols=3, **more)
+
+
+class SmokeTest(unittest.TestCase):
+    def check(self, figures):
+        self.assertEqual(figures["frames"], FRAMES)
+        self.assertEqual(sum(figures["added"].values()), FRAMES, figures["added"])
+        self.assertTrue(figures["complete"], figures["lost"])
+        self.assertGreater(figures["cpu_own"], 0)
+
+    def test_mdpipe_loses_nothing_and_its_delay_is_seen(self):
+        figures = run(Mdpipe, work(rate=1000), BUILD)
+        self.check(figures)
+        self.assertLessEqual(figures["delay_ms"]["p50"], figures["delay_ms"]["p99"])
+        self.assertGreater(figures["delay_ms"]["p50"], 0)
+
+    def test_limit_loses_nothing(self):
+        self.check(run(Limit, work(rate=2000), BUILD))
+
+    def test_limit_reads_frames_larger_than_its_buffer(self):
+        figures = run(Limit, Work(count=30, seconds=30, rate=40, frame_bytes=1000000, maxlen_books=20), BUILD)
+        self.assertTrue(figures["complete"], figures["lost"])
+
+    @unittest.skipUnless(NodeCollector.is_there(), "node or its packages are not here; bench/run.sh installs them")
+    def test_node_loses_nothing(self):
+        self.check(run(NodeCollector, work(rate=2000), BUILD))
+
+    def test_a_report_comes_of_results(self):
+        labelled = [run(Limit, work(rate=rate), BUILD) | {"label": label, "round": 0}
+                    for label, rate in (("flat out", 0), ("5,000/s", 5000))]
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "main.json"), "w", encoding="utf-8") as file:
+                json.dump({"mode": "main", "quick": True, "time": "now", "machine": describe_machine(), "runs": labelled}, file)
+            self.assertIn("| flat out | limit", report.text(folder))
+            drawn = report.all_plots(folder)
+            self.assertTrue(drawn)
+            for _, name, svg in drawn:
+                self.assertEqual(xml.dom.minidom.parseString(svg).documentElement.tagName, "svg", name)
+
+
+class AxisTest(unittest.TestCase):
+    def test_ticks_are_round_and_cover_the_values(self):
+        self.assertEqual(plots.Axis(0, 47, 0, 100).ticks(), [0, 10, 20, 30, 40, 50])
+        self.assertEqual(plots.Axis(0.3, 200, 0, 100, log=True).ticks(), [0.1, 1, 10, 100, 1000])
+
+
+if __name__ == "__main__":
+    unittest.main()
