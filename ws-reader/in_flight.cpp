@@ -21,7 +21,7 @@ namespace {
 
 // The file: a page with the header, the ring (the feed of number n at n modulo its size), the feeds.
 constexpr std::string_view kMagic = "mdpipe in-flight";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kFormatVersion = 1;
 constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::size_t kRoomEntries = 64;  // feeds whose room is taken at once
 constexpr std::uint8_t kNoChannel = 0xFF;
@@ -110,7 +110,7 @@ Result<InFlight> InFlight::create(const InFlightOptions& options, std::uint64_t 
                                   const Expected& expected) {
   static_assert(sizeof(Header) <= kHeaderBytes && sizeof(Entry) == 64);
   Header fixed{};
-  fixed.version = kVersion;
+  fixed.version = kFormatVersion;
   fixed.capacity = options.capacity;
   fixed.feeds_max = options.feeds_max;
   fixed.epoch = epoch;
@@ -170,7 +170,7 @@ const char* InFlight::examine(const InFlightOptions& options, bool& is_stale) {
   is_stale = on_disk.magic[0] == '\0';  // its maker was killed before it was ready
   if (is_stale) return nullptr;
   if (std::string_view(on_disk.magic, sizeof on_disk.magic) != kMagic) return "it holds something else";
-  if (on_disk.version != kVersion) return "it is of another version";
+  if (on_disk.version != kFormatVersion) return "it is of another version";
   if (on_disk.fixed_checksum != on_disk.checksum_of_fixed()) return "its checksum is wrong";
   if (options.source != on_disk.source) return "it is another reader's";
   is_stale = options.boot_id != on_disk.boot_id;

@@ -20,7 +20,7 @@ constexpr auto kUnevenMax = std::chrono::seconds(5);
 }  // namespace
 
 Outbox::Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, SpoolUse use, OutboxLives lives)
-    : source_(std::move(source)), epoch_(epoch), limits_(limits), use_(use), lives_(std::move(lives)) {
+    : source_(std::move(source)), epoch_(epoch), limits_(limits), use_(use), lives_(lives) {
   // What is on its way is never dropped, so it must leave room for what is not.
   limits_.window_bytes_max = std::min(limits_.window_bytes_max, limits_.retain_bytes_max / 2);
   if (use_.spool != nullptr) {

@@ -29,7 +29,7 @@ class CounterFile {
   struct Counter {
     std::string name;  // a catalogue name
     std::vector<std::string> labels;
-    std::uint64_t* total;                // valid while the CounterFile is; null for a histogram
+    std::uint64_t* total = nullptr;      // valid while the CounterFile is; null for a histogram
     KeptHistogram* histogram = nullptr;  // the same; null for a counter
   };
 

@@ -126,13 +126,13 @@ class CountsTest(unittest.TestCase):
         return {match.groups(): value for match, value in matches if match and value}
 
     def check_books_with_crashes(self):
-        """received = published + dropped{crash} and published = entries in Redis, of each symbol and type. The losses."""
+        """received = published + dropped{crash} + conflated and published = entries in Redis, of each symbol and type. The losses."""
         found = self.in_redis()
         wait_for(lambda: self.counted("collector_messages_published_total", "stream", "md:") == found, "published equals Redis", 10)
 
         def sums():
-            lost = self.lost_in_crashes()
-            return {key: found.get(key, 0) + lost.get(key, 0) for key in {*found, *lost}}
+            lost, conflated = self.lost_in_crashes(), self.counted("collector_conflated_events_total", "channel")
+            return {key: sum(part.get(key, 0) for part in (found, lost, conflated)) for key in {*found, *lost, *conflated}}
 
         try:
             wait_for(lambda: self.counted("collector_messages_received_total", "channel") == sums(), "received = published + lost", 10)
@@ -300,6 +300,19 @@ class CountsTest(unittest.TestCase):
         lost = self.check_books_with_crashes()
         self.assertGreater(sum(lost.values()), 0)
         self.assertNotIn(("", ""), lost)
+
+    def test_what_waited_without_a_number_in_a_killed_reader_is_counted(self):
+        self.reader_options = {"when_behind": "latest", "behind_limit": "100ms"}
+        self.start()
+        self.progress(200)
+        self.publisher.kill()
+        wait_for(lambda: sum(self.counted("collector_conflated_events_total", "channel").values()) > 50, "tickers give way", 20)
+        self.reader.kill()
+        self.start_reader()
+        self.start_publisher()
+        self.progress(300)
+        self.quiet()
+        self.check_books_with_crashes()
 
     def test_a_killed_reader_that_kept_all_on_disk_has_lost_nothing(self):
         self.reader_options = {"spool": "always"}

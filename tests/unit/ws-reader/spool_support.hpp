@@ -1,7 +1,6 @@
 #pragma once
 // A folder that goes with the test, and a spool file in it.
-#include <stdlib.h>
-
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
