@@ -156,7 +156,12 @@ void App::finish() {
 
 Page App::make_page(const std::string& path) {
   if (path == "/healthz") return health_page();
-  return {200, kMetricsType, to_text(metric_families(store_, config_.profile()))};
+  Page page{200, kMetricsType, {}};
+  page.body.reserve(page_bytes_ +
+                    page_bytes_ / 8);  // growing by doubling would take three times as much for a moment
+  write_exposition(store_, config_.profile(), page.body);
+  page_bytes_ = page.body.size();
+  return page;
 }
 
 Page App::health_page() const {

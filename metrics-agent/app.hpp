@@ -38,7 +38,8 @@ class App {
   std::string status() const;
 
   Config config_;
-  asio::io_context io_{1};  // one thread runs it
+  std::size_t page_bytes_ = 0;  // of the last /metrics
+  asio::io_context io_{1};      // one thread runs it
   zmq::context_t context_;
   process::Notifier notifier_;
   SnapshotStore store_;

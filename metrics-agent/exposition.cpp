@@ -1,125 +1,127 @@
 #include "metrics-agent/exposition.hpp"
 
-#include <prometheus/text_serializer.h>
-
-#include <utility>
+#include <array>
+#include <string_view>
+#include <vector>
 
 #include "libshared/event/event.hpp"
-#include "metrics-agent/merged.hpp"
+#include "metrics-agent/exposition_parts.hpp"
 #include "metrics-agent/names_ws.hpp"
 
 namespace mdpipe::agent {
-namespace {
 
 using metrics::Kind;
 using metrics::Metric;
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
 
-prometheus::MetricType type_of(Kind kind) {
+std::string_view type_name(Kind kind) {
   switch (kind) {
     case Kind::Counter:
-      return prometheus::MetricType::Counter;
+      return "counter";
     case Kind::Gauge:
     case Kind::StateSet:
-      return prometheus::MetricType::Gauge;
+      return "gauge";
     case Kind::Histogram:
-      return prometheus::MetricType::Histogram;
+      return "histogram";
   }
-  return prometheus::MetricType::Untyped;
+  return "untyped";
 }
 
-ClientMetric::Histogram histogram_of(const MergedValue& value) {
-  ClientMetric::Histogram out;
-  out.sample_count = value.count;
-  out.sample_sum = value.sum_ns * 1e-9;
+void write_value(const metrics::MetricInfo& info, std::string_view labels, const MergedValue& value,
+                 FamilyWriter& family) {
+  if (!is_gauge_on_wire(info)) {
+    family.sample(labels, value.counter);
+  } else if (value.number) {
+    family.sample(labels, *value.number);
+  }
+}
+
+void write_histogram(std::string& labels, const MergedValue& value, const HistogramScale& scale,
+                     FamilyWriter& family) {
+  family.sample(labels, value.count, "_count");
+  family.sample(labels, value.sum_ns * scale.sum_factor, "_sum");
+  const std::size_t labels_end = labels.size();
+  const auto bucket = [&](std::string_view bound, std::uint64_t count) {
+    append_label("le", bound, labels);
+    family.sample(labels, count, "_bucket");
+    labels.resize(labels_end);
+  };
   std::uint64_t cumulative = 0;
   for (std::size_t i = 0; i < value.bounds.size(); ++i) {
     cumulative += value.bounds[i];
-    out.bucket.push_back({cumulative, metrics::kLatencyBounds[i]});
+    if (!scale.bounds[i].empty()) bucket(scale.bounds[i], cumulative);
   }
-  return out;
+  bucket("+Inf", value.count);
 }
 
-ClientMetric labelled(const SeriesKey& key) {
-  ClientMetric metric;
-  for (std::size_t i = 0; i < key.labels.size(); ++i) {
-    metric.label.push_back({std::string(key.info->labels[i]), key.labels[i]});
-  }
-  return metric;
-}
+namespace {
 
-// False for a gauge that no living source has set.
-bool set_value(const SeriesKey& key, const MergedValue& value, ClientMetric& metric) {
-  if (is_gauge_on_wire(*key.info)) {
-    if (!value.number) return false;
-    (key.info->kind == Kind::Counter ? metric.counter.value : metric.gauge.value) = *value.number;
-  } else if (key.info->kind == Kind::Histogram) {
-    metric.histogram = histogram_of(value);
-  } else {
-    metric.counter.value = static_cast<double>(value.counter);
-  }
-  return true;
-}
+// kLatencyBounds as text, which a compiler cannot make of numbers.
+constexpr HistogramScale kSeconds = {{"0.0001", "0.0002", "0.0005", "0.001", "0.002", "0.005", "0.01", "0.02",
+                                      "0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10"},
+                                     1e-9};
 
-// A series for each state, 1 for the one that `metric` holds the number of.
-void add_states(ClientMetric metric, MetricFamily& family) {
-  const double current = metric.gauge.value;
-  metric.label.push_back({"state", ""});
+// A series for each state, 1 for the one that `value` is the number of.
+void write_states(std::string& labels, const MergedValue& value, FamilyWriter& family) {
+  if (!value.number) return;
+  const std::size_t labels_end = labels.size();
   for (const FeedState state : kFeedStates) {
-    metric.label.back().value = to_string(state);
-    metric.gauge.value = current == static_cast<double>(state) ? 1 : 0;
-    family.metric.push_back(metric);
+    append_label("state", to_string(state), labels);
+    family.sample(labels, std::uint64_t{*value.number == static_cast<double>(state) ? 1U : 0U});
+    labels.resize(labels_end);
+  }
+}
+
+void write_family(const SnapshotStore& store, const metrics::MetricInfo& info,
+                  const std::vector<SeriesIndex>& all_series, std::string& out) {
+  FamilyWriter family(out, {info.name, type_name(info.kind), info.help});
+  std::string labels;
+  for (const SeriesIndex series : all_series) {
+    const SeriesKey key = store.series()[series];
+    labels.clear();
+    for (std::size_t i = 0; i < key.labels.size(); ++i) append_label(info.labels[i], key.labels[i], labels);
+    const MergedValue value = merge(store, series);
+    if (info.kind == Kind::StateSet) {
+      write_states(labels, value, family);
+    } else if (info.kind == Kind::Histogram) {
+      write_histogram(labels, value, kSeconds, family);
+    } else {
+      write_value(info, labels, value, family);
+    }
   }
 }
 
 // What the store knows about the sources themselves; nobody sends it.
-void add_source_metrics(const SnapshotStore& store, std::vector<MetricFamily>& families) {
-  const auto family = [&families](Metric metric) -> MetricFamily& {
-    return families[static_cast<std::size_t>(metric)];
-  };
+void write_sources(const SnapshotStore& store, const metrics::MetricInfo& info, std::string& out) {
+  FamilyWriter family(out, {info.name, type_name(info.kind), info.help});
   for (const Source& source : store.sources()) {
-    ClientMetric metric;
-    metric.label = {{"component", source.component}, {"source", source.name}};
-    metric.gauge.value = source.up ? 1 : 0;
-    family(Metric::ComponentUp).metric.push_back(metric);
-    metric.gauge.value = static_cast<double>(source.last_seen.wall.count) * 1e-9;
-    family(Metric::ComponentLastSeen).metric.push_back(std::move(metric));
+    std::string labels;
+    append_label("component", source.component, labels);
+    append_label("source", source.name, labels);
+    if (info.metric == Metric::ComponentUp) {
+      family.sample(labels, std::uint64_t{source.up ? 1U : 0U});
+    } else {
+      family.sample(labels, static_cast<double>(source.last_seen.wall.count) * 1e-9);
+    }
   }
 }
 
 }  // namespace
 
-std::vector<MetricFamily> metric_families(const SnapshotStore& store, NameProfile profile) {
-  std::vector<MetricFamily> families;
-  families.reserve(metrics::kCatalogue.size());
+void write_exposition(const SnapshotStore& store, NameProfile profile, std::string& out) {
+  out.clear();
+  std::array<std::vector<SeriesIndex>, metrics::kCatalogue.size()> by_metric;
+  for (SeriesIndex series = 0; series < store.series().size(); ++series)
+    by_metric[static_cast<std::size_t>(store.series().info(series).metric)].push_back(series);
   for (const auto& info : metrics::kCatalogue) {
-    families.push_back({std::string(info.name), std::string(info.help), type_of(info.kind), {}});
-  }
-  const auto values = merge(store);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const SeriesKey& key = store.series()[i];
-    if (key.info->metric == Metric::ComponentUp || key.info->metric == Metric::ComponentLastSeen) continue;
-    ClientMetric metric = labelled(key);
-    if (!set_value(key, values[i], metric)) continue;
-    MetricFamily& family = families[static_cast<std::size_t>(key.info->metric)];
-    if (key.info->kind == Kind::StateSet) {
-      add_states(std::move(metric), family);
-    } else {
-      family.metric.push_back(std::move(metric));
+    const auto& series = by_metric[static_cast<std::size_t>(info.metric)];
+    if (info.metric == Metric::ComponentUp || info.metric == Metric::ComponentLastSeen) {
+      write_sources(store, info, out);
+    } else if (profile != NameProfile::Ws || !write_family_ws(store, info, series, out)) {
+      write_family(store, info, series, out);
     }
   }
-  add_source_metrics(store, families);
-  if (profile == NameProfile::Ws) families = with_ws_names(std::move(families));
-  std::vector<MetricFamily> out;
-  for (MetricFamily& family : families) {
-    if (!family.metric.empty()) out.push_back(std::move(family));
-  }
-  return out;
-}
-
-std::string to_text(const std::vector<MetricFamily>& families) {
-  return prometheus::TextSerializer().Serialize(families);
+  if (profile == NameProfile::Ws)
+    write_publish_errors_ws(store, by_metric[static_cast<std::size_t>(Metric::Errors)], out);
 }
 
 }  // namespace mdpipe::agent

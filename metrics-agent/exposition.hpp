@@ -1,10 +1,8 @@
 #pragma once
 // The store as Prometheus text. Two name profiles serve the same counts: the default one with the catalogue's
-// names, and `ws` for dashboards that already use its names; what `ws` has no name for keeps the catalogue's.
-#include <prometheus/metric_family.h>
-
+// names, and `ws` (names_ws.hpp) for dashboards that already use its names; what `ws` has no name for keeps
+// the catalogue's.
 #include <string>
-#include <vector>
 
 #include "metrics-agent/snapshot_store.hpp"
 
@@ -12,8 +10,7 @@ namespace mdpipe::agent {
 
 enum class NameProfile { Collector, Ws };
 
-std::vector<prometheus::MetricFamily> metric_families(const SnapshotStore& store, NameProfile profile);
-
-std::string to_text(const std::vector<prometheus::MetricFamily>& families);
+// Replaces what is in `out`, whose memory is used where it suffices.
+void write_exposition(const SnapshotStore& store, NameProfile profile, std::string& out);
 
 }  // namespace mdpipe::agent

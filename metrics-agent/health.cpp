@@ -64,7 +64,7 @@ std::string to_seconds(UnixNanos time) { return to_iso8601(time).substr(0, 19) +
 std::map<std::string, FeedReport> feed_reports(const SnapshotStore& store) {
   std::map<std::string, FeedReport> feeds;
   for (const Cell& cell : store.cells()) {
-    const SeriesKey& key = store.key(cell);
+    const SeriesKey key = store.key(cell);
     const bool is_state = key.info->metric == Metric::FeedState;
     if ((!is_state && key.info->metric != Metric::FeedStateSince) || cell.gauge_stamp == 0) continue;
     if (!store.sources()[cell.source].up) continue;

@@ -11,22 +11,22 @@ void add_histogram(const HistogramSum& histogram, MergedValue& value) {
 
 }  // namespace
 
-std::vector<MergedValue> merge(const SnapshotStore& store) {
-  std::vector<MergedValue> values(store.series().size());
-  std::vector<std::uint64_t> stamps(values.size());
-  for (const Cell& cell : store.cells()) {
-    MergedValue& value = values[cell.series];
+MergedValue merge(const SnapshotStore& store, SeriesIndex series) {
+  MergedValue value;
+  std::uint64_t stamp = 0;
+  for (CellIndex index = store.first_cell(series); index != kNoCell; index = store.cells()[index].next) {
+    const Cell& cell = store.cells()[index];
     if (cell.histogram) {
       add_histogram(cell.histogram->ended, value);
       add_histogram(cell.histogram->current, value);
-    } else if (!is_gauge_on_wire(*store.key(cell).info)) {
+    } else if (!is_gauge_on_wire(store.info(cell))) {
       value.counter += cell.total();
-    } else if (store.sources()[cell.source].up && cell.gauge_stamp > stamps[cell.series]) {
+    } else if (store.sources()[cell.source].up && cell.gauge_stamp > stamp) {
       value.number = cell.gauge;
-      stamps[cell.series] = cell.gauge_stamp;
+      stamp = cell.gauge_stamp;
     }
   }
-  return values;
+  return value;
 }
 
 }  // namespace mdpipe::agent

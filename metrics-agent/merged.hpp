@@ -1,11 +1,10 @@
 #pragma once
-// The one value of each series over all sources that count it: counters and histograms are summed, of a gauge
+// The one value of a series over all sources that count it: counters and histograms are summed, of a gauge
 // the last writer among the living sources counts. What /metrics and every other forwarder of current values
 // reads.
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "metrics-agent/snapshot_store.hpp"
 
@@ -19,7 +18,6 @@ struct MergedValue {
   std::array<std::uint64_t, metrics::kLatencyBounds.size()> bounds{};  // not cumulative
 };
 
-// In the order of store.series().
-std::vector<MergedValue> merge(const SnapshotStore& store);
+MergedValue merge(const SnapshotStore& store, SeriesIndex series);
 
 }  // namespace mdpipe::agent

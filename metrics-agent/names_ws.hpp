@@ -1,13 +1,20 @@
 #pragma once
 // The name profile `ws`: families of the catalogue renamed to ws_events_received_total and its kin. Counts
 // are the same; series that fall together (a stream's prefix is cut off) are summed.
-#include <prometheus/metric_family.h>
-
+#include <string>
 #include <vector>
+
+#include "metrics-agent/snapshot_store.hpp"
 
 namespace mdpipe::agent {
 
-// `families` in the catalogue's order, all of them, as metric_families() builds them.
-std::vector<prometheus::MetricFamily> with_ws_names(std::vector<prometheus::MetricFamily> families);
+// `series` are those of the metric. False, and nothing written, where the profile has no name of its own for
+// it.
+bool write_family_ws(const SnapshotStore& store, const metrics::MetricInfo& info,
+                     const std::vector<SeriesIndex>& series, std::string& out);
+
+// redis_publish_errors_total; `series` are those of Metric::Errors.
+void write_publish_errors_ws(const SnapshotStore& store, const std::vector<SeriesIndex>& series,
+                             std::string& out);
 
 }  // namespace mdpipe::agent

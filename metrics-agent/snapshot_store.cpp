@@ -13,22 +13,12 @@ namespace {
 
 using metrics::Kind;
 
-constexpr CellIndex kNoCell = ~CellIndex{0};
 constexpr CellIndex kRefused = kNoCell - 1;
 constexpr std::size_t kSourcesMax = 256;
 constexpr std::size_t kHistogramsMax = 512;  // each takes about 50 KB with its window
 constexpr std::size_t kEndedEpochsMax = 16;
 constexpr std::size_t kEndedOriginsMax = 4;
 constexpr std::size_t kLabelBytesMax = 256;
-
-std::string joined(std::string_view head, const std::vector<std::string>& tail) {
-  std::string key(head);
-  for (const auto& part : tail) {
-    key += '\0';
-    key += part;
-  }
-  return key;
-}
 
 }  // namespace
 
@@ -74,7 +64,7 @@ Applied SnapshotStore::apply(const metrics::Delta& delta, Instant now) {
 }
 
 Source* SnapshotStore::find_or_add(const metrics::Delta& delta, Instant now, Applied& applied) {
-  const std::string key = joined(delta.component, {delta.source});
+  const std::string key = delta.component + '\0' + delta.source;
   if (const auto found = sources_by_key_.find(key); found != sources_by_key_.end())
     return &sources_[found->second];
   applied.verdict = Applied::Verdict::Refused;
@@ -179,31 +169,37 @@ CellIndex SnapshotStore::find_or_add_cell(Source& source, const metrics::SeriesD
     reason = "a label is not text";
   if (!reason.empty()) return kRefused;
 
-  const auto [known, is_new_series] = series_by_key_.try_emplace(joined(info->name, definition.labels),
-                                                                 static_cast<SeriesIndex>(series_.size()));
   const auto source_index = static_cast<SourceIndex>(&source - sources_.data());
-  const std::uint64_t pair = (std::uint64_t{source_index} << 32U) | known->second;
-  if (!is_new_series) {
-    if (const auto found = cells_by_pair_.find(pair); found != cells_by_pair_.end()) return found->second;
+  const auto known = series_.find(info->metric, definition.labels);
+  if (known) {
+    if (const CellIndex cell = find_cell(*known, source_index); cell != kNoCell) return cell;
   }
   const bool is_histogram = info->kind == Kind::Histogram;
   if (cells_.size() >= limits_.series_max || (is_histogram && histogram_count_ >= kHistogramsMax)) {
-    if (is_new_series) series_by_key_.erase(known);
     reason = is_histogram ? "the limit of series (--series-max) or of histograms is reached"
                           : "the limit of series (--series-max) is reached";
     return kRefused;
   }
-  if (is_new_series) series_.push_back({info, definition.labels});
   const auto index = static_cast<CellIndex>(cells_.size());
   Cell& cell = cells_.emplace_back();
-  cell.series = known->second;
+  cell.series = series_.find_or_add(info->metric, definition.labels);
   cell.source = source_index;
+  if (known) {
+    cell.next = std::exchange(first_cells_[*known], index);
+  } else {
+    first_cells_.push_back(index);
+  }
   if (is_histogram) {
     cell.histogram = std::make_unique<Cell::Histogram>();
     ++histogram_count_;
   }
-  cells_by_pair_.emplace(pair, index);
   source.cells.push_back(index);
+  return index;
+}
+
+CellIndex SnapshotStore::find_cell(SeriesIndex series, SourceIndex source) const {
+  CellIndex index = first_cells_[series];
+  while (index != kNoCell && cells_[index].source != source) index = cells_[index].next;
   return index;
 }
 
@@ -217,12 +213,12 @@ Cell* SnapshotStore::cell_of(Source& source, metrics::SeriesId id) {
 void SnapshotStore::set_values(Source& source, const metrics::Delta& delta) {
   for (const auto& [id, total] : delta.counters) {
     Cell* cell = cell_of(source, id);
-    if (cell == nullptr || key(*cell).info->kind != Kind::Counter) continue;
+    if (cell == nullptr || info(*cell).kind != Kind::Counter) continue;
     cell->current = std::max(cell->current, total);
   }
   for (const auto& [id, value] : delta.gauges) {
     Cell* cell = cell_of(source, id);
-    if (cell == nullptr || !is_gauge_on_wire(*key(*cell).info)) continue;
+    if (cell == nullptr || !is_gauge_on_wire(info(*cell))) continue;
     cell->gauge = value;
     cell->gauge_stamp = stamp_;
   }
@@ -254,12 +250,12 @@ metrics::Delta SnapshotStore::totals(SourceIndex index) const {
   delta.n = source.message_n;
   delta.time_ns = source.last_seen.wall.count;
   delta.full = true;
+  delta.series.reserve(source.cells.size());
   for (std::size_t i = 0; i < source.cells.size(); ++i) {
     const Cell& cell = cells_[source.cells[i]];
-    const SeriesKey& series = key(cell);
-    if (is_gauge_on_wire(*series.info)) continue;
+    if (is_gauge_on_wire(info(cell))) continue;
     const auto id = static_cast<metrics::SeriesId>(i);
-    delta.series.push_back({id, std::string(series.info->name), series.labels});
+    delta.series.push_back({id, info(cell).name, key(cell).labels});
     if (cell.histogram) {
       delta.histograms.emplace_back(id, cell.histogram->current.totals());
     } else {

@@ -13,6 +13,7 @@
 
 #include "libshared/metrics/catalogue.hpp"
 #include "libshared/metrics/delta.hpp"
+#include "libshared/metrics/series_table.hpp"
 #include "libshared/time/time.hpp"
 #include "metrics-agent/histogram_sum.hpp"
 
@@ -26,17 +27,15 @@ struct Instant {
 using SeriesIndex = std::uint32_t;
 using SourceIndex = std::uint32_t;
 using CellIndex = std::uint32_t;
+inline constexpr CellIndex kNoCell = ~CellIndex{0};
 
-// Metric and label values: what a series is called, whoever counts it.
-struct SeriesKey {
-  const metrics::MetricInfo* info = nullptr;
-  std::vector<std::string> labels;
-};
+using metrics::SeriesKey;
 
 // One series of one source.
 struct Cell {
   SeriesIndex series = 0;
   SourceIndex source = 0;
+  CellIndex next = kNoCell;   // of the same series and another source
   std::uint64_t ended = 0;    // counters: sum of the last totals of ended origins
   std::uint64_t current = 0;  // and the running origin's
   double gauge = 0;
@@ -101,28 +100,31 @@ class SnapshotStore {
   // The running totals of a source, as the source would send them; what the state file keeps.
   [[nodiscard]] metrics::Delta totals(SourceIndex index) const;
 
-  [[nodiscard]] const std::vector<SeriesKey>& series() const { return series_; }
+  [[nodiscard]] const metrics::SeriesTable& series() const { return series_; }
   [[nodiscard]] const std::vector<Source>& sources() const { return sources_; }
   [[nodiscard]] const std::vector<Cell>& cells() const { return cells_; }
-  [[nodiscard]] const SeriesKey& key(const Cell& cell) const { return series_[cell.series]; }
+  [[nodiscard]] SeriesKey key(const Cell& cell) const { return series_[cell.series]; }
+  [[nodiscard]] const metrics::MetricInfo& info(const Cell& cell) const { return series_.info(cell.series); }
+  // The cells of a series: this one, and on by Cell::next until kNoCell.
+  [[nodiscard]] CellIndex first_cell(SeriesIndex series) const { return first_cells_[series]; }
 
  private:
   Source* find_or_add(const metrics::Delta& delta, Instant now, Applied& applied);
   bool enter_epoch(Source& source, const metrics::Delta& delta, Applied& applied);
   void enter_origin(Source& source, std::uint64_t origin);
   void define(Source& source, const metrics::SeriesDefinition& definition, Applied& applied);
+  [[nodiscard]] CellIndex find_cell(SeriesIndex series, SourceIndex source) const;
   CellIndex find_or_add_cell(Source& source, const metrics::SeriesDefinition& definition,
                              std::string& reason);
   void set_values(Source& source, const metrics::Delta& delta);
   Cell* cell_of(Source& source, metrics::SeriesId id);
 
   StoreLimits limits_;
-  std::vector<SeriesKey> series_;
-  std::unordered_map<std::string, SeriesIndex> series_by_key_;
+  metrics::SeriesTable series_;
+  std::vector<CellIndex> first_cells_;  // by series
   std::vector<Source> sources_;
   std::unordered_map<std::string, SourceIndex> sources_by_key_;
   std::vector<Cell> cells_;
-  std::unordered_map<std::uint64_t, CellIndex> cells_by_pair_;  // source and series
   std::size_t histogram_count_ = 0;
   std::uint64_t stamp_ = 0;
 };

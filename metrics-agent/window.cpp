@@ -10,9 +10,9 @@ namespace {
 
 std::uint64_t increase(std::uint64_t now, std::uint64_t before) { return now > before ? now - before : 0; }
 
-std::string text_key(std::string_view name, const std::vector<std::string>& labels) {
+std::string text_key(std::string_view name, const metrics::LabelValues& labels) {
   std::string key(name);
-  for (const auto& label : labels) {
+  for (const std::string_view label : labels) {
     key += '\0';
     key += label;
   }
@@ -68,7 +68,7 @@ void WindowBook::adopt_checkpoint(const SnapshotStore& store) {
 void WindowBook::seed(const SnapshotStore& store, const Source& source, const metrics::Delta& covered) {
   std::unordered_map<std::string, CellIndex> cells;
   for (const CellIndex index : source.cells) {
-    const SeriesKey& key = store.key(store.cells()[index]);
+    const SeriesKey key = store.key(store.cells()[index]);
     cells.emplace(text_key(key.info->name, key.labels), index);
   }
   std::unordered_map<metrics::SeriesId, CellIndex> by_id;

@@ -30,9 +30,9 @@ constexpr char kNoExchange[] = "";
 std::vector<std::string> exchanges_by_source(const SnapshotStore& store) {
   std::vector<std::set<std::string>> served(store.sources().size());
   for (const Cell& cell : store.cells()) {
-    const SeriesKey& key = store.key(cell);
+    const SeriesKey key = store.key(cell);
     if (key.info->labels[0] == "exchange" && !key.labels[0].empty())
-      served[cell.source].insert(key.labels[0]);
+      served[cell.source].emplace(key.labels[0]);
   }
   std::vector<std::string> out;
   out.reserve(served.size());
@@ -41,13 +41,17 @@ std::vector<std::string> exchanges_by_source(const SnapshotStore& store) {
   return out;
 }
 
+std::string joined(std::string_view stream, std::string_view symbol) {
+  return std::string(stream).append(1, ':').append(symbol);
+}
+
 void add_exchange_series(const SeriesKey& key, std::uint64_t count, ExchangeWindow& line) {
   switch (key.info->metric) {
     case Metric::MessagesReceived:
-      line.received[key.labels[1] + ':' + key.labels[2]] += count;
+      line.received[joined(key.labels[1], key.labels[2])] += count;
       break;
     case Metric::MessagesPublished:
-      line.published[key.labels[1] + ':' + key.labels[2]] += count;
+      line.published[joined(key.labels[1], key.labels[2])] += count;
       break;
     case Metric::ReceivedBytes:
       line.received_bytes += count;
@@ -73,8 +77,9 @@ void add_source_gauge(const SeriesKey& key, double value, ExchangeWindow& line) 
 Lines collect(const SnapshotStore& store, const Window& window) {
   Lines lines;
   for (std::size_t i = 0; i < store.cells().size(); ++i) {
-    const SeriesKey& key = store.key(store.cells()[i]);
-    if (key.info->labels[0] == "exchange") add_exchange_series(key, window.counts[i], lines[key.labels[0]]);
+    const SeriesKey key = store.key(store.cells()[i]);
+    if (key.info->labels[0] == "exchange")
+      add_exchange_series(key, window.counts[i], lines[std::string(key.labels[0])]);
   }
   const auto served = exchanges_by_source(store);
   const std::string only = lines.size() == 1 ? lines.begin()->first : kNoExchange;
@@ -83,17 +88,17 @@ Lines collect(const SnapshotStore& store, const Window& window) {
   };
   for (std::size_t i = 0; i < store.cells().size(); ++i) {
     const Cell& cell = store.cells()[i];
-    const SeriesKey& key = store.key(cell);
+    const SeriesKey key = store.key(cell);
     if (key.info->metric == Metric::Errors && window.counts[i] > 0) {
-      lines[line_of(cell)].errors[key.labels[1]] += window.counts[i];
+      lines[line_of(cell)].errors[std::string(key.labels[1])] += window.counts[i];
     } else if (cell.gauge_stamp > 0 && store.sources()[cell.source].up && !served[cell.source].empty()) {
       add_source_gauge(key, cell.gauge, lines[served[cell.source]]);
     }
   }
   for (const auto& [index, histogram] : window.histograms) {
-    const SeriesKey& key = store.key(store.cells()[index]);
+    const SeriesKey key = store.key(store.cells()[index]);
     if (key.info->metric == Metric::PublishLatency)
-      lines[key.labels[0]].latencies[key.labels[1]].add(histogram);
+      lines[std::string(key.labels[0])].latencies[std::string(key.labels[1])].add(histogram);
   }
   return lines;
 }

@@ -103,9 +103,9 @@ InFlight::Lost Reckoning::counter(const std::string& exchange, std::uint64_t& su
 
 InFlight::Expected Reckoning::expected(std::string_view exchange) const {
   InFlight::Expected out;
-  const auto entry = [&](std::string_view of, std::string_view channel, const std::string& symbol) {
+  const auto entry = [&](std::string_view of, std::string_view channel, std::string_view symbol) {
     const auto type = channel_of(channel);
-    return of == exchange && type ? &out[{*type, symbol}] : nullptr;
+    return of == exchange && type ? &out[{*type, std::string(symbol)}] : nullptr;
   };
   collector_.for_each_total(Metric::MessagesReceived, [&](const auto& labels, std::uint64_t total) {
     if (std::uint64_t* sum = entry(labels[0], labels[1], labels[2])) *sum += total;

@@ -59,10 +59,9 @@ void render_metrics(benchmark::State& state) {
   collector.snapshot(true, delta);
   agent::SnapshotStore store(agent::StoreLimits{});
   store.apply(delta, kNow);
-  std::size_t bytes = 0;
-  while (state.KeepRunning())
-    bytes = agent::to_text(agent::metric_families(store, agent::NameProfile::Collector)).size();
-  state.counters["bytes"] = static_cast<double>(bytes);
+  std::string page;
+  while (state.KeepRunning()) agent::write_exposition(store, agent::NameProfile::Collector, page);
+  state.counters["bytes"] = static_cast<double>(page.size());
 }
 BENCHMARK(render_metrics)->Arg(10)->Arg(100)->Arg(1000)->Unit(benchmark::kMicrosecond);
 

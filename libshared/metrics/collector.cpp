@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <utility>
 
 #include "libshared/log/log.hpp"
@@ -12,8 +13,8 @@ namespace {
 
 // A message repeats what changed in so many before it, so that one lost in between costs nothing, also where
 // nothing changes any more; names are longer, and full messages repeat them too.
-constexpr std::uint64_t kValueRepeats = 10;
-constexpr std::uint64_t kNameRepeats = 3;
+constexpr std::uint32_t kValueRepeats = 10;
+constexpr std::uint32_t kNameRepeats = 3;
 // A reader has one for each kind of event, md-publisher one for each exchange and stream.
 constexpr std::size_t kKeptHistogramsMax = 64;
 
@@ -27,14 +28,12 @@ bool is_fractional(Metric metric) {
 
 bool is_counter(Metric metric) { return info(metric).kind == Kind::Counter && !is_fractional(metric); }
 
-template <typename Labels>
-std::string key_of(std::string_view name, const Labels& labels) {
-  std::string key(name);
-  for (const auto& label : labels) {
-    key += '\0';
-    key += label;
-  }
-  return key;
+constexpr std::uint64_t kNotSent = ~std::uint64_t{0};
+
+std::uint64_t bits_of(double value) {
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
 }
 
 }  // namespace
@@ -61,14 +60,12 @@ void MetricsCollector::open_counter_file() {
   file_.emplace(std::move(file.value()));
   origin_ = file_->origin();
   pending_ = PendingCounts(file_->pending_region());
-  for (const CounterFile::Counter& counter : file_->recovered()) {
+  for (const CounterFile::Counter& counter : file_->take_recovered()) {
     const MetricInfo* known = find_metric(counter.name);
     const bool fits =
         known != nullptr && known->label_count() == counter.labels.size() &&
         (counter.histogram != nullptr ? known->kind == Kind::Histogram : is_counter(known->metric));
-    if (fits)
-      intern(key_of(counter.name, counter.labels), known->metric, counter.labels,
-             {counter.total, counter.histogram});
+    if (fits) intern(known->metric, counter.labels, {counter.total, counter.histogram});
   }
 }
 
@@ -89,14 +86,12 @@ void MetricsCollector::increment_reconnect() { add(series(Metric::Reconnects, {o
 Series MetricsCollector::series(Metric metric, std::initializer_list<std::string_view> labels) {
   assert(labels.size() == info(metric).label_count());
   if (!options_.enabled) return Series();
-  std::string key = key_of(info(metric).name, labels);
-  if (const auto found = ids_.find(key); found != ids_.end())
-    return Series(found->second, slots_[found->second].total);
+  if (const auto found = series_.find(metric, labels)) return Series(*found, slots_[*found].total);
   if (slots_.size() >= options_.series_max) {
     add(series_dropped_);
     return Series();
   }
-  return intern(std::move(key), metric, {labels.begin(), labels.end()}, make_storage(metric, labels));
+  return intern(metric, labels, make_storage(metric, labels));
 }
 
 // In the file where there is one with room.
@@ -113,15 +108,13 @@ MetricsCollector::Storage MetricsCollector::make_storage(Metric metric,
   return storage;
 }
 
-Series MetricsCollector::intern(std::string key, Metric metric, std::vector<std::string> labels,
-                                Storage storage) {
-  const auto id = static_cast<SeriesId>(slots_.size());
+Series MetricsCollector::intern(Metric metric, const LabelValues& labels, Storage storage) {
+  const SeriesId id = series_.find_or_add(metric, labels);
+  assert(id == slots_.size());
   Slot& slot = slots_.emplace_back();
-  slot.metric = metric;
-  slot.labels = std::move(labels);
   slot.total = storage.total;
   slot.histogram = storage.histogram;
-  ids_.emplace(std::move(key), id);
+  if (slot.total != nullptr || slot.histogram != nullptr) slot.sent = kNotSent;
   set(series_count_, static_cast<double>(slots_.size()));
   return Series(id, storage.total);
 }
@@ -145,12 +138,13 @@ void MetricsCollector::snapshot(bool full, Delta& out) {
   out.counters.clear();
   out.gauges.clear();
   out.histograms.clear();
+  if (full) out.series.reserve(slots_.size());
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const auto id = static_cast<SeriesId>(i);
     Slot& slot = slots_[i];
     if (slot.name_n == 0) slot.name_n = message_count_;
     const bool name = full || message_count_ - slot.name_n < kNameRepeats;
-    if (name) out.series.push_back({id, std::string(info(slot.metric).name), slot.labels});
+    if (name) out.series.push_back({id, series_.info(id).name, series_[id].labels});
     put_values(slot, id, name, out);
   }
 }
@@ -158,13 +152,14 @@ void MetricsCollector::snapshot(bool full, Delta& out) {
 void MetricsCollector::put_values(Slot& slot, SeriesId id, bool full, Delta& out) {
   if (slot.histogram != nullptr) {
     const std::uint64_t count = slot.histogram->count();
-    if (std::exchange(slot.sent_total, count) != count) slot.value_n = message_count_;
+    if (std::exchange(slot.sent, count) != count) slot.value_n = message_count_;
     if (full || is_due(slot)) out.histograms.emplace_back(id, slot.histogram->totals());
   } else if (slot.total == nullptr) {
-    if (std::exchange(slot.sent_gauge, slot.gauge) != slot.gauge) slot.value_n = message_count_;
+    const std::uint64_t bits = bits_of(slot.gauge);
+    if (std::exchange(slot.sent, bits) != bits) slot.value_n = message_count_;
     if (full || is_due(slot)) out.gauges.emplace_back(id, slot.gauge);
   } else {
-    if (std::exchange(slot.sent_total, *slot.total) != *slot.total) slot.value_n = message_count_;
+    if (std::exchange(slot.sent, *slot.total) != *slot.total) slot.value_n = message_count_;
     if (full || is_due(slot)) out.counters.emplace_back(id, *slot.total);
   }
 }
@@ -174,9 +169,10 @@ bool MetricsCollector::is_due(const Slot& slot) const {
 }
 
 void MetricsCollector::for_each_total(
-    Metric metric, const std::function<void(const std::vector<std::string>&, std::uint64_t)>& tell) const {
-  for (const Slot& slot : slots_) {
-    if (slot.metric == metric && slot.total != nullptr) tell(slot.labels, *slot.total);
+    Metric metric, const std::function<void(const LabelValues&, std::uint64_t)>& tell) const {
+  for (SeriesId id = 0; id < slots_.size(); ++id) {
+    const Slot& slot = slots_[id];
+    if (slot.total != nullptr && series_.info(id).metric == metric) tell(series_[id].labels, *slot.total);
   }
 }
 
@@ -189,7 +185,7 @@ void MetricsCollector::reset() {
   for (Slot& slot : slots_) {
     if (slot.total != nullptr) *slot.total = 0;
     slot.gauge = 0;
-    slot.sent_total = ~std::uint64_t{0};
+    if (slot.total != nullptr || slot.histogram != nullptr) slot.sent = kNotSent;
     slot.value_n = slot.name_n = 0;
     if (slot.histogram != nullptr) *slot.histogram = KeptHistogram();
   }

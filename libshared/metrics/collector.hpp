@@ -11,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "libshared/metrics/catalogue.hpp"
@@ -20,6 +19,7 @@
 #include "libshared/metrics/kept_histogram.hpp"
 #include "libshared/metrics/pending_counts.hpp"
 #include "libshared/metrics/series.hpp"
+#include "libshared/metrics/series_table.hpp"
 
 namespace mdpipe::metrics {
 
@@ -73,7 +73,7 @@ class MetricsCollector {
   }
   // The counters of one metric, by their label values.
   void for_each_total(Metric metric,
-                      const std::function<void(const std::vector<std::string>&, std::uint64_t)>& tell) const;
+                      const std::function<void(const LabelValues&, std::uint64_t)>& tell) const;
   // When the counters began: an earlier life's epoch where they were kept.
   [[nodiscard]] std::uint64_t origin() const { return origin_; }
   [[nodiscard]] std::size_t series_count() const { return slots_.size(); }
@@ -83,12 +83,9 @@ class MetricsCollector {
     std::uint64_t* total = nullptr;      // of a counter; in the file or in plain_totals_
     KeptHistogram* histogram = nullptr;  // of a histogram; in the file or in plain_histograms_
     double gauge = 0;
-    std::uint64_t sent_total = ~std::uint64_t{0};
-    double sent_gauge = 0;
-    std::uint64_t value_n = 0;  // the number of the first message that had the present value
-    std::uint64_t name_n = 0;   // and of the first in which it was named; 0 before
-    Metric metric{};
-    std::vector<std::string> labels;
+    std::uint64_t sent = 0;  // the value in the last message: total, count of a histogram or bits of a gauge
+    std::uint32_t value_n = 0;  // the number of the first message that had the present value
+    std::uint32_t name_n = 0;   // and of the first in which it was named; 0 before
   };
 
   void open_counter_file();
@@ -97,20 +94,20 @@ class MetricsCollector {
     KeptHistogram* histogram = nullptr;
   };
   Storage make_storage(Metric metric, std::initializer_list<std::string_view> labels);
-  Series intern(std::string key, Metric metric, std::vector<std::string> labels, Storage storage);
+  Series intern(Metric metric, const LabelValues& labels, Storage storage);
   void put_values(Slot& slot, SeriesId id, bool full, Delta& out);
   bool is_due(const Slot& slot) const;
 
   CollectorOptions options_;
   std::uint64_t epoch_;
   std::uint64_t origin_;
-  std::uint64_t message_count_ = 0;
+  std::uint32_t message_count_ = 0;
   std::optional<CounterFile> file_;
   std::deque<std::uint64_t> plain_totals_;  // counters that are in no file; they stay where they are
   std::deque<KeptHistogram> plain_histograms_;
   PendingCounts pending_;
-  std::vector<Slot> slots_;
-  std::unordered_map<std::string, SeriesId> ids_;
+  SeriesTable series_;
+  std::vector<Slot> slots_;  // by series
   Series series_count_, series_dropped_;
 };
 

@@ -3,24 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
 #include <msgpack.hpp>
+#include <utility>
 
 #include "libshared/metrics/catalogue.hpp"
 #include "libshared/metrics/quantile_histogram.hpp"
+#include "libshared/wire/msgpack_reader.hpp"
 
 namespace mdpipe::metrics {
 namespace {
 
-// A full message of 100,000 series fits, hostile sizes do not. msgpack-c takes an array's memory when it
-// reads its length, so an array may not claim more elements than the message has bytes: each element takes at
-// least one.
-msgpack::unpack_limit limits_for(std::size_t bytes) {
-  constexpr std::size_t kArrayMax = 1 << 20;
-  constexpr std::size_t kMapMax = 64;
-  constexpr std::size_t kTextMax = 1024;
-  constexpr std::size_t kDepthMax = 8;
-  return {std::min(kArrayMax, bytes), kMapMax, kTextMax, 0, 0, kDepthMax};
-}
+constexpr std::uint32_t kFieldsMax = 64;
+constexpr std::size_t kTextMax = 1024;
+constexpr std::size_t kSeriesBytes = 112;  // more than the names and values of most series take
 
 using Packer = msgpack::packer<wire::ByteBuffer>;
 
@@ -47,83 +45,195 @@ struct FieldError {
   std::string message;
 };
 
-const msgpack::object& field(const msgpack::object& map, std::string_view name) {
-  for (std::uint32_t i = 0; i < map.via.map.size; ++i) {
-    const msgpack::object_kv& pair = map.via.map.ptr[i];
-    if (pair.key.type == msgpack::type::STR &&
-        std::string_view(pair.key.via.str.ptr, pair.key.via.str.size) == name) {
-      return pair.val;
-    }
+using Reader = wire::MsgpackReader;
+
+std::string_view read_text(Reader& in) {
+  const std::string_view text = in.read_text();
+  if (text.size() > kTextMax) throw FieldError{"a text is too long"};
+  return text;
+}
+
+template <typename Number>
+Number read_number(Reader& in) {
+  const std::uint64_t number = in.read_uint();
+  if (number > std::numeric_limits<Number>::max()) throw FieldError{"a number is too large"};
+  return static_cast<Number>(number);
+}
+
+// Elements beyond those that are read are of a newer release.
+class Tuple {
+ public:
+  Tuple(Reader& in, std::uint32_t size_min) : in_(in), left_(in.read_array()) {
+    if (left_ < size_min) throw FieldError{"an array is short"};
+    left_ -= size_min;
   }
-  throw FieldError{fmt::format("no field '{}'", name)};
+  void end() {
+    for (; left_ > 0; --left_) in_.skip();
+  }
+
+ private:
+  Reader& in_;
+  std::uint32_t left_;
+};
+
+void read_series(Reader& in, Delta& delta) {
+  for (std::uint32_t left = in.read_array(); left > 0; --left) {
+    Tuple tuple(in, 3);
+    SeriesDefinition series;
+    series.id = read_number<SeriesId>(in);
+    series.name = read_text(in);
+    for (std::uint32_t labels = in.read_array(); labels > 0; --labels) series.labels.push_back(read_text(in));
+    tuple.end();
+    delta.series.push_back(series);
+  }
 }
 
-const msgpack::object_array& array(const msgpack::object& object, std::uint32_t size_min) {
-  if (object.type != msgpack::type::ARRAY || object.via.array.size < size_min)
-    throw FieldError{"an array is missing or short"};
-  return object.via.array;
+void read_counters(Reader& in, Delta& delta) {
+  for (std::uint32_t left = in.read_array(); left > 0; --left) {
+    Tuple tuple(in, 2);
+    const auto id = read_number<SeriesId>(in);
+    delta.counters.emplace_back(id, in.read_uint());
+    tuple.end();
+  }
 }
 
-HistogramTotals read_histogram(const msgpack::object_array& entry) {
+void read_gauges(Reader& in, Delta& delta) {
+  for (std::uint32_t left = in.read_array(); left > 0; --left) {
+    Tuple tuple(in, 2);
+    const auto id = read_number<SeriesId>(in);
+    delta.gauges.emplace_back(id, in.read_double());
+    tuple.end();
+  }
+}
+
+HistogramTotals read_histogram(Reader& in) {
   HistogramTotals totals;
-  totals.count = entry.ptr[1].as<std::uint64_t>();
-  totals.sum_ns = entry.ptr[2].as<double>();
-  totals.bounds = entry.ptr[3].as<std::vector<std::uint64_t>>();
+  totals.count = in.read_uint();
+  totals.sum_ns = in.read_double();
+  for (std::uint32_t left = in.read_array(); left > 0; --left) totals.bounds.push_back(in.read_uint());
   if (totals.bounds.size() != kLatencyBounds.size()) throw FieldError{"a histogram has other bounds"};
-  const auto& buckets = array(entry.ptr[4], 0);
-  for (std::uint32_t i = 0; i < buckets.size; ++i) {
-    const auto& pair = array(buckets.ptr[i], 2);
-    const auto bucket = pair.ptr[0].as<std::uint32_t>();
+  for (std::uint32_t left = in.read_array(); left > 0; --left) {
+    Tuple tuple(in, 2);
+    const auto bucket = read_number<std::uint32_t>(in);
     if (bucket >= kQuantileBuckets) throw FieldError{fmt::format("no quantile bucket {}", bucket)};
-    totals.buckets.emplace_back(bucket, pair.ptr[1].as<std::uint64_t>());
+    totals.buckets.emplace_back(bucket, in.read_uint());
+    tuple.end();
   }
   return totals;
 }
 
-Delta read_delta(const msgpack::object& map) {
-  if (map.type != msgpack::type::MAP) throw FieldError{"not a map"};
-  const auto version = field(map, "v").as<std::uint32_t>();
+void read_histograms(Reader& in, Delta& delta) {
+  for (std::uint32_t left = in.read_array(); left > 0; --left) {
+    Tuple tuple(in, 5);
+    const auto id = read_number<SeriesId>(in);
+    delta.histograms.emplace_back(id, read_histogram(in));
+    tuple.end();
+  }
+}
+
+struct Field {
+  std::string_view name;
+  void (*read)(Reader& in, Delta& delta);
+};
+
+constexpr Field kFields[] = {
+    {"v", [](Reader& in, Delta&) { in.skip(); }},  // read before all others
+    {"component", [](Reader& in, Delta& delta) { delta.component = read_text(in); }},
+    {"source", [](Reader& in, Delta& delta) { delta.source = read_text(in); }},
+    {"epoch", [](Reader& in, Delta& delta) { delta.epoch = in.read_uint(); }},
+    {"origin", [](Reader& in, Delta& delta) { delta.origin = in.read_uint(); }},
+    {"n", [](Reader& in, Delta& delta) { delta.n = in.read_uint(); }},
+    {"time", [](Reader& in, Delta& delta) { delta.time_ns = in.read_int(); }},
+    {"full", [](Reader& in, Delta& delta) { delta.full = in.read_bool(); }},
+    {"last", [](Reader& in, Delta& delta) { delta.last = in.read_bool(); }},
+    {"series", read_series},
+    {"counters", read_counters},
+    {"gauges", read_gauges},
+    {"histograms", read_histograms},
+};
+
+// The fields of another version may have other forms.
+void check_version(Reader in) {
+  std::uint32_t left = in.read_map();
+  while (left > 0 && in.read_text() != "v") {
+    in.skip();
+    --left;
+  }
+  if (left == 0) throw FieldError{"no field 'v'"};
+  const std::uint64_t version = in.read_uint();
   if (version != kMetricsWireVersion) {
     throw FieldError{fmt::format(
         "metrics wire version {} where this program speaks {}; run the same mdpipe release everywhere",
         version, kMetricsWireVersion)};
   }
+}
+
+Delta read_delta(std::string_view bytes) {
+  check_version(Reader(bytes));
   Delta delta;
-  delta.component = field(map, "component").as<std::string>();
-  delta.source = field(map, "source").as<std::string>();
-  delta.epoch = field(map, "epoch").as<std::uint64_t>();
-  delta.origin = field(map, "origin").as<std::uint64_t>();
-  delta.n = field(map, "n").as<std::uint64_t>();
-  delta.time_ns = field(map, "time").as<std::int64_t>();
-  delta.full = field(map, "full").as<bool>();
-  delta.last = field(map, "last").as<bool>();
-  const auto& series = array(field(map, "series"), 0);
-  for (std::uint32_t i = 0; i < series.size; ++i) {
-    const auto& entry = array(series.ptr[i], 3);
-    delta.series.push_back({entry.ptr[0].as<SeriesId>(), entry.ptr[1].as<std::string>(),
-                            entry.ptr[2].as<std::vector<std::string>>()});
+  std::array<bool, std::size(kFields)> seen{};
+  Reader in(bytes);
+  const std::uint32_t count = in.read_map();
+  if (count > kFieldsMax) throw FieldError{"it has too many fields"};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::string_view name = in.read_text();
+    const auto* const field = std::find_if(std::begin(kFields), std::end(kFields),
+                                           [name](const Field& one) { return one.name == name; });
+    const bool is_first =
+        field != std::end(kFields) && !std::exchange(seen[static_cast<std::size_t>(field - kFields)], true);
+    if (is_first) {
+      field->read(in, delta);
+    } else {
+      in.skip();
+    }
   }
-  const auto& counters = array(field(map, "counters"), 0);
-  for (std::uint32_t i = 0; i < counters.size; ++i) {
-    const auto& entry = array(counters.ptr[i], 2);
-    delta.counters.emplace_back(entry.ptr[0].as<SeriesId>(), entry.ptr[1].as<std::uint64_t>());
-  }
-  const auto& gauges = array(field(map, "gauges"), 0);
-  for (std::uint32_t i = 0; i < gauges.size; ++i) {
-    const auto& entry = array(gauges.ptr[i], 2);
-    delta.gauges.emplace_back(entry.ptr[0].as<SeriesId>(), entry.ptr[1].as<double>());
-  }
-  const auto& histograms = array(field(map, "histograms"), 0);
-  for (std::uint32_t i = 0; i < histograms.size; ++i) {
-    const auto& entry = array(histograms.ptr[i], 5);
-    delta.histograms.emplace_back(entry.ptr[0].as<SeriesId>(), read_histogram(entry));
-  }
+  const auto missing = std::find(seen.begin(), seen.end(), false);
+  if (missing != seen.end())
+    throw FieldError{fmt::format("no field '{}'", kFields[missing - seen.begin()].name)};
   return delta;
 }
 
 }  // namespace
 
+void SeriesDefinitions::reserve(std::size_t count) {
+  entries_.reserve(count);
+  text_.reserve(count * kSeriesBytes);
+}
+
+void SeriesDefinitions::push_back(const SeriesDefinition& definition) {
+  entries_.push_back({definition.id, static_cast<std::uint32_t>(definition.labels.size()), text_.size()});
+  append(definition.name);
+  for (const std::string_view label : definition.labels) append(label);
+}
+
+void SeriesDefinitions::append(std::string_view part) {
+  const auto bytes = static_cast<std::uint32_t>(part.size());
+  text_.append(reinterpret_cast<const char*>(&bytes), sizeof bytes);
+  text_.append(part);
+}
+
+SeriesDefinition SeriesDefinitions::operator[](std::size_t index) const {
+  const Entry& entry = entries_[index];
+  std::string_view rest = std::string_view(text_).substr(entry.begin);
+  const auto next = [&rest] {
+    std::uint32_t bytes = 0;
+    std::memcpy(&bytes, rest.data(), sizeof bytes);
+    const std::string_view part = rest.substr(sizeof bytes, bytes);
+    rest.remove_prefix(sizeof bytes + bytes);
+    return part;
+  };
+  SeriesDefinition out{entry.id, next(), {}};
+  for (std::uint32_t i = 0; i < entry.label_count; ++i) out.labels.push_back(next());
+  return out;
+}
+
+void SeriesDefinitions::clear() {
+  entries_.clear();
+  text_.clear();
+}
+
 void encode(const Delta& delta, wire::ByteBuffer& out) {
+  out.reserve(out.size() + delta.series.size() * kSeriesBytes);
   Packer packer(out);
   packer.pack_map(13);
   key(packer, "v");
@@ -149,8 +259,9 @@ void encode(const Delta& delta, wire::ByteBuffer& out) {
   for (const SeriesDefinition& series : delta.series) {
     packer.pack_array(3);
     packer.pack(series.id);
-    packer.pack(series.name);
-    packer.pack(series.labels);
+    key(packer, series.name);
+    packer.pack_array(static_cast<std::uint32_t>(series.labels.size()));
+    for (const std::string_view label : series.labels) key(packer, label);
   }
   key(packer, "counters");
   packer.pack_array(static_cast<std::uint32_t>(delta.counters.size()));
@@ -176,13 +287,11 @@ Result<Delta> decode_delta(std::string_view bytes) {
     return Error{ErrorKind::Protocol, fmt::format("metrics message refused: {}", why)};
   };
   try {
-    const auto handle =
-        msgpack::unpack(bytes.data(), bytes.size(), nullptr, nullptr, limits_for(bytes.size()));
-    return read_delta(handle.get());
+    return read_delta(bytes);
   } catch (const FieldError& error) {
     return refuse(error.message);
-  } catch (const std::exception& error) {  // msgpack-c's own: truncated, too large, a wrong type
-    return refuse(error.what());
+  } catch (const wire::MsgpackReader::Malformed& error) {
+    return refuse(error.why);
   }
 }
 

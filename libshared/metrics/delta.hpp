@@ -9,12 +9,15 @@
 //   "series":[[id, name, [label value, ...]], ...], "counters":[[id, total], ...], "gauges":[[id, value],
 //   ...], "histograms":[[id, count, sum_ns, [count at each of kLatencyBounds, not cumulative], [[bucket,
 //   count], ...]], ...]}
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "libshared/metrics/series_table.hpp"
 #include "libshared/result/result.hpp"
 #include "libshared/wire/byte_buffer.hpp"
 
@@ -26,8 +29,63 @@ using SeriesId = std::uint32_t;
 
 struct SeriesDefinition {
   SeriesId id = 0;
-  std::string name;                 // a catalogue name
-  std::vector<std::string> labels;  // values, in the catalogue's order of label names
+  std::string_view name;  // a catalogue name
+  LabelValues labels;     // in the catalogue's order of label names
+};
+
+// A list of definitions that owns their text, all of it in one piece: a full message may name tens of
+// thousands.
+class SeriesDefinitions {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = SeriesDefinition;
+    using difference_type = std::ptrdiff_t;
+    using pointer = void;
+    using reference = SeriesDefinition;
+    struct Arrow {
+      SeriesDefinition definition;
+      const SeriesDefinition* operator->() const { return &definition; }
+    };
+
+    Iterator(const SeriesDefinitions& list, std::size_t index) : list_(&list), index_(index) {}
+    SeriesDefinition operator*() const { return (*list_)[index_]; }
+    Arrow operator->() const { return {**this}; }
+    Iterator& operator++() {
+      ++index_;
+      return *this;
+    }
+    bool operator==(const Iterator& other) const { return index_ == other.index_; }
+    bool operator!=(const Iterator& other) const { return index_ != other.index_; }
+
+   private:
+    const SeriesDefinitions* list_;
+    std::size_t index_;
+  };
+
+  // Takes the memory of so many, of usual length, at once: growing by doubling needs twice as much for a
+  // moment.
+  void reserve(std::size_t count);
+  void push_back(const SeriesDefinition& definition);
+  // Its views are valid until the list changes.
+  SeriesDefinition operator[](std::size_t index) const;
+  void clear();
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] bool empty() const { return entries_.empty(); }
+  [[nodiscard]] Iterator begin() const { return {*this, 0}; }
+  [[nodiscard]] Iterator end() const { return {*this, size()}; }
+
+ private:
+  struct Entry {
+    SeriesId id;
+    std::uint32_t label_count;
+    std::size_t begin;  // in text_: name and labels, each behind its length
+  };
+  void append(std::string_view part);
+
+  std::vector<Entry> entries_;
+  std::string text_;
 };
 
 struct HistogramTotals {
@@ -48,7 +106,7 @@ struct Delta {
   std::int64_t time_ns = 0;  // wall clock of the sender
   bool full = false;         // every series is in it
   bool last = false;         // the component says goodbye
-  std::vector<SeriesDefinition> series;
+  SeriesDefinitions series;
   std::vector<std::pair<SeriesId, std::uint64_t>> counters;
   std::vector<std::pair<SeriesId, double>> gauges;
   std::vector<std::pair<SeriesId, HistogramTotals>> histograms;

@@ -85,11 +85,16 @@ void MetricsSender::send(bool last) {
   const bool full = fulls_due_ > 0 || sends_since_full_ == 0;
   if (fulls_due_ > 0) --fulls_due_;
   sends_since_full_ = full ? 1 : (sends_since_full_ + 1) % kFullEvery;
-  collector_.snapshot(full, delta_);
-  delta_.last = last;
-  buffer_.clear();
-  encode(delta_, buffer_);
-  socket_.send(buffer_.view());  // XPUB drops where nobody listens; the next full message heals that
+  // Not kept: full ones are large and rare.
+  wire::ByteBuffer buffer;
+  {
+    Delta delta;
+    collector_.snapshot(full, delta);
+    delta.last = last;
+    encode(delta, buffer);
+  }
+  socket_.send(transport::take_message(
+      buffer.release()));  // XPUB drops where nobody listens; the next full message heals that
 }
 
 void MetricsSender::set_process_gauges() {

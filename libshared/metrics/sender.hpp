@@ -32,8 +32,6 @@ class MetricsSender {
   transport::Socket socket_;
   asio::steady_timer timer_;
   std::function<void()> before_send_;
-  Delta delta_;
-  wire::ByteBuffer buffer_;
   int sends_since_full_ = 0;
   int fulls_due_ = 0;  // to an agent that has just come
   Series cpu_, resident_, virtual_, open_fds_, max_fds_, start_time_, build_info_;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <asio/post.hpp>
+#include <memory>
+#include <utility>
 
 #include "libshared/process/exit_code.hpp"
 #include "libshared/transport/endpoint.hpp"
@@ -69,6 +71,15 @@ bool Socket::send(std::string_view bytes, zmq::send_flags flags) {
 
 bool Socket::send(zmq::message_t&& message, zmq::send_flags flags) {
   return socket_.send(std::move(message), flags | zmq::send_flags::dontwait).has_value();
+}
+
+zmq::message_t take_message(std::string bytes) {
+  auto owned = std::make_unique<std::string>(std::move(bytes));
+  zmq::message_t message(
+      owned->data(), owned->size(), [](void*, void* hint) { delete static_cast<std::string*>(hint); },
+      owned.get());
+  static_cast<void>(owned.release());  // the message's from here
+  return message;
 }
 
 bool Socket::receive(zmq::message_t& message) {

@@ -63,6 +63,9 @@ class Socket {
   bool scheduled_ = false;
 };
 
+// A message of these bytes, which are handed over and not copied.
+zmq::message_t take_message(std::string bytes);
+
 inline std::string_view view(const zmq::message_t& message) {
   return {static_cast<const char*>(message.data()), message.size()};
 }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace mdpipe::wire {
 
@@ -14,6 +15,7 @@ class ByteBuffer {
   void append(std::string_view text) { bytes_.append(text); }
   void push_back(char c) { bytes_.push_back(c); }
   void clear() { bytes_.clear(); }
+  std::string release() { return std::exchange(bytes_, {}); }
   void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
 
   [[nodiscard]] std::size_t size() const { return bytes_.size(); }

@@ -2,7 +2,7 @@
 // Copies of one book's deltas, in order, until the snapshot they follow is there. A plain queue: when they
 // are published or dropped is BookGuard's business.
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <string>
 #include <vector>
 
@@ -40,7 +40,7 @@ class HeldDeltas {
     }
   };
 
-  std::deque<Held> held_;
+  std::list<Held> held_;  // a deque takes half a kilobyte also where it is empty, as it is for most books
   std::size_t bytes_ = 0;
   std::vector<Level> levels_;  // of the one shown
 };

@@ -1,6 +1,5 @@
 #include "ws-reader/books/rest_fetcher.hpp"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include <map>
 
 #include "libshared/process/exit_code.hpp"
+#include "ws-reader/books/curl_library.hpp"
 #include "ws-reader/books/rest_queue.hpp"
 #include "ws-reader/request_pacer.hpp"
 
@@ -21,10 +21,10 @@ using std::chrono::milliseconds;
 constexpr long kStatusOk = 200;
 
 struct EasyDeleter {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+  void operator()(CURL* easy) const { CurlLibrary::get().easy_cleanup(easy); }
 };
 struct MultiDeleter {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  void operator()(CURLM* multi) const { CurlLibrary::get().multi_cleanup(multi); }
 };
 
 // A socket of libcurl's, watched by the loop. libcurl opens and closes it; we only let go of it.
@@ -44,10 +44,9 @@ class CurlFetcher final : public RestFetcher {
         pacer_(options_.interval, options_.pacing_file),
         pause_timer_(io),
         curl_timer_(io) {
-    static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
-    multi_.reset(curl_multi_init());
-    easy_.reset(curl_easy_init());
-    if (initialized != CURLE_OK || !multi_ || !easy_)
+    multi_.reset(curl_.multi_init());
+    easy_.reset(curl_.easy_init());
+    if (!multi_ || !easy_)
       throw process::StartupError{Error{ErrorKind::Internal, "libcurl cannot be set up"}};
     set_up_multi();
     set_up_easy();
@@ -76,14 +75,14 @@ class CurlFetcher final : public RestFetcher {
  private:
   template <typename Value>
   void set(CURLoption option, Value value) {
-    curl_easy_setopt(easy_.get(), option, value);
+    curl_.easy_setopt(easy_.get(), option, value);
   }
 
   void set_up_multi() {
-    curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &CurlFetcher::on_socket);
-    curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
-    curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &CurlFetcher::on_timer);
-    curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
+    curl_.multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &CurlFetcher::on_socket);
+    curl_.multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
+    curl_.multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &CurlFetcher::on_timer);
+    curl_.multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
   }
 
   void set_up_easy() {
@@ -126,20 +125,20 @@ class CurlFetcher final : public RestFetcher {
     error_.front() = '\0';
     set(CURLOPT_URL, (options_.base_url + handlers_.target(symbol)).c_str());  // copied
     active_ = true;
-    curl_multi_add_handle(multi_.get(), easy_.get());  // asks for its timer, which starts the rest
+    curl_.multi_add_handle(multi_.get(), easy_.get());  // asks for its timer, which starts the rest
   }
 
   void end_transfer() {
-    if (active_) curl_multi_remove_handle(multi_.get(), easy_.get());
+    if (active_) curl_.multi_remove_handle(multi_.get(), easy_.get());
     active_ = false;
   }
 
   // libcurl calls back from inside these; a finished transfer is looked for only once it has returned.
   void act(curl_socket_t fd, int what) {
     int running = 0;
-    curl_multi_socket_action(multi_.get(), fd, what, &running);
+    curl_.multi_socket_action(multi_.get(), fd, what, &running);
     int left = 0;
-    while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+    while (const CURLMsg* message = curl_.multi_info_read(multi_.get(), &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       const CURLcode code = message->data.result;
       end_transfer();
@@ -151,10 +150,10 @@ class CurlFetcher final : public RestFetcher {
   void finish(CURLcode code) {
     long status = 0;
     curl_off_t retry_after = 0;
-    curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &retry_after);
+    curl_.easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+    curl_.easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &retry_after);
     if (is_too_large_) return fail(fmt::format("a body of more than {} bytes", options_.body_bytes_max), 0);
-    if (code != CURLE_OK) return fail(error_.front() != '\0' ? error_.data() : curl_easy_strerror(code), 0);
+    if (code != CURLE_OK) return fail(error_.front() != '\0' ? error_.data() : curl_.easy_strerror(code), 0);
     if (status != kStatusOk) return fail(fmt::format("the server answered HTTP {}", status), retry_after);
     // Taking it may ask for the next one, even of the same symbol.
     const std::string symbol = queue_.on_its_way();
@@ -234,6 +233,7 @@ class CurlFetcher final : public RestFetcher {
     });
   }
 
+  const CurlLibrary& curl_ = CurlLibrary::get();
   asio::io_context& io_;
   RestOptions options_;
   RestHandlers handlers_;

@@ -25,7 +25,11 @@ class ExpositionTest : public testing::Test {
     store_.apply(reader_.message(), at(0.5));
     store_.apply(publisher_.message(), at(0.5));
   }
-  std::string text(NameProfile profile) const { return to_text(metric_families(store_, profile)); }
+  std::string text(NameProfile profile) const {
+    std::string out;
+    write_exposition(store_, profile, out);
+    return out;
+  }
 
   SnapshotStore store_{StoreLimits{}};
   FakeComponent reader_{"ws-reader", "gmo"}, publisher_{"md-publisher", "main"};

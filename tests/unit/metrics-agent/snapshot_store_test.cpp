@@ -17,12 +17,8 @@ class StoreTest : public testing::Test {
  protected:
   // What a destination sees; nothing where the series is not known.
   std::optional<MergedValue> value(Metric metric, const std::vector<std::string>& labels) const {
-    const auto values = merge(store_);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const SeriesKey& key = store_.series()[i];
-      if (key.info->metric == metric && key.labels == labels) return values[i];
-    }
-    return std::nullopt;
+    const auto series = store_.series().find(metric, labels);
+    return series ? std::optional(merge(store_, *series)) : std::nullopt;
   }
   std::uint64_t received() const { return value(Metric::MessagesReceived, kTicker)->counter; }
 
@@ -223,7 +219,8 @@ TEST_F(StoreTest, ASeriesRefusedInThisEpochIsNotCountedAgain) {
 
 TEST_F(StoreTest, NamesAndLabelsOutsideTheCatalogueAreRefused) {
   metrics::Delta delta = reader_.message();
-  delta.series = {{0, "collector_of_the_future_total", {"x"}}, {1, "collector_reconnects_total", {"a", "b"}}};
+  delta.series.push_back({0, "collector_of_the_future_total", {"x"}});
+  delta.series.push_back({1, "collector_reconnects_total", {"a", "b"}});
   delta.counters = {{0, 1}, {1, 1}};
   EXPECT_EQ(store_.apply(delta, at(0)).series_refused, 2U);
   EXPECT_TRUE(store_.series().empty());

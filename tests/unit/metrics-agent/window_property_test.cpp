@@ -110,12 +110,12 @@ class World {
   void close_window() {
     const Window window = book_->close(*store_, at(now_).steady);
     for (std::size_t i = 0; i < window.counts.size(); ++i) {
-      const SeriesKey& key = store_->key(store_->cells()[i]);
+      const SeriesKey key = store_->key(store_->cells()[i]);
       if (key.info->metric == Metric::MessagesReceived)
-        logged[key.labels[0] + key.labels[2]] += window.counts[i];
+        logged[std::string(key.labels[0]).append(key.labels[2])] += window.counts[i];
     }
     for (const auto& [cell, histogram] : window.histograms) {
-      logged[store_->key(store_->cells()[cell]).labels[0] + "latency"] += histogram.count;
+      logged[std::string(store_->key(store_->cells()[cell]).labels[0]) + "latency"] += histogram.count;
       EXPECT_EQ(std::accumulate(histogram.buckets.begin(), histogram.buckets.end(), std::uint64_t{0}),
                 histogram.count);
     }

@@ -25,8 +25,8 @@ struct ReaderMetricsTest : testing::Test {
     std::map<metrics::SeriesId, std::string> names;
     for (const auto& series : delta.series) {
       std::string labels;
-      for (const auto& label : series.labels) labels += (labels.empty() ? "" : ",") + label;
-      names[series.id] = series.name + "{" + labels + "}";
+      for (const auto label : series.labels) labels.append(labels.empty() ? "" : ",").append(label);
+      names[series.id] = std::string(series.name) + "{" + labels + "}";
     }
     Snapshot out;
     for (const auto& [id, total] : delta.counters) out.values[names[id]] = static_cast<double>(total);

@@ -1,0 +1,8 @@
+#pragma once
+// What glibc's allocator is told once at the start, so that a program's resident memory is what it uses and
+// not what it used at its largest moment.
+namespace mdpipe::process {
+
+void set_up_allocator();
+
+}  // namespace mdpipe::process

@@ -1,0 +1,28 @@
+#pragma once
+// libcurl, loaded when the first book is to be fetched over HTTP and not with the program: it brings thirty
+// further libraries, 3 MB of resident memory, and only exchanges with RestSeeded books need it. Included by
+// rest_fetcher.cpp alone.
+#include <curl/curl.h>
+
+namespace mdpipe::reader {
+
+struct CurlLibrary {
+  decltype(&curl_global_init) global_init;
+  decltype(&curl_easy_init) easy_init;
+  decltype(&curl_easy_setopt) easy_setopt;
+  decltype(&curl_easy_getinfo) easy_getinfo;
+  decltype(&curl_easy_strerror) easy_strerror;
+  decltype(&curl_easy_cleanup) easy_cleanup;
+  decltype(&curl_multi_init) multi_init;
+  decltype(&curl_multi_setopt) multi_setopt;
+  decltype(&curl_multi_add_handle) multi_add_handle;
+  decltype(&curl_multi_remove_handle) multi_remove_handle;
+  decltype(&curl_multi_socket_action) multi_socket_action;
+  decltype(&curl_multi_info_read) multi_info_read;
+  decltype(&curl_multi_cleanup) multi_cleanup;
+
+  // Stays loaded and initialized. Throws process::StartupError where it cannot be.
+  static const CurlLibrary& get();
+};
+
+}  // namespace mdpipe::reader
