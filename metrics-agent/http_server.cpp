@@ -25,7 +25,8 @@ namespace {
 constexpr auto kPageDeadline = std::chrono::seconds(2);
 constexpr auto kStopPoll = std::chrono::milliseconds(50);
 constexpr std::size_t kOneWriteBytesMax = 4096;  // a small page goes out in one segment with its head
-constexpr std::size_t kGzipBytesMin = 256;       // below, the header costs more than it saves
+constexpr std::size_t kGzipStepBytes = 64U << 10U;
+constexpr std::size_t kGzipBytesMin = 256;  // below, the header costs more than it saves
 
 const char* status_text(int status) {
   switch (status) {
@@ -107,12 +108,17 @@ std::string gzip(const std::string& text) {
   z_stream stream{};
   // Level 1: a scrape is read once, by a peer that is near.
   if (deflateInit2(&stream, 1, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) return {};
-  std::string out(deflateBound(&stream, static_cast<uLong>(text.size())), '\0');
+  std::string out;
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));  // NOLINT: zlib reads only
   stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int result = deflate(&stream, Z_FINISH);
+  // Grown as needed: it comes to a tenth of the text, and the bound for the worst case to all of it.
+  int result = Z_OK;
+  while (result == Z_OK || result == Z_BUF_ERROR) {
+    out.resize(out.size() + kGzipStepBytes);
+    stream.next_out = reinterpret_cast<Bytef*>(out.data()) + stream.total_out;
+    stream.avail_out = static_cast<uInt>(out.size() - stream.total_out);
+    result = deflate(&stream, Z_FINISH);
+  }
   out.resize(stream.total_out);
   deflateEnd(&stream);
   return result == Z_STREAM_END ? out : std::string();

@@ -88,7 +88,8 @@ std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_vi
     body += message.view();
   }
   const auto end = checkpoint.end ? checkpoint.end->time_since_epoch().count() : 0;
-  return fmt::format("{}{}\n{}\n{:08x}\n", kMagic, boot_id, end, checksum(body)) + body;
+  body.insert(0, fmt::format("{}{}\n{}\n{:08x}\n", kMagic, boot_id, end, checksum(body)));
+  return body;
 }
 
 Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClock& clock) {
