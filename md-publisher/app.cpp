@@ -7,6 +7,7 @@
 #include "libshared/event/event.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
+#include "libshared/process/memory.hpp"
 
 namespace mdpipe::publisher {
 namespace {
@@ -164,6 +165,7 @@ void App::on_redis_ready(const Cursors& cursors) {
   metrics_.decide_pending(cursors);
   filling_->clear();
   read_cursors(cursors);
+  process::release_code_pages();  // of the start
   notifier_.ready(fmt::format("writing to {}", config_.redis.display()));
   announce_positions();
   events_.rearm();

@@ -1,0 +1,41 @@
+#include "libshared/metrics/series_table.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace mdpipe::metrics {
+namespace {
+
+TEST(SeriesTable, NumbersSeriesInTheOrderOfFirstSightAndFindsThemAgain) {
+  SeriesTable table;
+  constexpr std::uint32_t kSeries = 5000;  // grows many times
+  for (std::uint32_t i = 0; i < kSeries; ++i)
+    EXPECT_EQ(table.find_or_add(Metric::MessagesReceived, {"gmo", "trade", std::to_string(i)}), i);
+  for (std::uint32_t i = 0; i < kSeries; ++i) {
+    const std::string symbol = std::to_string(i);
+    EXPECT_EQ(table.find(Metric::MessagesReceived, {"gmo", "trade", symbol}), i);
+    EXPECT_EQ(table.find_or_add(Metric::MessagesReceived, {"gmo", "trade", symbol}), i);
+    EXPECT_TRUE(table[i].labels == LabelValues({"gmo", "trade", symbol}));
+  }
+  EXPECT_EQ(table.size(), kSeries);
+}
+
+TEST(SeriesTable, TellsMetricsAndPlacesOfValuesApart) {
+  SeriesTable table;
+  table.find_or_add(Metric::MessagesReceived, {"a", "b", "a"});
+  EXPECT_FALSE(table.find(Metric::ReceivedBytes, {"a", "b", "a"}));
+  EXPECT_FALSE(table.find(Metric::MessagesReceived, {"a", "a", "b"}));
+  EXPECT_FALSE(table.find(Metric::MessagesReceived, {"", "b", "a"}));
+  EXPECT_EQ(table.find_or_add(Metric::Reconnects, {"a"}), 1U);
+  EXPECT_EQ(table[1].info->metric, Metric::Reconnects);
+  EXPECT_EQ(table[1].labels.size(), 1U);
+}
+
+TEST(LabelValues, TooManyCanBeToldFromJustEnough) {
+  const std::vector<std::string> values(kLabelsMax + 3, "x");
+  EXPECT_GT(LabelValues(values).size(), kLabelsMax);
+}
+
+}  // namespace
+}  // namespace mdpipe::metrics
