@@ -26,9 +26,8 @@ class LabelValues {
 
   LabelValues() = default;
   LabelValues(std::initializer_list<std::string_view> values) { assign(values); }
-  LabelValues(const std::vector<std::string>& values) {
-    assign(values);
-  }  // NOLINT: wherever labels are named
+  // NOLINTNEXTLINE(google-explicit-constructor): a vector of labels may stand wherever labels are named
+  LabelValues(const std::vector<std::string>& values) { assign(values); }
 
   void push_back(std::string_view value) {
     if (count_ < kCountMax) values_[count_++] = value;
