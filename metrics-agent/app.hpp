@@ -38,7 +38,7 @@ class App {
   std::string status() const;
 
   Config config_;
-  asio::io_context io_{1};  // one thread runs it
+  asio::io_context io_;
   zmq::context_t context_;
   process::Notifier notifier_;
   SnapshotStore store_;
