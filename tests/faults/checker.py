@@ -37,6 +37,7 @@ class Sent:
     content: str  # everything in it that reaches a consumer
     connection: tuple  # (start of the simulator, connection), rising
     number: int = 0  # of a trade; 0 for others
+    time: int = dataclasses.field(default=0, compare=False)  # ns, by the exchange's clock
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +83,7 @@ def sent_from_line(line, start):
     """A line of the simulator's --log-sent (exchange gmo) as Sent; None for answers and notes."""
     if line.startswith("#"):
         return None
-    connection, _, frame = line.rstrip("\n").split("\t", 2)
+    connection, sent_at, frame = line.rstrip("\n").split("\t", 2)
     frame = json.loads(frame)
     channel = GMO_CHANNELS.get(frame.get("channel"))
     if channel is None:
@@ -97,7 +98,7 @@ def sent_from_line(line, start):
     else:
         sides = [[[level["price"], level["size"]] for level in frame[side]] for side in ("bids", "asks")]
         content = f"{digest(sides)} {ts}"
-    return Sent(channel, frame["symbol"], content, (start, int(connection)), number)
+    return Sent(channel, frame["symbol"], content, (start, int(connection)), number, int(sent_at))
 
 
 def entry_from_fields(channel, fields):
@@ -184,7 +185,7 @@ class Hole:
 
     def unread(self):
         """Frames lost on the connection that was being read. On one that was left before, an exchange that hangs goes on sending."""
-        return sum(frame.connection == self.connection for frame in self.lost.values())
+        return [frame for frame in self.lost.values() if frame.connection == self.connection]
 
 
 class Line:

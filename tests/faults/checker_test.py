@@ -123,7 +123,7 @@ class CheckerTest(unittest.TestCase):
         step(*self.sent(3, connection=2))
         step(*self.sent(4, 5, connection=1), *self.sent(6, connection=2), *self.sent(7, connection=3))
         _, hole = checker.holes()[-1]
-        self.assertEqual((len(hole.lost), hole.unread()), (3, 1))
+        self.assertEqual((len(hole.lost), len(hole.unread())), (3, 1))
 
     def test_a_gap_that_md_publisher_reports(self):
         found = self.check(self.sent(1), [trade(1, 1), ("feed", {"channel": "trade", "symbol": "BTC_JPY", "state": "gap"})])
