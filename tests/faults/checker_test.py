@@ -110,7 +110,7 @@ class CheckerTest(unittest.TestCase):
     def test_sent_on_two_connections_and_read_on_the_second(self):
         self.assertEqual(self.check(self.sent(1, 2) + self.sent(2, 3, connection=2), [trade(1, 1), trade(2, 2), trade(3, 3)]), {})
 
-    def test_only_what_was_lost_on_the_connection_being_read_is_unread(self):
+    def test_only_what_was_lost_on_the_newest_connection_is_unread(self):
         checker = Checker()
         feed = iter([trade(1, 1), trade(3, 2), trade(7, 1)])
 
