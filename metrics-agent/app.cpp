@@ -8,6 +8,7 @@
 
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
+#include "libshared/process/memory.hpp"
 #include "mdpipe_version.hpp"
 #include "metrics-agent/health.hpp"
 
@@ -156,7 +157,9 @@ void App::finish() {
 
 Page App::make_page(const std::string& path) {
   if (path == "/healthz") return health_page();
-  return {200, kMetricsType, to_text(metric_families(store_, config_.profile()))};
+  Page page{200, kMetricsType, to_text(metric_families(store_, config_.profile()))};
+  process::give_back_free_memory();  // the families took several times the page
+  return page;
 }
 
 Page App::health_page() const {

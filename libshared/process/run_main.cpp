@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "libshared/process/exit_code.hpp"
+#include "libshared/process/memory.hpp"
 
 namespace mdpipe::process {
 namespace {
@@ -18,6 +19,7 @@ int fail(const config::OptionTable& options, const Error& error) {
 
 int run_main(config::OptionTable& options, int argc, const char* const* argv,
              const std::function<int()>& run) {
+  set_up_allocator();
   try {
     const auto loaded = options.load(argc, argv);
     if (!loaded) return fail(options, loaded.error());
