@@ -8,6 +8,7 @@ find_package(simdjson REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(cppzmq REQUIRED)
 find_package(msgpack REQUIRED)  # Debian's package name for msgpack-c's C++ headers
+find_package(prometheus-cpp REQUIRED)
 find_package(civetweb REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(CURL REQUIRED)

@@ -14,6 +14,7 @@ namespace {
 
 // Positions are cumulative and repeated, so that losing one costs nothing.
 constexpr auto kAnnounceInterval = std::chrono::milliseconds(200);
+constexpr auto kQuietAnnounceInterval = std::chrono::seconds(1);  // where no events came for so long
 // A reader may hear a little later what Redis has confirmed. Each position wakes it and two threads of
 // ZeroMQ: at 1,000 events a second, one transaction each, telling of every one took a third of all system
 // calls.
@@ -128,14 +129,17 @@ void App::on_batch(std::string_view header_bytes, std::string_view payload) {
   const auto header = wire::decode_batch_header(header_bytes);
   if (!header) return metrics_.batch_refused(header.error().message);
   const wire::BatchHeader& batch = header.value();
+  const std::size_t sources_before = ledger_.sources().size();
   const Decision decision = ledger_.on_batch(batch);
+  if (batch.count > 0) heard_at_ = steady_now();
   if (decision.lost_redis > 0) metrics_.redis_lost_data(batch.source, decision.lost_redis);
   if (decision.dropped > 0) metrics_.reader_dropped(batch.source, decision.dropped);
   if (decision.found_twin) metrics_.twin_refused(batch.source);
   if (decision.verdict == Verdict::Refused)
     return metrics_.batch_refused(
         "a second reader of its name, or more sources than md-publisher keeps apart");
-  if (batch.closes) announce_positions();           // its reader waits for that
+  // Its reader waits for that.
+  if (batch.closes || ledger_.sources().size() > sources_before) announce_positions();
   if (decision.verdict != Verdict::Accept) return;  // the next position tells the reader where to go on
   const BatchCount count = writer_.write(payload, decision.skip, batch.count, *filling_);
   const std::uint64_t missing = batch.count - decision.skip - count.added - count.malformed;
@@ -264,7 +268,8 @@ void App::send_position(std::string_view topic, const Progress& progress) {
 }
 
 void App::schedule_announcements() {
-  announce_timer_.expires_after(kAnnounceInterval);
+  const bool is_quiet = steady_now() - heard_at_ > kQuietAnnounceInterval;
+  announce_timer_.expires_after(is_quiet ? kQuietAnnounceInterval : kAnnounceInterval);
   announce_timer_.async_wait([this](const asio::error_code& ec) {
     if (ec) return;
     announce_positions();

@@ -78,6 +78,7 @@ class App {
   wire::ByteBuffer position_bytes_;
   std::uint64_t instance_;
   bool paused_ = true;         // batches are read only while Redis is there and a transaction has room
+  SteadyTime heard_at_{};      // when the last event came
   SteadyTime confirmed_at_{};  // when the readers were last told
   bool confirm_pending_ = false;
   bool stopping_ = false;

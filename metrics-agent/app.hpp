@@ -39,7 +39,7 @@ class App {
 
   Config config_;
   std::size_t page_bytes_ = 0;  // of the last /metrics
-  asio::io_context io_{1};      // one thread runs it
+  asio::io_context io_;
   zmq::context_t context_;
   process::Notifier notifier_;
   SnapshotStore store_;

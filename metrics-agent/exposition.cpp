@@ -13,95 +13,93 @@ namespace mdpipe::agent {
 using metrics::Kind;
 using metrics::Metric;
 
-std::string_view type_name(Kind kind) {
+prometheus::MetricType type_of(Kind kind) {
   switch (kind) {
     case Kind::Counter:
-      return "counter";
+      return prometheus::MetricType::Counter;
     case Kind::Gauge:
     case Kind::StateSet:
-      return "gauge";
+      return prometheus::MetricType::Gauge;
     case Kind::Histogram:
-      return "histogram";
+      return prometheus::MetricType::Histogram;
   }
-  return "untyped";
-}
-
-void write_value(const metrics::MetricInfo& info, std::string_view labels, const MergedValue& value,
-                 FamilyWriter& family) {
-  if (!is_gauge_on_wire(info)) {
-    family.sample(labels, value.counter);
-  } else if (value.number) {
-    family.sample(labels, *value.number);
-  }
-}
-
-void write_histogram(std::string& labels, const MergedValue& value, const HistogramScale& scale,
-                     FamilyWriter& family) {
-  family.sample(labels, value.count, "_count");
-  family.sample(labels, value.sum_ns * scale.sum_factor, "_sum");
-  const std::size_t labels_end = labels.size();
-  const auto bucket = [&](std::string_view bound, std::uint64_t count) {
-    append_label("le", bound, labels);
-    family.sample(labels, count, "_bucket");
-    labels.resize(labels_end);
-  };
-  std::uint64_t cumulative = 0;
-  for (std::size_t i = 0; i < value.bounds.size(); ++i) {
-    cumulative += value.bounds[i];
-    if (!scale.bounds[i].empty()) bucket(scale.bounds[i], cumulative);
-  }
-  bucket("+Inf", value.count);
+  return prometheus::MetricType::Untyped;
 }
 
 namespace {
 
-// kLatencyBounds as text, which a compiler cannot make of numbers.
-constexpr HistogramScale kSeconds = {{"0.0001", "0.0002", "0.0005", "0.001", "0.002", "0.005", "0.01", "0.02",
-                                      "0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10"},
-                                     1e-9};
+constexpr HistogramScale kSeconds = {metrics::kLatencyBounds, 1e-9};
+
+void set_histogram(const MergedValue& value, const HistogramScale& scale,
+                   prometheus::ClientMetric::Histogram& out) {
+  out.sample_count = value.count;
+  out.sample_sum = value.sum_ns * scale.sum_factor;
+  std::uint64_t cumulative = 0;
+  for (std::size_t i = 0; i < value.bounds.size(); ++i) {
+    cumulative += value.bounds[i];
+    if (scale.bounds[i] > 0) out.bucket.push_back({cumulative, scale.bounds[i]});
+  }
+}
+
+}  // namespace
+
+bool set_value(const metrics::MetricInfo& info, const MergedValue& value, const HistogramScale& scale,
+               prometheus::ClientMetric& metric) {
+  if (info.kind == Kind::Histogram) {
+    set_histogram(value, scale, metric.histogram);
+  } else if (!is_gauge_on_wire(info)) {
+    metric.counter.value = static_cast<double>(value.counter);
+  } else if (value.number) {
+    (info.kind == Kind::Counter ? metric.counter.value : metric.gauge.value) = *value.number;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+namespace {
+
+void set_labels(const SeriesKey& key, prometheus::ClientMetric& metric) {
+  for (std::size_t i = 0; i < key.labels.size(); ++i)
+    metric.label.push_back({std::string(key.info->labels[i]), std::string(key.labels[i])});
+}
 
 // A series for each state, 1 for the one that `value` is the number of.
-void write_states(std::string& labels, const MergedValue& value, FamilyWriter& family) {
+void write_states(const SeriesKey& key, const MergedValue& value, FamilyWriter& family) {
   if (!value.number) return;
-  const std::size_t labels_end = labels.size();
   for (const FeedState state : kFeedStates) {
-    append_label("state", to_string(state), labels);
-    family.sample(labels, std::uint64_t{*value.number == static_cast<double>(state) ? 1U : 0U});
-    labels.resize(labels_end);
+    prometheus::ClientMetric& metric = family.add();
+    set_labels(key, metric);
+    metric.label.push_back({"state", std::string(to_string(state))});
+    metric.gauge.value = *value.number == static_cast<double>(state) ? 1 : 0;
   }
 }
 
 void write_family(const SnapshotStore& store, const metrics::MetricInfo& info,
                   const std::vector<SeriesIndex>& all_series, std::string& out) {
-  FamilyWriter family(out, {info.name, type_name(info.kind), info.help});
-  std::string labels;
+  FamilyWriter family(out, info.name, type_of(info.kind), info.help);
   for (const SeriesIndex series : all_series) {
     const SeriesKey key = store.series()[series];
-    labels.clear();
-    for (std::size_t i = 0; i < key.labels.size(); ++i) append_label(info.labels[i], key.labels[i], labels);
     const MergedValue value = merge(store, series);
     if (info.kind == Kind::StateSet) {
-      write_states(labels, value, family);
-    } else if (info.kind == Kind::Histogram) {
-      write_histogram(labels, value, kSeconds, family);
-    } else {
-      write_value(info, labels, value, family);
+      write_states(key, value, family);
+      continue;
     }
+    prometheus::ClientMetric& metric = family.add();
+    set_labels(key, metric);
+    if (!set_value(info, value, kSeconds, metric)) family.drop();
   }
 }
 
 // What the store knows about the sources themselves; nobody sends it.
 void write_sources(const SnapshotStore& store, const metrics::MetricInfo& info, std::string& out) {
-  FamilyWriter family(out, {info.name, type_name(info.kind), info.help});
+  FamilyWriter family(out, info.name, type_of(info.kind), info.help);
   for (const Source& source : store.sources()) {
-    std::string labels;
-    append_label("component", source.component, labels);
-    append_label("source", source.name, labels);
-    if (info.metric == Metric::ComponentUp) {
-      family.sample(labels, std::uint64_t{source.up ? 1U : 0U});
-    } else {
-      family.sample(labels, static_cast<double>(source.last_seen.wall.count) * 1e-9);
-    }
+    prometheus::ClientMetric& metric = family.add();
+    metric.label = {{"component", source.component}, {"source", source.name}};
+    metric.gauge.value = info.metric == Metric::ComponentUp
+                             ? (source.up ? 1 : 0)
+                             : static_cast<double>(source.last_seen.wall.count) * 1e-9;
   }
 }
 

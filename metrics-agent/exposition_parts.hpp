@@ -1,8 +1,6 @@
 #pragma once
 // What both name profiles of the exposition write with.
 #include <array>
-#include <string>
-#include <string_view>
 
 #include "libshared/metrics/catalogue.hpp"
 #include "metrics-agent/family_writer.hpp"
@@ -10,20 +8,16 @@
 
 namespace mdpipe::agent {
 
-// How a histogram is shown.
+// How a histogram is shown: kLatencyBounds in another unit, with those left out that are 0.
 struct HistogramScale {
-  std::array<std::string_view, metrics::kLatencyBounds.size()>
-      bounds;             // as text; "" for those that are left out
+  std::array<double, metrics::kLatencyBounds.size()> bounds;
   double sum_factor = 1;  // from nanoseconds
 };
 
-std::string_view type_name(metrics::Kind kind);
+prometheus::MetricType type_of(metrics::Kind kind);
 
-// Nothing for a gauge that no living source has set.
-void write_value(const metrics::MetricInfo& info, std::string_view labels, const MergedValue& value,
-                 FamilyWriter& family);
-// `labels` is lengthened meanwhile.
-void write_histogram(std::string& labels, const MergedValue& value, const HistogramScale& scale,
-                     FamilyWriter& family);
+// False for a gauge that no living source has set.
+bool set_value(const metrics::MetricInfo& info, const MergedValue& value, const HistogramScale& scale,
+               prometheus::ClientMetric& metric);
 
 }  // namespace mdpipe::agent

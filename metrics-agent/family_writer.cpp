@@ -1,53 +1,42 @@
 #include "metrics-agent/family_writer.hpp"
 
-#include <fmt/format.h>
+#include <prometheus/text_serializer.h>
 
-#include <cmath>
-#include <iterator>
+#include <ostream>
+#include <streambuf>
 
 namespace mdpipe::agent {
+namespace {
 
-void append_label(std::string_view name, std::string_view value, std::string& labels) {
-  if (!labels.empty()) labels += ',';
-  labels.append(name).append("=\"");
-  for (const char c : value) {
-    if (c == '\\' || c == '"') labels += '\\';
-    if (c == '\n') {
-      labels += "\\n";
-    } else {
-      labels += c;
-    }
+// prometheus-cpp writes to a stream; this one is the page's text.
+class StringBuffer final : public std::streambuf {
+ public:
+  explicit StringBuffer(std::string& out) : out_(out) {}
+
+ private:
+  int_type overflow(int_type c) override {
+    if (!traits_type::eq_int_type(c, traits_type::eof())) out_.push_back(traits_type::to_char_type(c));
+    return traits_type::not_eof(c);
   }
-  labels += '"';
-}
-
-void FamilyWriter::begin(std::string_view labels, std::string_view suffix) {
-  if (!has_samples_) {
-    out_.append("# HELP ").append(head_.name).append(1, ' ').append(head_.help);
-    out_.append("\n# TYPE ").append(head_.name).append(1, ' ').append(head_.type).append(1, '\n');
-    has_samples_ = true;
+  std::streamsize xsputn(const char* text, std::streamsize bytes) override {
+    out_.append(text, static_cast<std::size_t>(bytes));
+    return bytes;
   }
-  out_.append(head_.name).append(suffix);
-  if (!labels.empty()) out_.append(1, '{').append(labels).append(1, '}');
-  out_ += ' ';
-}
 
-void FamilyWriter::sample(std::string_view labels, std::uint64_t value, std::string_view suffix) {
-  begin(labels, suffix);
-  const fmt::format_int text(value);
-  out_.append(text.data(), text.size()).append(1, '\n');
-}
+  std::string& out_;
+};
 
-void FamilyWriter::sample(std::string_view labels, double value, std::string_view suffix) {
-  begin(labels, suffix);
-  if (std::isnan(value)) {
-    out_ += "NaN";
-  } else if (std::isinf(value)) {
-    out_ += value > 0 ? "+Inf" : "-Inf";
-  } else {
-    fmt::format_to(std::back_inserter(out_), "{}", value);
-  }
-  out_ += '\n';
+}  // namespace
+
+FamilyWriter::FamilyWriter(std::string& out, std::string_view name, prometheus::MetricType type,
+                           std::string_view help)
+    : out_(out), family_{std::string(name), std::string(help), type, {}} {}
+
+FamilyWriter::~FamilyWriter() {
+  if (family_.metric.empty()) return;
+  StringBuffer buffer(out_);
+  std::ostream stream(&buffer);
+  prometheus::TextSerializer().Serialize(stream, {std::move(family_)});
 }
 
 }  // namespace mdpipe::agent

@@ -12,10 +12,10 @@ namespace {
 
 using metrics::Kind;
 using metrics::Metric;
+using Labels = std::vector<prometheus::ClientMetric::Label>;
 
-// Which of kLatencyBounds are shown, in milliseconds.
-constexpr HistogramScale kMilliseconds = {
-    {"", "", "", "1", "2", "5", "10", "20", "50", "100", "200", "500", "1000", "", "", ""}, 1e-6};
+// Those of kLatencyBounds that are shown, in milliseconds.
+constexpr HistogramScale kMilliseconds = {{0, 0, 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 0, 0, 0}, 1e-6};
 
 std::string_view name_of(Metric metric) {
   switch (metric) {
@@ -35,19 +35,19 @@ std::string_view name_of(Metric metric) {
 }
 
 // "md:ticker" -> "ticker"; a channel has no prefix.
-std::string_view type_of(std::string_view name) {
+std::string_view event_type_of(std::string_view name) {
   const std::size_t colon = name.rfind(':');
   return colon == std::string_view::npos ? name : name.substr(colon + 1);
 }
 
-std::string label_text(const SeriesKey& key) {
-  std::string labels;
+Labels labels_of(const SeriesKey& key) {
+  Labels labels;
   for (std::size_t i = 0; i < key.labels.size(); ++i) {
     const std::string_view name = key.info->labels[i];
     if (name == "channel" || name == "stream") {
-      append_label("type", type_of(key.labels[i]), labels);
+      labels.push_back({"type", std::string(event_type_of(key.labels[i]))});
     } else {
-      append_label(name, key.labels[i], labels);
+      labels.push_back({std::string(name), std::string(key.labels[i])});
     }
   }
   return labels;
@@ -68,16 +68,13 @@ bool write_family_ws(const SnapshotStore& store, const metrics::MetricInfo& info
                      const std::vector<SeriesIndex>& series, std::string& out) {
   const std::string_view name = name_of(info.metric);
   if (name.empty()) return false;
-  std::map<std::string, MergedValue> summed;  // by labels
-  for (const SeriesIndex index : series) add(merge(store, index), summed[label_text(store.series()[index])]);
-  FamilyWriter family(out, {name, type_name(info.kind), info.help});
-  for (const auto& [text, value] : summed) {
-    std::string labels = text;
-    if (info.kind == Kind::Histogram) {
-      write_histogram(labels, value, kMilliseconds, family);
-    } else {
-      write_value(info, labels, value, family);
-    }
+  std::map<Labels, MergedValue> summed;
+  for (const SeriesIndex index : series) add(merge(store, index), summed[labels_of(store.series()[index])]);
+  FamilyWriter family(out, name, type_of(info.kind), info.help);
+  for (const auto& [labels, value] : summed) {
+    prometheus::ClientMetric& metric = family.add();
+    metric.label = labels;
+    if (!set_value(info, value, kMilliseconds, metric)) family.drop();
   }
   return true;
 }
@@ -91,9 +88,9 @@ void write_publish_errors_ws(const SnapshotStore& store, const std::vector<Serie
     add(merge(store, index), sum);
     is_known = true;
   }
-  FamilyWriter family(out, {"redis_publish_errors_total", type_name(Kind::Counter),
-                            "Times Redis refused a command or went away."});
-  if (is_known) family.sample({}, sum.counter);
+  FamilyWriter family(out, "redis_publish_errors_total", type_of(Kind::Counter),
+                      "Times Redis refused a command or went away.");
+  if (is_known) family.add().counter.value = static_cast<double>(sum.counter);
 }
 
 }  // namespace mdpipe::agent

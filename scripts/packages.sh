@@ -8,7 +8,7 @@ MDPIPE_PACKAGES_BUILD=(
   ccache cmake g++ git ninja-build pkg-config
   libasio-dev libhiredis-dev libssl-dev libwebsocketpp-dev zlib1g-dev
   libzmq3-dev cppzmq-dev libmsgpack-cxx-dev
-  libcivetweb-dev libsimdjson-dev libtomlplusplus-dev libfmt-dev
+  prometheus-cpp-dev libsimdjson-dev libtomlplusplus-dev libfmt-dev
   libsqlite3-dev libcurl4-openssl-dev
 )
 MDPIPE_PACKAGES_RUN=(

@@ -20,7 +20,7 @@ namespace {
 
 // SIGTERM ends the program within 5 s: so long it waits for Redis to confirm what is on its way.
 constexpr auto kDrainMax = std::chrono::seconds(3);
-// How often the age of what is unconfirmed is looked at.
+// How often the age of what is unconfirmed is looked at, where anything is.
 constexpr auto kRetentionInterval = std::chrono::milliseconds(100);
 
 // A file waits for ever, so nothing of it may be dropped; a small --retain-bytes leaves room for a frame.
@@ -235,6 +235,7 @@ void App::flush() {
   if (uses_link()) {
     link_->pump();
     report_losses();
+    if (!watches_retention_) watch_retention();
   } else {
     write_to_stdout();
   }
@@ -267,6 +268,8 @@ void App::watch_retention() {
   pipeline_.release_conflated(steady_now());
   report_losses();
   release_brake();
+  watches_retention_ = !outbox_.everything_confirmed() || (conflator_ && conflator_->held() > 0);
+  if (!watches_retention_) return;
   retention_timer_.expires_after(kRetentionInterval);
   retention_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec) watch_retention();

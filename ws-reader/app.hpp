@@ -93,6 +93,7 @@ class App {
   log::RateLimit resubscribe_limit_;
   bool flush_scheduled_ = false;
   bool input_paused_ = false;
+  bool watches_retention_ = false;
   bool stopping_ = false;
   bool input_ended_ = false;
   int exit_code_ = 0;

@@ -78,7 +78,8 @@ class ReaderMetrics {
   std::vector<std::array<std::optional<metrics::Series>, kBookDrops>> book_drops_;  // by symbol
   std::array<metrics::Series, 5> frames_;                                           // by FrameKind
   std::array<metrics::Series, std::size(kMarketTypes)> exchange_latency_;
-  metrics::Series reconnects_, input_pauses_, connection_up_, unconfirmed_events_, unconfirmed_bytes_, spool_bytes_;
+  metrics::Series reconnects_, input_pauses_, connection_up_, unconfirmed_events_, unconfirmed_bytes_,
+      spool_bytes_;
   metrics::Series negative_latency_, clock_offset_;
   log::RateLimit rejected_limit_, too_large_limit_, api_error_limit_, dropped_limit_, book_gap_limit_,
       book_recovered_limit_, rest_limit_;

@@ -115,7 +115,8 @@ inline constexpr std::array kCatalogue = {
                "collector_input_pauses_total",
                Kind::Counter,
                {"exchange", "", ""},
-               "Pauses in reading from the exchange, of at most half a second each, while Redis took events more slowly than they came."},
+               "Pauses in reading from the exchange, of at most half a second each, while Redis took events "
+               "more slowly than they came."},
     MetricInfo{Metric::DroppedEvents,
                "collector_dropped_events_total",
                Kind::Counter,

@@ -31,9 +31,13 @@ Socket::Socket(asio::io_context& io, zmq::context_t& context, zmq::socket_type t
   socket_.set(zmq::sockopt::maxmsgsize, limits.message_bytes_max);
   socket_.set(zmq::sockopt::reconnect_ivl, 50);
   socket_.set(zmq::sockopt::reconnect_ivl_max, 1000);
-  // A peer whose host vanished is noticed; on one host the kernel tells.
-  socket_.set(zmq::sockopt::heartbeat_ivl, 5000);
-  socket_.set(zmq::sockopt::heartbeat_timeout, 15000);
+  // A peer whose host vanished is noticed by the kernel, in half a minute. ZeroMQ's own heartbeats are left
+  // off: they take a connection whose input waits for room for a dead one, and libzmq 4.3 then ends the
+  // program with an assertion (libzmq issues 3937 and 4767).
+  socket_.set(zmq::sockopt::tcp_keepalive, 1);
+  socket_.set(zmq::sockopt::tcp_keepalive_idle, 15);
+  socket_.set(zmq::sockopt::tcp_keepalive_intvl, 5);
+  socket_.set(zmq::sockopt::tcp_keepalive_cnt, 3);
 }
 
 Socket::~Socket() {

@@ -37,6 +37,7 @@ class Sent:
     content: str  # everything in it that reaches a consumer
     connection: tuple  # (start of the simulator, connection), rising
     number: int = 0  # of a trade; 0 for others
+    time: int = dataclasses.field(default=0, compare=False)  # ns, by the exchange's clock
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +83,7 @@ def sent_from_line(line, start):
     """A line of the simulator's --log-sent (exchange gmo) as Sent; None for answers and notes."""
     if line.startswith("#"):
         return None
-    connection, _, frame = line.rstrip("\n").split("\t", 2)
+    connection, sent_at, frame = line.rstrip("\n").split("\t", 2)
     frame = json.loads(frame)
     channel = GMO_CHANNELS.get(frame.get("channel"))
     if channel is None:
@@ -97,7 +98,7 @@ def sent_from_line(line, start):
     else:
         sides = [[[level["price"], level["size"]] for level in frame[side]] for side in ("bids", "asks")]
         content = f"{digest(sides)} {ts}"
-    return Sent(channel, frame["symbol"], content, (start, int(connection)), number)
+    return Sent(channel, frame["symbol"], content, (start, int(connection)), number, int(sent_at))
 
 
 def entry_from_fields(channel, fields):
@@ -178,13 +179,13 @@ class Hole:
     """Events between two entries of one channel and symbol that are not in Redis."""
     after: tuple  # place of the entry before; (-1, 0) where there is none
     before: tuple  # place of the entry after
-    connection: tuple  # that the entry before was read on
+    connection: tuple  # the newest one before that of the entry after: what was being read when it ended
     lost: dict  # content -> Sent, of frames that were sent and not read
     unwatched: int  # trades that the exchange made while nobody was connected
 
     def unread(self):
-        """Frames lost on the connection that was being read. On one that was left before, an exchange that hangs goes on sending."""
-        return sum(frame.connection == self.connection for frame in self.lost.values())
+        """Frames lost on the connection that was being read. On one that was left earlier an exchange that hung goes on sending."""
+        return [frame for frame in self.lost.values() if frame.connection == self.connection]
 
 
 class Line:
@@ -194,7 +195,7 @@ class Line:
         self.name = name
         self.findings = findings
         self.connections = collections.OrderedDict()  # connection -> deque of Sent that are open
-        self.connection = None  # of the last entry
+        self.known = []  # connections, rising
         self.place = (-1, 0)
         self.number = (0, 0)  # (start of the simulator, trade number) of the last entry
         self.recent = collections.OrderedDict()
@@ -205,6 +206,8 @@ class Line:
     def on_sent(self, frame):
         self.sent += 1
         self.connections.setdefault(frame.connection, collections.deque()).append(frame)
+        if not self.known or frame.connection > self.known[-1]:
+            self.known.append(frame.connection)
 
     def on_entry(self, entry, place):
         for connection, frames in self.connections.items():
@@ -239,8 +242,8 @@ class Line:
         for hole in self.holes[-2:]:  # a frame sent on two connections, lost on the first and read on the second
             hole.lost.pop(frame.content, None)
         if lost or unwatched:
-            self.holes.append(Hole(self.place, place, self.connection, lost, unwatched))
-        self.connection = connection
+            before = max((other for other in self.known if other < connection), default=None)
+            self.holes.append(Hole(self.place, place, before, lost, unwatched))
         self.place = place
         self.matched += 1
         self.recent[frame.content] = None

@@ -15,7 +15,7 @@ READ_MAX = 2000  # entries a read
 SETTLE_MAX = 20.0  # seconds until every channel of every symbol flows again: subscriptions are paced
 QUIET_MAX = 30.0  # seconds until everything sent is in Redis once the exchange is silent
 BALANCE_MAX = 15.0  # seconds until the counts agree then; an interval is one second
-UNREAD_SECONDS = 1.0  # of the load that may be on its way from the exchange when a reader ends
+UNREAD_SECONDS = 1.0  # that a frame may have been on its way from the exchange when a reader ends
 
 
 class SentTail:
@@ -204,10 +204,12 @@ class Runner:
         crashed = any(fault.guarantee == CRASH for fault in faults)
         seconds = UNREAD_SECONDS + (self.world.spool_seconds() if crashed else 0)
         epoch = len(self.checker.numbering.epochs) - 1
-        lost = sum(hole.unread() for _, hole in self.checker.holes() if hole.after[0] < hole.before[0] == epoch)
-        if lost > seconds * self.world.rate:
-            self.checker.findings.add("lost", f"{' + '.join(map(str, faults))}: {lost} events, more than {seconds:g} s of them",
-                                      lost)
+        holes = [hole for _, hole in self.checker.holes() if hole.after[0] < hole.before[0] == epoch]
+        times = [frame.time for hole in holes for frame in hole.unread()]
+        lost = (max(times) - min(times)) / 1e9 if times else 0.0
+        if lost > seconds:
+            self.checker.findings.add("lost", f"{' + '.join(map(str, faults))}: {len(times)} frames that the exchange sent in the "
+                                      f"{lost:.2f} s before, {seconds:g} may be lost", len(times))
 
     # The end.
 

@@ -46,7 +46,7 @@ struct MissingEvents {
 class FeedMonitor {
  public:
   // How often tick() is to be called.
-  static constexpr std::chrono::milliseconds kTickInterval{250};
+  static constexpr std::chrono::milliseconds kTickInterval{500};
 
   // `stale_after` is the floor of each channel (SilenceRule). Borrows the sink for its life.
   FeedMonitor(std::vector<venues::Subscription> subscriptions, const venues::StaleAfter& stale_after,

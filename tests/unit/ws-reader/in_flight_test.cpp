@@ -18,7 +18,7 @@ using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kEpoch = 77;
+constexpr std::uint64_t kLifeEpoch = 77;
 constexpr std::uint64_t kOrigin = 5;
 // Channel ("" where it is not known), symbol, count.
 using Told = std::vector<std::tuple<std::string, std::string, std::uint64_t>>;
@@ -28,7 +28,7 @@ struct InFlightTest : testing::Test {
   InFlightOptions options{folder.file("in-flight"), "boot-1", "gmo", "gmo", 16, 8};
 
   InFlight begin(const InFlight::Expected& expected = {}) {
-    auto made = InFlight::create(options, kEpoch, kOrigin, expected);
+    auto made = InFlight::create(options, kLifeEpoch, kOrigin, expected);
     if (!made) throw std::runtime_error(made.error().message);
     return std::move(made.value());
   }
@@ -67,7 +67,7 @@ TEST_F(InFlightTest, tells_by_feed_what_came_behind_the_last_one_that_arrived) {
   life.confirm(1);
   auto found = killed();
   ASSERT_TRUE(found);
-  EXPECT_EQ(found->epoch(), kEpoch);
+  EXPECT_EQ(found->epoch(), kLifeEpoch);
   EXPECT_EQ(found->origin(), kOrigin);
   EXPECT_EQ(found->last_seq(), 6U);
   EXPECT_EQ(found->confirmed(), 1U);
@@ -206,7 +206,7 @@ TEST_F(InFlightTest, any_bytes_never_stop_the_program) {
 
 TEST_F(InFlightTest, without_a_folder_there_is_an_error) {
   options.path = folder.file("none") + "/in-flight";
-  EXPECT_FALSE(InFlight::create(options, kEpoch, kOrigin, {}));
+  EXPECT_FALSE(InFlight::create(options, kLifeEpoch, kOrigin, {}));
 }
 
 }  // namespace
