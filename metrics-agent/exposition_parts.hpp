@@ -10,7 +10,7 @@ namespace mdpipe::agent {
 
 // How a histogram is shown: kLatencyBounds in another unit, with those left out that are 0.
 struct HistogramScale {
-  std::array<double, metrics::kLatencyBounds.size()> bounds;
+  std::array<double, metrics::kLatencyBounds.size()> bounds{};
   double sum_factor = 1;  // from nanoseconds
 };
 
