@@ -16,7 +16,7 @@ namespace mdpipe::wire {
 namespace {
 
 template <typename Value>
-std::string packed(const Value& value) {
+std::string as_msgpack(const Value& value) {
   ByteBuffer buffer;
   msgpack::packer<ByteBuffer>(buffer).pack(value);
   return std::string(buffer.view());
@@ -25,19 +25,19 @@ std::string packed(const Value& value) {
 TEST(MsgpackReader, ReadsWhatMsgpackWrites) {
   for (unsigned bits = 0; bits < 64; ++bits) {
     const std::uint64_t number = std::numeric_limits<std::uint64_t>::max() >> bits;
-    EXPECT_EQ(MsgpackReader(packed(number)).read_uint(), number);
-    EXPECT_EQ(MsgpackReader(packed(number)).read_double(), static_cast<double>(number));
+    EXPECT_EQ(MsgpackReader(as_msgpack(number)).read_uint(), number);
+    EXPECT_EQ(MsgpackReader(as_msgpack(number)).read_double(), static_cast<double>(number));
     const std::int64_t below = std::numeric_limits<std::int64_t>::min() >> bits;
-    EXPECT_EQ(MsgpackReader(packed(below)).read_int(), below);
-    EXPECT_THROW(MsgpackReader(packed(below)).read_uint(), MsgpackReader::Malformed);
+    EXPECT_EQ(MsgpackReader(as_msgpack(below)).read_int(), below);
+    EXPECT_THROW(MsgpackReader(as_msgpack(below)).read_uint(), MsgpackReader::Malformed);
   }
-  EXPECT_EQ(MsgpackReader(packed(1.25)).read_double(), 1.25);
-  EXPECT_EQ(MsgpackReader(packed(1.25F)).read_double(), 1.25);
-  EXPECT_TRUE(MsgpackReader(packed(true)).read_bool());
+  EXPECT_EQ(MsgpackReader(as_msgpack(1.25)).read_double(), 1.25);
+  EXPECT_EQ(MsgpackReader(as_msgpack(1.25F)).read_double(), 1.25);
+  EXPECT_TRUE(MsgpackReader(as_msgpack(true)).read_bool());
   for (const std::size_t length : {0U, 31U, 32U, 255U, 256U, 65'535U, 65'536U}) {
-    const std::string text = packed(std::string(length, 'x'));
+    const std::string text = as_msgpack(std::string(length, 'x'));
     EXPECT_EQ(MsgpackReader(text).read_text().size(), length);
-    const std::string array = packed(std::vector<int>(length, 1));
+    const std::string array = as_msgpack(std::vector<int>(length, 1));
     EXPECT_EQ(MsgpackReader(array).read_array(), length);
   }
 }
@@ -47,10 +47,11 @@ TEST(MsgpackReader, SkipsAnyValueAndNoMore) {
                                                                             {"b", {}}};
   const std::string ext8 = "\xc7\x03\x01xyz";
   for (const std::string& value :
-       {packed(nested), packed(-5), packed(1.5F), packed(false), packed(msgpack::type::nil_t()),
-        packed(std::vector<char>(300, 'x')), packed(std::string(70'000, 'x')), ext8, std::string("\xd4\x01x"),
-        packed(std::uint64_t{1} << 63U)}) {
-    const std::string bytes = value + packed(77);
+       {as_msgpack(nested), as_msgpack(-5), as_msgpack(1.5F), as_msgpack(false),
+        as_msgpack(msgpack::type::nil_t()), as_msgpack(std::vector<char>(300, 'x')),
+        as_msgpack(std::string(70'000, 'x')), ext8, std::string("\xd4\x01x"),
+        as_msgpack(std::uint64_t{1} << 63U)}) {
+    const std::string bytes = value + as_msgpack(77);
     MsgpackReader in(bytes);
     in.skip();
     EXPECT_EQ(in.read_uint(), 77U) << static_cast<int>(value.front());
