@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <asio/post.hpp>
+#include <cerrno>
 #include <memory>
 #include <utility>
 
@@ -19,6 +20,18 @@ namespace {
       fmt::format("cannot {} '{}': {}; {}", action, endpoint, error.what(),
                   taken ? "stop whoever listens there or configure another endpoint"
                         : "the folder of an ipc path must exist and be writable, a tcp host must be local")}};
+}
+
+// A signal that comes while ZeroMQ looks for its own commands ends the call with EINTR and nothing done.
+template <typename Call>
+bool repeat_interrupted(Call call) {
+  for (;;) {
+    try {
+      return call().has_value();
+    } catch (const zmq::error_t& error) {
+      if (error.num() != EINTR) throw;
+    }
+  }
 }
 
 }  // namespace
@@ -70,11 +83,13 @@ void Socket::on_ready(std::function<bool()> handler) {
 }
 
 bool Socket::send(std::string_view bytes, zmq::send_flags flags) {
-  return socket_.send(zmq::buffer(bytes), flags | zmq::send_flags::dontwait).has_value();
+  return repeat_interrupted(
+      [&] { return socket_.send(zmq::buffer(bytes), flags | zmq::send_flags::dontwait); });
 }
 
 bool Socket::send(zmq::message_t&& message, zmq::send_flags flags) {
-  return socket_.send(std::move(message), flags | zmq::send_flags::dontwait).has_value();
+  return repeat_interrupted(
+      [&] { return socket_.send(std::move(message), flags | zmq::send_flags::dontwait); });
 }
 
 zmq::message_t take_message(std::string bytes) {
@@ -87,7 +102,7 @@ zmq::message_t take_message(std::string bytes) {
 }
 
 bool Socket::receive(zmq::message_t& message) {
-  return socket_.recv(message, zmq::recv_flags::dontwait).has_value();
+  return repeat_interrupted([&] { return socket_.recv(message, zmq::recv_flags::dontwait); });
 }
 
 void Socket::rearm() {

@@ -1,8 +1,10 @@
 #include "libshared/transport/socket.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/time.h>
 
 #include <asio/steady_timer.hpp>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
@@ -31,6 +33,23 @@ class SocketTest : public testing::Test {
   asio::steady_timer deadline_;
   std::string folder_;
 };
+
+// SIGTERM may come at any moment, also inside of a call into ZeroMQ.
+TEST_F(SocketTest, a_signal_in_a_call_is_no_error) {
+  struct sigaction count {};
+  static volatile std::sig_atomic_t signals = 0;
+  count.sa_handler = [](int) { signals = signals + 1; };  // without SA_RESTART
+  ASSERT_EQ(sigaction(SIGALRM, &count, nullptr), 0);
+  const itimerval often{{0, 50}, {0, 50}};
+  Socket pull(io_, zmq_, zmq::socket_type::pull, {50, 1 << 20});
+  pull.bind(endpoint());
+  zmq::message_t message;
+  ASSERT_EQ(setitimer(ITIMER_REAL, &often, nullptr), 0);
+  for (int i = 0; signals < 2000 && i < 50'000'000; ++i) EXPECT_FALSE(pull.receive(message));
+  const itimerval never{};
+  ASSERT_EQ(setitimer(ITIMER_REAL, &never, nullptr), 0);
+  EXPECT_GE(signals, 2000);
+}
 
 // The receiver works off at most `kPerTurn` messages a turn and the sender has to wait for room again and
 // again: no message may be left behind by a wake-up that was missed.
