@@ -8,15 +8,19 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <iterator>
 #include <limits>
 
 #include "libshared/log/log.hpp"
+#include "libshared/metrics/kept_memory.hpp"
 
 namespace mdpipe::reader {
+
+using metrics::copy_text;
+using metrics::in_this_order;
+
 namespace {
 
 // The file: a page with the header, the ring (the feed of number n at n modulo its size), the feeds.
@@ -27,17 +31,6 @@ constexpr std::size_t kRoomEntries = 64;  // feeds whose room is taken at once
 constexpr std::uint8_t kNoChannel = 0xFF;
 constexpr std::size_t kChannels = std::size(kMarketTypes);
 constexpr InFlight::Feed kUnknown = std::numeric_limits<InFlight::Feed>::max();
-
-// A kill stops the program between two instructions, so only the compiler has to keep the order.
-void in_this_order() { std::atomic_signal_fence(std::memory_order_seq_cst); }
-
-template <std::size_t kChars>
-bool copy_text(std::string_view text, char (&out)[kChars]) {
-  if (text.size() >= kChars) return false;
-  std::memset(out, 0, kChars);
-  std::copy(text.begin(), text.end(), std::begin(out));
-  return true;
-}
 
 Error failed(std::string_view action, const std::string& path, int error) {
   return Error{ErrorKind::Unavailable, fmt::format("cannot {} '{}': {}", action, path, std::strerror(error))};

@@ -9,7 +9,6 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -19,6 +18,7 @@
 #include <utility>
 
 #include "libshared/log/log.hpp"
+#include "libshared/metrics/kept_memory.hpp"
 
 namespace mdpipe::metrics {
 namespace {
@@ -47,14 +47,6 @@ Error failed(std::string_view action, const std::string& path) {
 
 bool read_fully(int fd, void* bytes, std::size_t count, off_t offset) {
   return pread(fd, bytes, count, offset) == static_cast<ssize_t>(count);
-}
-
-template <std::size_t kChars>
-bool copy_text(std::string_view text, char (&out)[kChars]) {
-  if (text.size() >= kChars) return false;
-  std::memset(out, 0, kChars);
-  std::copy(text.begin(), text.end(), std::begin(out));
-  return true;
 }
 
 std::vector<std::string> split(std::string_view text) {
@@ -226,7 +218,7 @@ Result<bool> CounterFile::create(const CounterFileOptions& options, std::uint64_
   fixed.origin = origin;
   // The magic goes last: a file without it is one whose maker was killed here.
   std::memcpy(memory_ + sizeof fixed.magic, &fixed.version, sizeof fixed - sizeof fixed.magic);
-  std::atomic_signal_fence(std::memory_order_seq_cst);
+  in_this_order();
   std::memcpy(memory_, fixed.magic, sizeof fixed.magic);
   return true;
 }
@@ -269,9 +261,9 @@ bool CounterFile::append_name(char kind, std::string_view name,
   record += text;
   const auto offset = static_cast<off_t>(mapped_bytes_ + head.names_bytes);
   if (pwrite(fd_, record.data(), record.size(), offset) != static_cast<ssize_t>(record.size())) return false;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
+  in_this_order();
   head.names_bytes += record.size();
-  std::atomic_signal_fence(std::memory_order_seq_cst);
+  in_this_order();
   return true;
 }
 

@@ -1,14 +1,12 @@
 #include "libshared/metrics/kept_histogram.hpp"
 
-#include <atomic>
 #include <cmath>
 #include <numeric>
 
+#include "libshared/metrics/kept_memory.hpp"
+
 namespace mdpipe::metrics {
 namespace {
-
-// A kill stops the program between two instructions, so only the compiler has to keep the order.
-void in_this_order() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
 std::size_t bound_of(std::uint64_t nanos) {
   const double seconds = static_cast<double>(nanos) * 1e-9;

@@ -1,9 +1,9 @@
 #include "libshared/metrics/pending_counts.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <iterator>
 
+#include "libshared/metrics/kept_memory.hpp"
 #include "libshared/metrics/series.hpp"
 
 namespace mdpipe::metrics {
@@ -106,12 +106,10 @@ PendingMark PendingCounts::mark() {
   return {{noted.source, noted.source_chars}, noted.epoch, noted.seq};
 }
 
-// A kill stops the program between two instructions, so what must be in memory before the state and after it
-// only has to be kept in that order by the compiler.
 void PendingCounts::set_state(std::uint64_t state) {
-  std::atomic_signal_fence(std::memory_order_seq_cst);
+  in_this_order();
   *static_cast<volatile std::uint64_t*>(&head().state) = state;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
+  in_this_order();
 }
 
 }  // namespace mdpipe::metrics
