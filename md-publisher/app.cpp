@@ -16,8 +16,8 @@ namespace {
 constexpr auto kAnnounceInterval = std::chrono::milliseconds(200);
 constexpr auto kQuietAnnounceInterval = std::chrono::seconds(1);  // where no events came for so long
 // A reader may hear a little later what Redis has confirmed. Each position wakes it and two threads of
-// ZeroMQ: at 1,000 events a second, one transaction each, telling of every one took a third of all system
-// calls.
+// ZeroMQ: at 1,000 events a second, one transaction each, telling of every one took a quarter of all
+// system calls.
 constexpr auto kConfirmInterval = std::chrono::milliseconds(5);
 constexpr int kBatchesPerTurn = 64;
 constexpr std::size_t kPendingMax = 16'384;  // published and bytes of 8,000 streams in one transaction

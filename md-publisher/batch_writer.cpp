@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <iterator>
 #include <msgpack.hpp>
 #include <utility>
@@ -19,6 +20,7 @@ constexpr int kDepthMax = 8;
 
 // The keys that say where an event goes; all others are only copied.
 enum class Key { Other, Type, Exchange, Symbol, Recv, Channel, State, Reason, Since };
+constexpr std::size_t kKeys = 9;
 
 Key find_key(std::string_view name) {
   switch (name.size()) {
@@ -40,20 +42,21 @@ Key find_key(std::string_view name) {
   }
 }
 
-// What an event says of itself, whatever its other keys.
+// What an event says of itself, whatever its other keys. Channel, state, reason and since are those of an
+// event of type `feed`.
 struct Routing {
-  std::string_view type, exchange, symbol;
+  std::array<std::string_view, kKeys> texts{};  // by key; under Other the last of them
   std::int64_t recv = 0;
-  // Of an event of type `feed`; the keys come in any order.
-  std::string_view channel, state, reason;
   std::int64_t since = 0;
+
+  [[nodiscard]] std::string_view operator[](Key key) const { return texts[static_cast<std::size_t>(key)]; }
 };
 
 std::string state_json(const Routing& feed) {
   std::string out = R"({"state":)";
-  append_json_string(feed.state, out);
+  append_json_string(feed[Key::State], out);
   fmt::format_to(std::back_inserter(out), R"(,"since":{},"reason":)", feed.since);
-  append_json_string(feed.reason, out);
+  append_json_string(feed[Key::Reason], out);
   out.push_back('}');
   return out;
 }
@@ -225,7 +228,7 @@ class BatchVisitor : public msgpack::null_visitor {
       body_.key(text);
       return true;
     }
-    route(text);
+    routing_.texts[static_cast<std::size_t>(key_)] = text;
     body_.text(text);
     return true;
   }
@@ -260,38 +263,12 @@ class BatchVisitor : public msgpack::null_visitor {
  private:
   [[nodiscard]] bool event_level() const { return depth_ == 2 && is_map_; }
 
-  void route(std::string_view text) {
-    switch (key_) {
-      case Key::Type:
-        routing_.type = text;
-        break;
-      case Key::Exchange:
-        routing_.exchange = text;
-        break;
-      case Key::Symbol:
-        routing_.symbol = text;
-        break;
-      case Key::Channel:
-        routing_.channel = text;
-        break;
-      case Key::State:
-        routing_.state = text;
-        break;
-      case Key::Reason:
-        routing_.reason = text;
-        break;
-      case Key::Recv:
-      case Key::Since:
-      case Key::Other:
-        break;
-    }
-  }
-
   void keep_state() {
-    if (!keep_states_ || routing_.type != to_string(EventType::Feed)) return;
-    if (routing_.channel.empty() || routing_.state.empty()) return;
-    transaction_.set_state(fmt::format("{}:{}:{}", routing_.exchange, routing_.channel, routing_.symbol),
-                           state_json(routing_));
+    if (!keep_states_ || routing_[Key::Type] != to_string(EventType::Feed)) return;
+    if (routing_[Key::Channel].empty() || routing_[Key::State].empty()) return;
+    transaction_.set_state(
+        fmt::format("{}:{}:{}", routing_[Key::Exchange], routing_[Key::Channel], routing_[Key::Symbol]),
+        state_json(routing_));
   }
 
   void begin_nested() {
@@ -332,10 +309,11 @@ class BatchVisitor : public msgpack::null_visitor {
       return;
     }
     --left_;
-    const bool routable =
-        is_event && !routing_.type.empty() && !routing_.exchange.empty() && !routing_.symbol.empty();
+    const bool routable = is_event && !routing_[Key::Type].empty() && !routing_[Key::Exchange].empty() &&
+                          !routing_[Key::Symbol].empty();
     const Stream* stream =
-        routable ? streams_.find(routing_.type, routing_.exchange, routing_.symbol) : nullptr;
+        routable ? streams_.find(routing_[Key::Type], routing_[Key::Exchange], routing_[Key::Symbol])
+                 : nullptr;
     if (stream == nullptr) {
       ++result_.malformed;
       return;

@@ -16,8 +16,8 @@ inline void append_array(std::size_t words, std::string& out) {
   out.append("\r\n");
 }
 
-// A word of less than 100 bytes, as nearly all are, is put together on the stack and appended at once: a
-// third of the time.
+// A word of less than 100 bytes, as nearly all are, is put together on the stack and appended at once: 5 % of
+// what a batch takes to become commands (bench-micro batch_to_resp, 720 and 685 ns an event).
 inline void append_bulk(std::string_view word, std::string& out) {
   constexpr std::size_t kShort = 100;
   if (word.size() < kShort) {
