@@ -7,7 +7,6 @@
 #include "libshared/event/event.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
-#include "libshared/process/memory.hpp"
 
 namespace mdpipe::publisher {
 namespace {
@@ -169,7 +168,6 @@ void App::on_redis_ready(const Cursors& cursors) {
   metrics_.decide_pending(cursors);
   filling_->clear();
   read_cursors(cursors);
-  process::release_code_pages();  // of the start
   notifier_.ready(fmt::format("writing to {}", config_.redis.display()));
   announce_positions();
   events_.rearm();

@@ -9,7 +9,6 @@
 
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
-#include "libshared/process/memory.hpp"
 #include "mdpipe_version.hpp"
 #include "metrics-agent/health.hpp"
 
@@ -70,7 +69,6 @@ int App::run() {
   }
   if (config_.enable_prometheus) start_http();
   schedule_watchdog();
-  process::release_code_pages();  // of the start
   notifier_.ready(status());
   io_.run();
   return process::kOk;

@@ -10,7 +10,6 @@
 #include "libshared/json/json_string.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
-#include "libshared/process/memory.hpp"
 #include "libshared/wire/json.hpp"
 #include "ws-reader/parts.hpp"
 #include "ws-reader/venues/registry.hpp"
@@ -133,7 +132,6 @@ void App::check_books() {
 }
 
 void App::start_source() {
-  process::release_code_pages();  // of the dynamic linker, options, SQLite's opening
   if (config_.from_stdin) {
     lines_ = std::make_unique<LineReader>(
         io_, STDIN_FILENO, config_.frame_bytes_max.count,
@@ -157,10 +155,7 @@ void App::start_source() {
 SessionEvents App::session_events() {
   SessionEvents events;
   events.on_frame = [this](std::string_view frame) { return on_frame(frame); };
-  events.on_connected = [this] {
-    process::release_code_pages();  // of OpenSSL's handshake
-    feeds_->on_connected(moment_now());
-  };
+  events.on_connected = [this] { feeds_->on_connected(moment_now()); };
   events.on_requests_sent = [this] { feeds_->on_subscribed(moment_now()); };
   events.on_disconnected = [this](const std::string& reason) {
     pipeline_.on_disconnected();

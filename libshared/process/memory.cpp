@@ -1,13 +1,6 @@
 #include "libshared/process/memory.hpp"
 
 #include <malloc.h>
-#include <sys/mman.h>
-
-#include <cinttypes>
-#include <cstdint>
-#include <cstdio>
-#include <memory>
-#include <string_view>
 
 namespace mdpipe::process {
 namespace {
@@ -27,26 +20,6 @@ void set_up_allocator() {
   mallopt(M_MMAP_THRESHOLD, kMapBytesMin);
   mallopt(M_TRIM_THRESHOLD, kTrimBytes);
   mallopt(M_ARENA_MAX, kArenasMax);
-}
-
-// Only mappings that are read and executed: nothing in them can have been changed, so all of it is in the
-// file.
-void release_code_pages() {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> maps(std::fopen("/proc/self/maps", "re"),
-                                                             std::fclose);
-  if (!maps) return;
-  char line[512];
-  while (std::fgets(line, sizeof line, maps.get()) != nullptr) {
-    std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;
-    char permissions[5] = {};
-    char path_begin = 0;
-    const int found = std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %*s %c", &begin, &end,
-                                  permissions, &path_begin);
-    if (found == 4 && path_begin == '/' && std::string_view(permissions) == "r-xp")
-      // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel says addresses as numbers
-      madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-  }
 }
 
 }  // namespace mdpipe::process
