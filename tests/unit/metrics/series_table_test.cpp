@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
 #include <string>
 
 namespace mdpipe::metrics {
@@ -30,6 +31,19 @@ TEST(SeriesTable, TellsMetricsAndPlacesOfValuesApart) {
   EXPECT_EQ(table.find_or_add(Metric::Reconnects, {"a"}), 1U);
   EXPECT_EQ(table[1].info->metric, Metric::Reconnects);
   EXPECT_EQ(table[1].labels.size(), 1U);
+}
+
+// In a table of many series keys of one hash meet, so every part of a key has to be compared.
+TEST(SeriesTable, TellsMetricsOfTheSameLabelsApartWhereHashesMeet) {
+  SeriesTable table;
+  constexpr Metric kMetrics[] = {Metric::MessagesReceived, Metric::ReceivedBytes,
+                                 Metric::LastMessageTimestamp, Metric::ConflatedEvents};
+  for (int i = 0; i < 5000; ++i) {
+    const std::string symbol = std::to_string(i);
+    for (const Metric metric : kMetrics)
+      EXPECT_EQ(table[table.find_or_add(metric, {"gmo", "trade", symbol})].info->metric, metric);
+  }
+  EXPECT_EQ(table.size(), 5000 * std::size(kMetrics));
 }
 
 TEST(LabelValues, TooManyCanBeToldFromJustEnough) {

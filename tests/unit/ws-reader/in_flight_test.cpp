@@ -3,8 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <random>
 #include <tuple>
 
@@ -169,6 +172,32 @@ TEST_F(InFlightTest, another_readers_file_is_set_aside) {
   options.source = "other";
   EXPECT_FALSE(InFlight::load(options));
   EXPECT_TRUE(was_set_aside());
+}
+
+// A process that does nothing but note is killed while it does, nearly always inside of note().
+TEST_F(InFlightTest, a_note_that_a_kill_cuts_in_half_is_finished) {
+  for (int kill_count = 0; kill_count < 50; ++kill_count) {
+    int begun[2];
+    ASSERT_EQ(pipe(begun), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      InFlight life = begin();
+      note(life, EventType::Trade, "BTC", 100);
+      (void)!write(begun[1], "!", 1);
+      for (;;) note(life, EventType::Trade, "BTC");
+    }
+    char sign = 0;
+    ASSERT_EQ(read(begun[0], &sign, 1), 1);
+    kill(child, SIGKILL);
+    ASSERT_EQ(waitpid(child, nullptr, 0), child);
+    close(begun[0]);
+    close(begun[1]);
+    auto found = InFlight::load(options);
+    ASSERT_TRUE(found) << "kill " << kill_count;
+    std::uint64_t sum = 0;
+    for (const auto& [channel, symbol, count] : numbered(*found, 0)) sum += count;
+    EXPECT_EQ(sum, found->last_seq());
+  }
 }
 
 TEST_F(InFlightTest, counts_that_do_not_add_up_are_set_aside) {

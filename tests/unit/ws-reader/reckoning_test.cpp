@@ -136,6 +136,16 @@ TEST_F(ReckoningTest, what_is_in_the_spool_is_sent_first_and_not_lost) {
   EXPECT_EQ(life->lost(), 2U);
 }
 
+// What was on disk and went missing from there is counted by whoever dropped it.
+TEST_F(ReckoningTest, what_was_in_the_spool_is_no_loss_of_the_kill) {
+  life->receive(5);
+  life->outbox.keep(life->now);
+  life->receive(2);
+  kill_and_start();
+  life->reckoning.settle(1);
+  EXPECT_EQ(life->lost(), 2U);
+}
+
 TEST_F(ReckoningTest, a_life_that_ended_whole_leaves_nothing) {
   life->receive(5);
   life->outbox.keep(life->now);
