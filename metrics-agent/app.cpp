@@ -10,7 +10,7 @@
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
 #include "mdpipe_version.hpp"
-#include "metrics-agent/health.hpp"
+#include "metrics-agent/http/health.hpp"
 
 namespace mdpipe::agent {
 namespace {
@@ -18,6 +18,10 @@ namespace {
 constexpr auto kTick = std::chrono::seconds(1);
 // Components that are stopped together with the agent say goodbye within this time.
 constexpr auto kDrain = std::chrono::milliseconds(250);
+// What is on its way to a destination at the end has this long; what is not taken then stays in the state
+// file.
+constexpr auto kForwardersDeadline = std::chrono::seconds(2);
+constexpr auto kIdlePoll = std::chrono::milliseconds(20);
 constexpr int kMessagesPerTurn = 64;
 constexpr int kMessagesPerTick = 1000;
 constexpr int kMessagesAtStop = 10'000;
@@ -79,13 +83,17 @@ void App::start_metrics() {
   socket_->bind(config_.endpoint());
   socket_->subscribe("");
   log::info("listening for metrics", {{"endpoint", socket_->last_endpoint()}});
-  windows_.emplace(store_, config_.state_dir, steady_now());
+  make_forwarders();
+  windows_.emplace(store_, forwarders_, config_.state_dir, steady_now());
   intake_.tick(instant_now());
   window_timer_.expires_at(steady_now());
   schedule_window();
   schedule_tick();
   socket_->on_ready([this] { return receive(kMessagesPerTurn); });
 }
+
+// Every destination that is configured, any number at once.
+void App::make_forwarders() {}
 
 void App::start_http() {
   HttpOptions options{config_.bind_address, config_.port, {"/healthz"}};
@@ -153,7 +161,15 @@ void App::finish() {
     intake_.tick(instant_now());
     windows_->end_window(steady_now());
   }
-  io_.stop();
+  wait_for_forwarders(steady_now() + kForwardersDeadline);
+}
+
+void App::wait_for_forwarders(SteadyTime deadline) {
+  const bool idle = std::all_of(forwarders_.begin(), forwarders_.end(),
+                                [](const auto& forwarder) { return forwarder->is_idle(); });
+  if (idle || steady_now() >= deadline) return io_.stop();
+  drain_timer_.expires_after(kIdlePoll);
+  drain_timer_.async_wait([this, deadline](const asio::error_code&) { wait_for_forwarders(deadline); });
 }
 
 Page App::make_page(const std::string& path) {

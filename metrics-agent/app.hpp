@@ -10,10 +10,10 @@
 #include "libshared/process/stop_signals.hpp"
 #include "libshared/transport/socket.hpp"
 #include "metrics-agent/config.hpp"
-#include "metrics-agent/http_server.hpp"
-#include "metrics-agent/intake.hpp"
-#include "metrics-agent/snapshot_store.hpp"
-#include "metrics-agent/window_writer.hpp"
+#include "metrics-agent/http/http_server.hpp"
+#include "metrics-agent/store/intake.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
+#include "metrics-agent/window/window_writer.hpp"
 
 namespace mdpipe::agent {
 
@@ -26,6 +26,7 @@ class App {
 
  private:
   void start_metrics();
+  void make_forwarders();
   void start_http();
   bool receive(int messages_max);
   void schedule_tick();
@@ -33,6 +34,7 @@ class App {
   void schedule_watchdog();
   void stop();
   void finish();
+  void wait_for_forwarders(SteadyTime deadline);
   Page make_page(const std::string& path);
   Page health_page() const;
   std::string status() const;
@@ -45,6 +47,7 @@ class App {
   SnapshotStore store_;
   Intake intake_;
   std::optional<transport::Socket> socket_;
+  Forwarders forwarders_;
   std::optional<WindowWriter> windows_;
   asio::steady_timer tick_timer_, window_timer_, watchdog_timer_, drain_timer_;
   process::StopSignals signals_;

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "libshared/config/options.hpp"
-#include "metrics-agent/exposition.hpp"
+#include "metrics-agent/http/exposition.hpp"
 
 namespace mdpipe::agent {
 

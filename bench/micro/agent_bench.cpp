@@ -4,8 +4,8 @@
 #include "bench/micro/frames.hpp"
 #include "libshared/event/event.hpp"
 #include "libshared/metrics/collector.hpp"
-#include "metrics-agent/exposition.hpp"
-#include "metrics-agent/snapshot_store.hpp"
+#include "metrics-agent/http/exposition.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
 
 namespace mdpipe::bench {
 namespace {

@@ -1,7 +1,6 @@
 #pragma once
-// Fetches order books over HTTP inside the loop: GET only, one at a time, paced, certificates verified. A
-// thin shell over libcurl's multi interface, whose header stays in rest_fetcher.cpp; which symbol is next is
-// RestQueue's to say, what a body means is for whoever takes it.
+// Fetches order books over HTTP inside the loop: one at a time, paced. Which symbol is next is RestQueue's to
+// say, what a body means is for whoever takes it.
 #include <asio/io_context.hpp>
 #include <chrono>
 #include <functional>

@@ -1,4 +1,4 @@
-#include "metrics-agent/exposition.hpp"
+#include "metrics-agent/http/exposition.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

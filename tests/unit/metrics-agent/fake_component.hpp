@@ -7,7 +7,7 @@
 
 #include "libshared/metrics/catalogue.hpp"
 #include "libshared/metrics/delta.hpp"
-#include "metrics-agent/snapshot_store.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
 
 namespace mdpipe::agent {
 

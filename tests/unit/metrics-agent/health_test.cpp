@@ -1,4 +1,4 @@
-#include "metrics-agent/health.hpp"
+#include "metrics-agent/http/health.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include "metrics-agent/http_server.hpp"
+#include "metrics-agent/http/http_server.hpp"
 
 namespace mdpipe::agent {
 namespace {

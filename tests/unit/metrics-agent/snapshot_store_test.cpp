@@ -1,9 +1,9 @@
-#include "metrics-agent/snapshot_store.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "metrics-agent/merged.hpp"
+#include "metrics-agent/store/merged.hpp"
 #include "tests/unit/metrics-agent/fake_component.hpp"
 
 namespace mdpipe::agent {

@@ -1,4 +1,4 @@
-#include "metrics-agent/window_log.hpp"
+#include "metrics-agent/window/window_log.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -13,9 +13,9 @@
 #include <random>
 
 #include "libshared/metrics/collector.hpp"
-#include "metrics-agent/snapshot_store.hpp"
-#include "metrics-agent/window.hpp"
-#include "metrics-agent/window_state.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
+#include "metrics-agent/window/window.hpp"
+#include "metrics-agent/window/window_state.hpp"
 #include "tests/unit/metrics-agent/fake_component.hpp"
 
 namespace mdpipe::agent {

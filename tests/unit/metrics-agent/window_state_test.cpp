@@ -1,4 +1,4 @@
-#include "metrics-agent/window_state.hpp"
+#include "metrics-agent/window/window_state.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

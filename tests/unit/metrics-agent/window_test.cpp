@@ -1,4 +1,4 @@
-#include "metrics-agent/window.hpp"
+#include "metrics-agent/window/window.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
-#include "metrics-agent/names_ws.hpp"
+#include "metrics-agent/http/names_ws.hpp"
 
 #include <algorithm>
 #include <map>
 #include <string_view>
 
 #include "libshared/metrics/catalogue.hpp"
-#include "metrics-agent/exposition_parts.hpp"
+#include "metrics-agent/http/exposition_parts.hpp"
 
 namespace mdpipe::agent {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/collector.hpp"
-#include "metrics-agent/snapshot_store.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
 
 namespace mdpipe::agent {
 
@@ -20,6 +20,8 @@ class Intake {
   void on_message(std::string_view bytes, Instant now);
   // Once a second: the agent's own counts, and who has fallen silent.
   void tick(Instant now);
+  // Where the agent's other parts count.
+  metrics::MetricsCollector& own() { return own_; }
 
  private:
   void count_and_log(const metrics::Delta& delta, const Applied& applied, Instant now);

@@ -4,7 +4,7 @@
 // the catalogue's.
 #include <string>
 
-#include "metrics-agent/snapshot_store.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
 
 namespace mdpipe::agent {
 

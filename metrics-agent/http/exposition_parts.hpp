@@ -3,8 +3,8 @@
 #include <array>
 
 #include "libshared/metrics/catalogue.hpp"
-#include "metrics-agent/family_writer.hpp"
-#include "metrics-agent/merged.hpp"
+#include "metrics-agent/http/family_writer.hpp"
+#include "metrics-agent/store/merged.hpp"
 
 namespace mdpipe::agent {
 

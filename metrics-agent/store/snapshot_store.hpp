@@ -15,7 +15,7 @@
 #include "libshared/metrics/delta.hpp"
 #include "libshared/metrics/series_table.hpp"
 #include "libshared/time/time.hpp"
-#include "metrics-agent/histogram_sum.hpp"
+#include "metrics-agent/store/histogram_sum.hpp"
 
 namespace mdpipe::agent {
 

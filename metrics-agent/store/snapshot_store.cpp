@@ -1,4 +1,4 @@
-#include "metrics-agent/snapshot_store.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
 
 #include <fmt/format.h>
 #include <simdjson.h>

@@ -1,12 +1,12 @@
-#include "metrics-agent/exposition.hpp"
+#include "metrics-agent/http/exposition.hpp"
 
 #include <array>
 #include <string_view>
 #include <vector>
 
 #include "libshared/event/event.hpp"
-#include "metrics-agent/exposition_parts.hpp"
-#include "metrics-agent/names_ws.hpp"
+#include "metrics-agent/http/exposition_parts.hpp"
+#include "metrics-agent/http/names_ws.hpp"
 
 namespace mdpipe::agent {
 

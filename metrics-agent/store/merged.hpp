@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "metrics-agent/snapshot_store.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
 
 namespace mdpipe::agent {
 

@@ -1,4 +1,4 @@
-#include "metrics-agent/health.hpp"
+#include "metrics-agent/http/health.hpp"
 
 #include <fmt/format.h>
 

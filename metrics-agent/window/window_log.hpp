@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "metrics-agent/snapshot_store.hpp"
-#include "metrics-agent/window.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
+#include "metrics-agent/window/window.hpp"
 
 namespace mdpipe::agent {
 

@@ -1,4 +1,4 @@
-#include "metrics-agent/histogram_sum.hpp"
+#include "metrics-agent/store/histogram_sum.hpp"
 
 #include <algorithm>
 #include <numeric>

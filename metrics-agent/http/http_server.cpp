@@ -1,4 +1,4 @@
-#include "metrics-agent/http_server.hpp"
+#include "metrics-agent/http/http_server.hpp"
 
 #include <CivetServer.h>
 #include <fmt/format.h>

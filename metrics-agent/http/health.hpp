@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "metrics-agent/snapshot_store.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
 
 namespace mdpipe::agent {
 

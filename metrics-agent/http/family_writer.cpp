@@ -1,4 +1,4 @@
-#include "metrics-agent/family_writer.hpp"
+#include "metrics-agent/http/family_writer.hpp"
 
 #include <prometheus/text_serializer.h>
 

@@ -2,12 +2,14 @@
 // The file in which a WindowCheckpoint survives the agent, also a kill: written beside its place, then
 // renamed. A file that cannot be read is set aside under another name, never deleted.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "libshared/result/result.hpp"
 #include "libshared/time/time.hpp"
-#include "metrics-agent/window.hpp"
+#include "metrics-agent/window/window.hpp"
 
 namespace mdpipe::agent {
 
@@ -19,6 +21,10 @@ struct BootClock {
 std::string read_boot_id();
 
 std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_view boot_id);
+// In two parts, where the first is used again with other undelivered counts.
+std::string encode_messages(const std::vector<metrics::Delta>& deltas);
+std::string encode_checkpoint(std::optional<SteadyTime> end, std::string_view covered,
+                              std::string_view undelivered, std::string_view boot_id);
 // Entries that were not heard of for a week are left out; `end` is empty where the machine has booted since.
 Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClock& clock);
 

@@ -1,4 +1,4 @@
-#include "metrics-agent/window_log.hpp"
+#include "metrics-agent/window/window_log.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "metrics-agent/merged.hpp"
+#include "metrics-agent/store/merged.hpp"
 
 namespace mdpipe::agent {
 namespace {

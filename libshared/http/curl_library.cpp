@@ -1,11 +1,11 @@
-#include "ws-reader/books/curl_library.hpp"
+#include "libshared/http/curl_library.hpp"
 
 #include <dlfcn.h>
 #include <fmt/format.h>
 
 #include "libshared/process/exit_code.hpp"
 
-namespace mdpipe::reader {
+namespace mdpipe::http {
 namespace {
 
 constexpr char kSoname[] = "libcurl.so.4";  // the same since 2006
@@ -14,7 +14,7 @@ constexpr char kSoname[] = "libcurl.so.4";  // the same since 2006
   const char* why = dlerror();
   throw process::StartupError{
       {ErrorKind::Unavailable,
-       fmt::format("cannot load {}, with which order books are fetched: {}; install it (Debian: libcurl4)",
+       fmt::format("cannot load {}, which HTTP requests are made with: {}; install it (Debian: libcurl4)",
                    kSoname, why != nullptr ? why : "unknown")}};
 }
 
@@ -35,6 +35,8 @@ CurlLibrary load() {
   find(library, "curl_easy_getinfo", curl.easy_getinfo);
   find(library, "curl_easy_strerror", curl.easy_strerror);
   find(library, "curl_easy_cleanup", curl.easy_cleanup);
+  find(library, "curl_slist_append", curl.slist_append);
+  find(library, "curl_slist_free_all", curl.slist_free_all);
   find(library, "curl_multi_init", curl.multi_init);
   find(library, "curl_multi_setopt", curl.multi_setopt);
   find(library, "curl_multi_add_handle", curl.multi_add_handle);
@@ -54,4 +56,4 @@ const CurlLibrary& CurlLibrary::get() {
   return library;
 }
 
-}  // namespace mdpipe::reader
+}  // namespace mdpipe::http

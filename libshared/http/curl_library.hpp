@@ -1,10 +1,9 @@
 #pragma once
-// libcurl, loaded when the first book is to be fetched over HTTP and not with the program: it brings thirty
-// further libraries, 3 MB of resident memory, and only exchanges with RestSeeded books need it. Included by
-// rest_fetcher.cpp alone.
+// libcurl, loaded when the first HTTP client is made and not with the program: it brings thirty further
+// libraries, 3 MB of resident memory, and most programs ask nobody. Included by client.cpp alone.
 #include <curl/curl.h>
 
-namespace mdpipe::reader {
+namespace mdpipe::http {
 
 struct CurlLibrary {
   decltype(&curl_global_init) global_init;
@@ -13,6 +12,8 @@ struct CurlLibrary {
   decltype(&curl_easy_getinfo) easy_getinfo;
   decltype(&curl_easy_strerror) easy_strerror;
   decltype(&curl_easy_cleanup) easy_cleanup;
+  decltype(&curl_slist_append) slist_append;
+  decltype(&curl_slist_free_all) slist_free_all;
   decltype(&curl_multi_init) multi_init;
   decltype(&curl_multi_setopt) multi_setopt;
   decltype(&curl_multi_add_handle) multi_add_handle;
@@ -25,4 +26,4 @@ struct CurlLibrary {
   static const CurlLibrary& get();
 };
 
-}  // namespace mdpipe::reader
+}  // namespace mdpipe::http

@@ -1,4 +1,4 @@
-#include "metrics-agent/intake.hpp"
+#include "metrics-agent/store/intake.hpp"
 
 #include <fmt/format.h>
 

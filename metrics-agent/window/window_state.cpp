@@ -1,4 +1,4 @@
-#include "metrics-agent/window_state.hpp"
+#include "metrics-agent/window/window_state.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -19,7 +19,8 @@ namespace mdpipe::agent {
 namespace {
 
 // "mdpipe-window-state 1\n", boot id "\n", end of the last window in ns "\n", then the crc32 of the rest in
-// hex "\n", then one metrics message a source, each behind its length in four bytes, low byte first.
+// hex "\n", then one metrics message a source and one a destination with undelivered counts, each behind its
+// length in four bytes, low byte first.
 constexpr std::string_view kMagic = "mdpipe-window-state 1\n";
 constexpr std::size_t kFileBytesMax = 64 << 20;
 constexpr std::size_t kCoveredSourcesMax = 512;
@@ -78,18 +79,28 @@ std::string read_boot_id() {
   return id;
 }
 
-std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_view boot_id) {
+std::string encode_messages(const std::vector<metrics::Delta>& deltas) {
   wire::ByteBuffer message;
-  std::string body;
-  for (const metrics::Delta& delta : checkpoint.covered) {
+  std::string out;
+  for (const metrics::Delta& delta : deltas) {
     message.clear();
     encode(delta, message);
-    for (unsigned i = 0; i < 4; ++i) body += static_cast<char>((message.size() >> (8 * i)) & 0xffU);
-    body += message.view();
+    for (unsigned i = 0; i < 4; ++i) out += static_cast<char>((message.size() >> (8 * i)) & 0xffU);
+    out += message.view();
   }
-  const auto end = checkpoint.end ? checkpoint.end->time_since_epoch().count() : 0;
-  body.insert(0, fmt::format("{}{}\n{}\n{:08x}\n", kMagic, boot_id, end, checksum(body)));
-  return body;
+  return out;
+}
+
+std::string encode_checkpoint(std::optional<SteadyTime> end, std::string_view covered,
+                              std::string_view undelivered, std::string_view boot_id) {
+  const std::string body = std::string(covered).append(undelivered);
+  return fmt::format("{}{}\n{}\n{:08x}\n{}", kMagic, boot_id, end ? end->time_since_epoch().count() : 0,
+                     checksum(body), body);
+}
+
+std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_view boot_id) {
+  return encode_checkpoint(checkpoint.end, encode_messages(checkpoint.covered),
+                           encode_messages(checkpoint.undelivered), boot_id);
 }
 
 Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClock& clock) {
@@ -111,8 +122,10 @@ Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClo
     if (!message || checkpoint.covered.size() >= kCoveredSourcesMax) return corrupt("its length is wrong");
     auto delta = metrics::decode_delta(*message);
     if (!delta) return delta.error();
-    if (clock.wall.count - delta.value().time_ns < kForgetAfterNs)
-      checkpoint.covered.push_back(std::move(delta.value()));
+    if (clock.wall.count - delta.value().time_ns >= kForgetAfterNs) continue;
+    auto& list =
+        delta.value().component == kDestinationComponent ? checkpoint.undelivered : checkpoint.covered;
+    list.push_back(std::move(delta.value()));
   }
   return checkpoint;
 }

@@ -1,20 +1,24 @@
 #pragma once
 // Windows: what was counted between two instants of the monotonic clock. Each count belongs to exactly one
 // window, also across a restart of the agent, because the book starts from the totals that earlier windows
-// have covered. Pure. The window log reads a Window; forwarders of increments (StatsD, EMF) can read the
-// same.
+// have covered. Pure. The window log and the forwarders of
+// increments read the same Window.
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "libshared/metrics/delta.hpp"
 #include "libshared/time/time.hpp"
-#include "metrics-agent/snapshot_store.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
 
 namespace mdpipe::agent {
+
+// The component name of the messages in WindowCheckpoint::undelivered; their source is the destination.
+inline constexpr std::string_view kDestinationComponent = "destination";
 
 struct Window {
   std::chrono::nanoseconds span{};
@@ -26,6 +30,7 @@ struct Window {
 struct WindowCheckpoint {
   std::optional<SteadyTime> end;        // of the last window; nothing after a reboot, as the clock began anew
   std::vector<metrics::Delta> covered;  // totals that were in windows, one a source, of one origin
+  std::vector<metrics::Delta> undelivered;  // what was in windows and a destination has not taken yet
 };
 
 class WindowBook {

@@ -1,4 +1,4 @@
-#include "metrics-agent/window.hpp"
+#include "metrics-agent/window/window.hpp"
 
 #include <algorithm>
 #include <string>
@@ -87,7 +87,7 @@ void WindowBook::seed(const SnapshotStore& store, const Source& source, const me
 }
 
 WindowCheckpoint WindowBook::checkpoint(const SnapshotStore& store) const {
-  WindowCheckpoint out{begin_, restored_};
+  WindowCheckpoint out{begin_, restored_, {}};
   for (std::size_t i = 0; i < store.sources().size(); ++i) {
     if (store.sources()[i].first_origin != 0)
       out.covered.push_back(store.totals(static_cast<SourceIndex>(i)));

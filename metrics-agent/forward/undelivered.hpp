@@ -1,0 +1,50 @@
+#pragma once
+// The increments that a destination has not taken yet: windows go in, what was delivered goes out. One number
+// a series however long the destination is away, so nothing has to be thrown away for want of room. Pure.
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "libshared/metrics/delta.hpp"
+#include "libshared/metrics/series_table.hpp"
+#include "metrics-agent/store/histogram_sum.hpp"
+#include "metrics-agent/store/snapshot_store.hpp"
+#include "metrics-agent/window/window.hpp"
+
+namespace mdpipe::agent {
+
+class Undelivered {
+ public:
+  struct Entry {
+    std::uint64_t count = 0;                  // counters
+    std::unique_ptr<HistogramSum> histogram;  // histograms; empty where nothing was observed
+    [[nodiscard]] bool is_empty() const { return count == 0 && !histogram; }
+  };
+
+  void add(const SnapshotStore& store, const Window& window);
+  void add(const Undelivered& other);
+
+  // Entries by number, in the order of first sight; those that are empty have been delivered.
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] metrics::SeriesKey key(std::size_t index) const {
+    return series_[static_cast<std::uint32_t>(index)];
+  }
+  [[nodiscard]] const Entry& operator[](std::size_t index) const { return entries_[index]; }
+  void deliver(std::size_t index) { entries_[index] = {}; }
+  void deliver_all();
+
+  // For WindowCheckpoint::undelivered, and back. Series that the catalogue does not have any more are left
+  // out.
+  [[nodiscard]] metrics::Delta state(std::string_view destination, UnixNanos now) const;
+  void restore(const metrics::Delta& state);
+
+ private:
+  Entry& entry(metrics::Metric metric, const metrics::LabelValues& labels);
+
+  metrics::SeriesTable series_;
+  std::vector<Entry> entries_;             // by series of series_
+  std::vector<std::uint32_t> from_store_;  // series of the store -> of series_
+};
+
+}  // namespace mdpipe::agent

@@ -1,0 +1,61 @@
+#include "metrics-agent/window/window_writer.hpp"
+
+#include <utility>
+
+#include "libshared/log/log.hpp"
+#include "metrics-agent/window/window_log.hpp"
+
+namespace mdpipe::agent {
+
+WindowWriter::WindowWriter(const SnapshotStore& store, const Forwarders& forwarders,
+                           const std::string& state_folder, SteadyTime now)
+    : store_(store),
+      forwarders_(forwarders),
+      boot_id_(read_boot_id()),
+      file_(state_folder),
+      book_(now, load(forwarders)) {}
+
+WindowCheckpoint WindowWriter::load(const Forwarders& forwarders) {
+  WindowCheckpoint checkpoint = file_.load({boot_id_, wall_now()});
+  for (const metrics::Delta& state : checkpoint.undelivered) {
+    for (const auto& forwarder : forwarders) {
+      if (forwarder->name() == state.source) forwarder->restore(state);
+    }
+  }
+  checkpoint.undelivered.clear();
+  return checkpoint;
+}
+
+void WindowWriter::end_window(SteadyTime now) {
+  const Window window = book_.close(store_, now);
+  const auto lines = window_lines(store_, window);
+  for (const auto& forwarder : forwarders_) forwarder->on_window(window);
+  if (file_.usable()) {
+    const WindowCheckpoint checkpoint = book_.checkpoint(store_);
+    end_ = checkpoint.end;
+    covered_ = encode_messages(checkpoint.covered);
+    file_.stage(encode_state());
+  }
+  for (const WindowLine& line : lines) {
+    log::info("metrics", {{"exchange", line.exchange}, {"metrics", log::Json{line.metrics}}});
+  }
+  if (lines.empty()) log::debug("window without an exchange");
+  file_.commit();
+  if (forwarders_.empty()) std::string().swap(covered_);
+}
+
+void WindowWriter::save_progress() {
+  if (!file_.usable() || !end_) return;  // nothing was handed out before the first window
+  file_.stage(encode_state());
+  file_.commit();
+}
+
+std::string WindowWriter::encode_state() const {
+  std::vector<metrics::Delta> undelivered;
+  for (const auto& forwarder : forwarders_) {
+    if (auto state = forwarder->state()) undelivered.push_back(std::move(*state));
+  }
+  return encode_checkpoint(end_, covered_, encode_messages(undelivered), boot_id_);
+}
+
+}  // namespace mdpipe::agent

@@ -1,0 +1,40 @@
+#pragma once
+// Ends windows: closes the book, hands the window to the forwarders, writes one log line an exchange and
+// saves where the next window begins and what each destination has not taken yet.
+#include <memory>
+#include <vector>
+
+#include "libshared/time/time.hpp"
+#include "metrics-agent/forward/forwarder.hpp"
+#include "metrics-agent/window/window.hpp"
+#include "metrics-agent/window/window_state.hpp"
+
+namespace mdpipe::agent {
+
+using Forwarders = std::vector<std::unique_ptr<Forwarder>>;
+
+class WindowWriter {
+ public:
+  // Borrows the store and the forwarders, and gives the latter what an earlier life has left for them.
+  WindowWriter(const SnapshotStore& store, const Forwarders& forwarders, const std::string& state_folder,
+               SteadyTime now);
+
+  void end_window(SteadyTime now);
+
+  // A destination has taken something between two windows.
+  void save_progress();
+
+ private:
+  WindowCheckpoint load(const Forwarders& forwarders);
+  [[nodiscard]] std::string encode_state() const;
+
+  const SnapshotStore& store_;
+  const Forwarders& forwarders_;
+  std::string boot_id_;
+  WindowStateFile file_;
+  WindowBook book_;
+  std::optional<SteadyTime> end_;  // of the last window
+  std::string covered_;            // by it, as the state file has it
+};
+
+}  // namespace mdpipe::agent
