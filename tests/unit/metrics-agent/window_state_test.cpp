@@ -20,7 +20,7 @@ WindowCheckpoint sample() {
                              .histogram(Metric::PublishLatency, {"gmo", "md:ticker"}, 3, 1'000'000)
                              .message();
   delta.time_ns = at(0).wall.count;
-  return {at(10).steady, {delta}};
+  return {at(10).steady, {delta}, {}};
 }
 
 TEST(WindowState, DecodeUndoesEncode) {
