@@ -24,9 +24,9 @@ PublisherMetrics::PublisherMetrics(metrics::MetricsCollector& collector, std::st
 void PublisherMetrics::sending(const Transaction& transaction) {
   metrics::PendingCounts& pending = collector_.pending();
   pending.begin();
-  for (const Transaction::Entry& entry : transaction.entries()) {
-    pending.add(entry.stream->published, 1);
-    pending.add(entry.stream->bytes, entry.bytes);
+  for (const Transaction::Share& share : transaction.shares()) {
+    pending.add(share.stream->published, share.entries);
+    pending.add(share.stream->bytes, share.bytes);
   }
   metrics::PendingMark
       mark;  // one cursor tells of all, as they are set together; without any nothing can tell

@@ -23,6 +23,7 @@ const Stream* StreamTable::find(std::string_view type, std::string_view exchange
   if (!id) return nullptr;
   if (*id == streams_.size()) {
     streams_.push_back(std::make_unique<Stream>(make(type, exchange, symbol)));
+    streams_.back()->id = *id;
     streams_.back()->key->feeds.push_back(streams_.back().get());
   }
   return streams_[*id].get();

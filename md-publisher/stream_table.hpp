@@ -30,6 +30,7 @@ struct RedisKey {
 };
 
 struct Stream {
+  std::uint32_t id = 0;  // 0, 1, 2, ...
   std::string type, exchange, symbol;
   RedisKey* key = nullptr;
   std::string xadd_front;  // the command up to its first field, without the argument count in front

@@ -11,7 +11,9 @@ void Transaction::clear() {
   commands_.clear();
   sealed_at_ = 0;
   entries_.clear();
-  for (const Touched& touched : touched_) place_[touched.key->id] = 0;
+  for (const Share& share : shares_) share_places_[share.stream->id] = 0;
+  for (const Touched& touched : touched_) touched_places_[touched.key->id] = 0;
+  shares_.clear();
   touched_.clear();
   looks_.clear();
   states_.clear();
@@ -24,18 +26,30 @@ void Transaction::add(const Stream& stream, std::string_view body, std::size_t w
   resp::append_array(stream.front_words + words, commands_);
   commands_.append(stream.xadd_front);
   commands_.append(body);
-  entries_.push_back({&stream, recv, static_cast<std::uint32_t>(commands_.size() - before)});
-  touch(*stream.key);
+  const std::size_t bytes = commands_.size() - before;
+  entries_.push_back({&stream, recv, static_cast<std::uint32_t>(bytes)});
+  Share& part = share(stream);
+  ++part.entries;
+  part.bytes += bytes;
+}
+
+Transaction::Share& Transaction::share(const Stream& stream) {
+  if (stream.id >= share_places_.size()) share_places_.resize(stream.id + 1);
+  std::uint32_t& place = share_places_[stream.id];
+  if (place == 0) {
+    shares_.push_back({&stream, 0, 0});
+    place = static_cast<std::uint32_t>(shares_.size());
+    touch(*stream.key);
+  }
+  return shares_[place - 1];
 }
 
 void Transaction::touch(RedisKey& key) {
-  if (key.id >= place_.size()) place_.resize(key.id + 1);
-  std::uint32_t& place = place_[key.id];
-  if (place == 0) {
-    touched_.push_back({&key, 0});
-    place = static_cast<std::uint32_t>(touched_.size());
-  }
-  ++touched_[place - 1].entries;
+  if (key.id >= touched_places_.size()) touched_places_.resize(key.id + 1);
+  std::uint32_t& place = touched_places_[key.id];
+  if (place != 0) return;
+  touched_.push_back({&key, 0});
+  place = static_cast<std::uint32_t>(touched_.size());
 }
 
 void Transaction::seal(std::string_view cursor_key, std::string_view state_key, SteadyTime now) {
@@ -44,6 +58,9 @@ void Transaction::seal(std::string_view cursor_key, std::string_view state_key, 
   looks_.clear();
   cursor_key_ = cursor_key;
   state_key_ = state_key;
+  for (Touched& touched : touched_) touched.entries = 0;
+  for (const Share& share : shares_)
+    touched_[touched_places_[share.stream->key->id] - 1].entries += share.entries;
   for (const Touched& touched : touched_) {
     if (!touched.key->guarded || !touched.key->watch.is_due(now)) continue;
     looks_.push_back(touched.key);

@@ -23,7 +23,12 @@ class Transaction {
     std::uint64_t epoch = 0;
     std::uint64_t seq = 0;
   };
-  // A key the entries go to, and how many.
+  // What of the entries belongs to one stream, and what to one key of Redis (known once it is sealed).
+  struct Share {
+    const Stream* stream = nullptr;
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+  };
   struct Touched {
     RedisKey* key = nullptr;
     std::uint64_t entries = 0;
@@ -62,19 +67,23 @@ class Transaction {
   [[nodiscard]] Command command(std::size_t index) const;
 
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  [[nodiscard]] const std::vector<Share>& shares() const { return shares_; }
   [[nodiscard]] const std::vector<Touched>& touched() const { return touched_; }
   [[nodiscard]] const std::vector<RedisKey*>& looks() const { return looks_; }
   [[nodiscard]] const States& states() const { return states_; }
   [[nodiscard]] const std::map<std::string, Cursor>& cursors() const { return cursors_; }
 
  private:
+  Share& share(const Stream& stream);
   void touch(RedisKey& key);
 
   std::string commands_;
   std::size_t sealed_at_ = 0;  // where the end begins; 0 while unsealed
   std::vector<Entry> entries_;
+  std::vector<Share> shares_;
   std::vector<Touched> touched_;
-  std::vector<std::uint32_t> place_;  // by key id: where it stands in touched_, plus one
+  // By number of the stream or key: where it stands in shares_ or touched_, plus one.
+  std::vector<std::uint32_t> share_places_, touched_places_;
   std::vector<RedisKey*> looks_;
   States states_;
   std::map<std::string, Cursor> cursors_;

@@ -3,8 +3,8 @@
 // few names that come with every event (symbols, streams), so that everything about them can stand in flat
 // arrays.
 #include <cstdint>
+#include <cstring>
 #include <deque>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,25 +12,45 @@
 
 namespace mdpipe {
 
+// Eight bytes a step, inlined: four look-ups by symbol for each event cost ws-reader 3 % with std::hash.
+inline std::uint64_t hash_name(std::string_view name) {
+  const auto load = [](const char* from, std::size_t bytes) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, from, bytes);
+    return value;
+  };
+  const auto mix = [](std::uint64_t hash, std::uint64_t value) {
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15U;  // 2^64 divided by the golden ratio
+    return hash ^ (hash >> 32U);
+  };
+  const char* at = name.data();
+  const char* const end = at + name.size();
+  std::uint64_t hash = name.size();
+  for (; end - at > 8; at += 8) hash = mix(hash, load(at, 8));
+  if (name.size() >= 8) return mix(hash, load(end - 8, 8));  // the steps may overlap
+  if (name.size() >= 4) return mix(hash, load(at, 4) | (load(end - 4, 4) << 32U));
+  for (; at != end; ++at) hash = mix(hash, static_cast<unsigned char>(*at));
+  return hash;
+}
+
 class StringIndex {
  public:
   // At most `count_max` names; further ones get nothing.
   explicit StringIndex(std::size_t count_max) : count_max_(count_max), slots_(kFirstSlots) {}
 
   [[nodiscard]] std::optional<std::uint32_t> find(std::string_view name) const {
-    const Slot& slot = slots_[probe(slots_, name, std::hash<std::string_view>{}(name))];
-    if (slot.id == kFree) return std::nullopt;
+    const Slot& slot = slots_[probe(slots_, name, hash_name(name))];
+    if (slot.name == nullptr) return std::nullopt;
     return slot.id;
   }
 
   std::optional<std::uint32_t> find_or_add(std::string_view name) {
-    const std::size_t hash = std::hash<std::string_view>{}(name);
+    const std::uint64_t hash = hash_name(name);
     Slot& slot = slots_[probe(slots_, name, hash)];
-    if (slot.id != kFree) return slot.id;
+    if (slot.name != nullptr) return slot.id;
     if (names_.size() >= count_max_) return std::nullopt;
     const auto id = static_cast<std::uint32_t>(names_.size());
-    names_.emplace_back(name);
-    slot = {hash, id};
+    slot = {hash, &names_.emplace_back(name), id};
     if (names_.size() * 2 > slots_.size()) grow();
     return id;
   }
@@ -39,19 +59,18 @@ class StringIndex {
   [[nodiscard]] std::size_t size() const { return names_.size(); }
 
  private:
-  static constexpr std::uint32_t kFree = ~std::uint32_t{0};
   static constexpr std::size_t kFirstSlots = 64;  // a power of two, as every later size
   struct Slot {
-    std::size_t hash = 0;
-    std::uint32_t id = kFree;
+    std::uint64_t hash = 0;
+    const std::string* name = nullptr;  // in names_; null where the slot is free
+    std::uint32_t id = 0;
   };
 
   // Linear probing: the slot of the name, or the free one where it belongs. At most half of the slots are
   // taken.
-  [[nodiscard]] std::size_t probe(const std::vector<Slot>& slots, std::string_view name,
-                                  std::size_t hash) const {
+  static std::size_t probe(const std::vector<Slot>& slots, std::string_view name, std::uint64_t hash) {
     std::size_t at = hash & (slots.size() - 1);
-    while (slots[at].id != kFree && (slots[at].hash != hash || names_[slots[at].id] != name)) {
+    while (slots[at].name != nullptr && (slots[at].hash != hash || *slots[at].name != name)) {
       at = (at + 1) & (slots.size() - 1);
     }
     return at;
@@ -60,7 +79,7 @@ class StringIndex {
   void grow() {
     std::vector<Slot> larger(slots_.size() * 2);
     for (const Slot& slot : slots_) {
-      if (slot.id != kFree) larger[probe(larger, names_[slot.id], slot.hash)] = slot;
+      if (slot.name != nullptr) larger[probe(larger, *slot.name, slot.hash)] = slot;
     }
     slots_ = std::move(larger);
   }

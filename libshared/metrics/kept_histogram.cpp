@@ -8,10 +8,25 @@
 namespace mdpipe::metrics {
 namespace {
 
+// kLatencyBounds in ns, and how many of them lie below each power of two: an observation begins its search
+// there and is done after two steps.
+constexpr auto kBounds = [] {
+  std::array<std::uint64_t, kLatencyBounds.size()> bounds{};
+  for (std::size_t i = 0; i < bounds.size(); ++i)
+    bounds[i] = static_cast<std::uint64_t>(kLatencyBounds[i] * 1e9 + 0.5);
+  return bounds;
+}();
+constexpr auto kBoundsBelow = [] {
+  std::array<std::uint8_t, 64> below{};
+  for (std::size_t power = 0; power < below.size(); ++power) {
+    while (below[power] < kBounds.size() && kBounds[below[power]] < std::uint64_t{1} << power) ++below[power];
+  }
+  return below;
+}();
+
 std::size_t bound_of(std::uint64_t nanos) {
-  const double seconds = static_cast<double>(nanos) * 1e-9;
-  std::size_t at = 0;
-  while (at < kLatencyBounds.size() && seconds > kLatencyBounds[at]) ++at;
+  std::size_t at = kBoundsBelow[static_cast<std::size_t>(63 - __builtin_clzll(nanos | 1U))];
+  while (at < kBounds.size() && nanos > kBounds[at]) ++at;
   return at;
 }
 

@@ -7,7 +7,9 @@ namespace mdpipe::metrics {
 namespace {
 
 constexpr auto kInterval = std::chrono::seconds(1);
-constexpr int kFullEvery = 10;     // seconds
+constexpr int kFullEvery = 10;  // seconds
+// The kernel's account of a process is half of what an idle one's message costs.
+constexpr int kUsageEvery = 5;     // seconds; divides kFullEvery
 constexpr int kFullsForAgent = 3;  // an agent that has come knows nothing, and one message may be lost
 // Messages kept for an agent that is away; further ones are dropped, and the totals in the next one heal
 // that.
@@ -81,8 +83,8 @@ bool MetricsSender::agent_connected() {
 
 void MetricsSender::send(bool last) {
   if (before_send_) before_send_();
-  set_process_gauges();
   const bool full = fulls_due_ > 0 || sends_since_full_ == 0;
+  if (full || sends_since_full_ % kUsageEvery == 0) set_process_gauges();
   if (fulls_due_ > 0) --fulls_due_;
   sends_since_full_ = full ? 1 : (sends_since_full_ + 1) % kFullEvery;
   // Not kept: full ones are large and rare.
