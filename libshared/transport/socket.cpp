@@ -5,6 +5,7 @@
 #include <asio/post.hpp>
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "libshared/process/exit_code.hpp"
@@ -112,6 +113,10 @@ void Socket::rearm() {
 void Socket::wait() {
   descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& ec) {
     if (ec) return;
+    // What the descriptor told of is taken off it before the handler looks: a handler that takes nothing
+    // would leave it readable, and the loop would turn for as long as nothing is wanted. What comes later
+    // makes it readable again.
+    repeat_interrupted([&] { return std::optional<int>(socket_.get(zmq::sockopt::events)); });
     run_handler();
     wait();
   });

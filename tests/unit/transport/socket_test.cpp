@@ -51,6 +51,36 @@ TEST_F(SocketTest, a_signal_in_a_call_is_no_error) {
   EXPECT_GE(signals, 2000);
 }
 
+// A publisher without Redis takes nothing off its socket for as long as that lasts, and must not turn
+// meanwhile.
+TEST_F(SocketTest, a_handler_that_takes_nothing_is_left_alone_until_rearmed) {
+  Socket pull(io_, zmq_, zmq::socket_type::pull, {50, 1 << 20});
+  Socket push(io_, zmq_, zmq::socket_type::push, {50, 1 << 20});
+  pull.bind(endpoint());
+  push.connect(endpoint());
+  int calls = 0;
+  bool wanted = false;
+  pull.on_ready([&] {
+    ++calls;
+    zmq::message_t message;
+    if (wanted && pull.receive(message)) io_.stop();
+    return false;
+  });
+  ASSERT_TRUE(push.send("waits"));
+  asio::steady_timer later(io_);
+  int calls_before = 0;
+  later.expires_after(std::chrono::milliseconds(300));
+  later.async_wait([&](const asio::error_code&) {
+    calls_before = calls;
+    wanted = true;
+    pull.rearm();
+  });
+  io_.run();
+  EXPECT_TRUE(wanted);
+  EXPECT_LT(calls_before,
+            100);  // a few for the connection and the message; a loop that turns makes thousands
+}
+
 // The receiver works off at most `kPerTurn` messages a turn and the sender has to wait for room again and
 // again: no message may be left behind by a wake-up that was missed.
 TEST_F(SocketTest, every_message_arrives_in_order_in_one_loop) {
