@@ -1,18 +1,23 @@
-"""The compose folder against the tools that will read it: docker-compose, promtool and amtool of Debian. The dashboard's expressions
-must parse and, as the alert rules, name metrics of the catalogue and options that exist. A tool that is missing is a visible skip."""
+"""The compose folder against the tools that will read it: docker-compose, promtool and amtool of Debian. The expressions of the dashboards
+must parse and, as the alert rules, name metrics of the catalogue. A tool that is missing is a visible skip. What the dashboards
+are made of is dashboards_test.py's, what they show tests/e2e/grafana_test.py's."""
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from grafana.prometheus import View  # noqa: E402
+
 COMPOSE = ROOT / "compose"
 RULES = COMPOSE / "prometheus/mdpipe.rules.yml"
-DASHBOARD = COMPOSE / "grafana/dashboards/mdpipe.json"
+DASHBOARDS = sorted((COMPOSE / "grafana/dashboards").glob("*.json"))
 PROGRAMS = {Path(path).name: path for path in os.environ["MDPIPE_PROGRAMS"].split(":")}
 
 
@@ -27,12 +32,16 @@ def needs(tool):
 
 def catalogue():
     text = (ROOT / "libshared/metrics/catalogue.hpp").read_text()
-    return dict(re.findall(r'MetricInfo\{Metric::\w+,\s*"(\w+)",\s*Kind::(\w+)', text))
+    return dict(re.findall(r'MetricInfo\{\s*Metric::\w+,\s*"(\w+)",\s*Kind::(\w+)', text))
 
 
 def expressions():
-    dashboard = json.loads(DASHBOARD.read_text())
-    return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    """Of all dashboards, with their variables filled in."""
+    view = View(start=0, end=900)
+    for dashboard in (json.loads(path.read_text(encoding="utf-8")) for path in DASHBOARDS):
+        for panel in dashboard["panels"]:
+            for target in panel.get("targets", []):
+                yield view.fill_in(target["expr"], dashboard["templating"]["list"])
 
 
 def metric_names(text):
@@ -81,26 +90,30 @@ class Compose(unittest.TestCase):
 
     @needs("promtool")
     def test_dashboard_expressions_parse(self):
-        rules = [{"record": f"panel:{number}", "expr": re.sub(r"\$__rate_interval", "1m", text)}
-                 for number, text in enumerate(expressions())]
+        rules = [{"record": f"panel:{number}", "expr": text} for number, text in enumerate(expressions())]
         with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
             json.dump({"groups": [{"name": "dashboard", "rules": rules}]}, file)  # JSON is YAML
             file.flush()
             shown = run("promtool", "check", "rules", "--lint=none", file.name)
             self.assertEqual(0, shown.returncode, shown.stdout)
 
-    def test_rules_and_dashboard_name_metrics_that_exist(self):
+    def test_rules_and_dashboards_name_metrics_that_exist(self):
         known = catalogue()
         known_series = set(known) | {f"{name}_bucket" for name, kind in known.items() if kind == "Histogram"}
         self.assertEqual(set(), metric_names(RULES.read_text()) - known_series)
         self.assertEqual(set(), metric_names(" ".join(expressions())) - known_series)
 
-    def test_dashboard_uses_the_provisioned_data_source(self):
+    def test_dashboards_begin_with_the_provisioned_data_source(self):
         uid = re.search(r"uid: (\S+)", (COMPOSE / "grafana/provisioning/datasources/prometheus.yml").read_text()).group(1)
-        dashboard = json.loads(DASHBOARD.read_text())
-        self.assertEqual({uid}, {target["datasource"]["uid"] for panel in dashboard["panels"] for target in panel["targets"]})
-        identifiers = [panel["id"] for panel in dashboard["panels"]]
-        self.assertEqual(len(identifiers), len(set(identifiers)))
+        for path in DASHBOARDS:
+            variable = json.loads(path.read_text(encoding="utf-8"))["templating"]["list"][0]
+            self.assertEqual(("datasource", uid), (variable["type"], variable["current"]["value"]))
+
+    def test_the_first_thing_seen_is_the_overview(self):
+        text = (COMPOSE / "docker-compose.yml").read_text()
+        folder = re.search(r"path: (\S+)", (COMPOSE / "grafana/provisioning/dashboards/mdpipe.yml").read_text()).group(1)
+        self.assertIn(f"GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH: {folder}/mdpipe.json", text)
+        self.assertIn(f"- ./grafana/dashboards:{folder}:ro", text)
 
 
 if __name__ == "__main__":

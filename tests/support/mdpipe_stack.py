@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -41,6 +42,13 @@ def binary(name):
         if os.path.isfile(path):
             return path
     raise AssertionError(f"{name} not found below MDPIPE_BIN_DIR={BIN_DIR}")
+
+
+def free_port():
+    """For a program that cannot be asked which port it took."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def flags(options):
