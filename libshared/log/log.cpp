@@ -105,6 +105,14 @@ void write(Level level, std::string_view msg, Fields fields) {
   write_all(state().fd, line);
 }
 
+void write_members(Level level, std::string_view msg, std::string_view members) {
+  if (level < state().level) return;
+  std::string line = format_line(level, state().name, wall_now(), msg, {});
+  line.back() = ',';  // in the place of the brace
+  line.append(members).append("}\n");
+  write_all(state().fd, line);
+}
+
 std::optional<std::uint64_t> RateLimit::admit(SteadyTime now) {
   if (last_ && now - *last_ < interval_) {
     ++suppressed_;

@@ -46,6 +46,8 @@ void configure(std::string name, Level level, int fd);
 void set_level(Level level);
 
 void write(Level level, std::string_view msg, Fields fields = {});
+// `members` is raw JSON text in the place of the fields: "a":1,"b":2
+void write_members(Level level, std::string_view msg, std::string_view members);
 inline void debug(std::string_view msg, Fields fields = {}) { write(Level::Debug, msg, fields); }
 inline void info(std::string_view msg, Fields fields = {}) { write(Level::Info, msg, fields); }
 inline void warn(std::string_view msg, Fields fields = {}) { write(Level::Warn, msg, fields); }

@@ -23,6 +23,10 @@ class Forwarder {
   // A window has ended: take its increments and send what can be sent.
   virtual void on_window(const Window& window) = 0;
 
+  // What a destination has to say on standard output about the window that on_window has seen. Called beside
+  // the window log, right before the state file takes its place, so that a kill repeats nothing.
+  virtual void write_lines() {}
+
   // What a restart of the agent has to know; nothing for destinations that take totals. `restore` is called
   // before the first window.
   [[nodiscard]] virtual std::optional<metrics::Delta> state() const { return std::nullopt; }

@@ -1,5 +1,6 @@
 #include "metrics-agent/forward/undelivered.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace mdpipe::agent {
@@ -50,6 +51,32 @@ void Undelivered::add(const Undelivered& other) {
     to.count += other[i].count;
     if (other[i].histogram) add_histogram(*other[i].histogram, to);
   }
+}
+
+void Undelivered::deliver(const Part& part) {
+  Entry& entry = entries_[part.index];
+  if (!entry.histogram) {
+    entry.count -= std::min(part.count, entry.count);
+    return;
+  }
+  HistogramSum& histogram = *entry.histogram;
+  const std::uint64_t taken = std::min(part.count, histogram.buckets[part.bucket]);
+  histogram.buckets[part.bucket] -= taken;
+  histogram.count -= taken;
+  histogram.sum_ns = 0;
+  histogram.bounds = {};
+  if (histogram.count == 0) entry.histogram.reset();
+}
+
+void Undelivered::put_back(const Part& part) {
+  Entry& entry = entries_[part.index];
+  if (series_.info(part.index).kind != metrics::Kind::Histogram) {
+    entry.count += part.count;
+    return;
+  }
+  if (!entry.histogram) entry.histogram = std::make_unique<HistogramSum>();
+  entry.histogram->buckets[part.bucket] += part.count;
+  entry.histogram->count += part.count;
 }
 
 void Undelivered::deliver_all() {

@@ -22,6 +22,13 @@ class Undelivered {
     [[nodiscard]] bool is_empty() const { return count == 0 && !histogram; }
   };
 
+  // Counts of one entry that travel together: of a counter, or of one bucket of a histogram.
+  struct Part {
+    std::uint32_t index = 0;
+    std::uint32_t bucket = 0;
+    std::uint64_t count = 0;
+  };
+
   void add(const SnapshotStore& store, const Window& window);
   void add(const Undelivered& other);
 
@@ -33,6 +40,10 @@ class Undelivered {
   [[nodiscard]] const Entry& operator[](std::size_t index) const { return entries_[index]; }
   void deliver(std::size_t index) { entries_[index] = {}; }
   void deliver_all();
+  // A part of an entry, of at most what is there, and back again where it turns out not to have been taken.
+  // The sum and the bounds of a histogram describe it as a whole only, so they are 0 from then on.
+  void deliver(const Part& part);
+  void put_back(const Part& part);
 
   // For WindowCheckpoint::undelivered, and back. Series that the catalogue does not have any more are left
   // out.

@@ -40,6 +40,7 @@ void WindowWriter::end_window(SteadyTime now) {
     log::info("metrics", {{"exchange", line.exchange}, {"metrics", log::Json{line.metrics}}});
   }
   if (lines.empty()) log::debug("window without an exchange");
+  for (const auto& forwarder : forwarders_) forwarder->write_lines();
   file_.commit();
   if (forwarders_.empty()) std::string().swap(covered_);
 }

@@ -69,6 +69,26 @@ TEST_F(UndeliveredTest, WhatWasNotTakenIsAddedBack) {
   EXPECT_EQ(count_of(counts, Metric::PublishLatency), 4U);
 }
 
+TEST_F(UndeliveredTest, PartsLeaveAndComeBackAndTheRestIsStillAStateThatAddsUp) {
+  Undelivered counts;
+  counts.add(store_, window(1, 10, 5, 3));
+  const auto bucket = static_cast<std::uint32_t>(metrics::quantile_bucket(5'000'000));
+  Undelivered::Part counter{0, 0, 4}, latency{0, bucket, 2};
+  for (std::uint32_t i = 0; i < counts.size(); ++i) (counts[i].histogram ? latency : counter).index = i;
+  counts.deliver(counter);
+  counts.deliver(latency);
+  EXPECT_EQ(count_of(counts, Metric::MessagesReceived), 11U);
+  Undelivered restored;
+  restored.restore(counts.state("statsd", at(1).wall));
+  EXPECT_EQ(count_of(restored, Metric::PublishLatency), 1U);
+  counts.deliver({latency.index, bucket, 1});
+  EXPECT_TRUE(counts[latency.index].is_empty());
+  counts.put_back(counter);
+  counts.put_back(latency);
+  EXPECT_EQ(count_of(counts, Metric::MessagesReceived), 15U);
+  EXPECT_EQ(count_of(counts, Metric::PublishLatency), 2U);
+}
+
 TEST_F(UndeliveredTest, SurvivesARestartThroughTheStateFile) {
   Undelivered counts;
   counts.add(store_, window(1, 10, 5, 3));

@@ -1,0 +1,25 @@
+#include "metrics-agent/forward/gauges.hpp"
+
+#include <cmath>
+
+#include "metrics-agent/store/merged.hpp"
+
+namespace mdpipe::agent {
+
+using metrics::Metric;
+
+void for_each_gauge(const SnapshotStore& store,
+                    const std::function<void(const SeriesKey& key, double value)>& tell) {
+  for (SeriesIndex series = 0; series < store.series().size(); ++series) {
+    if (!is_gauge_on_wire(store.series().info(series))) continue;
+    const auto number = merge(store, series).number;
+    if (number && std::isfinite(*number)) tell(store.series()[series], *number);
+  }
+  for (const Source& source : store.sources()) {
+    const metrics::LabelValues labels = {source.component, source.name};
+    tell({&info(Metric::ComponentUp), labels}, source.up ? 1 : 0);
+    tell({&info(Metric::ComponentLastSeen), labels}, static_cast<double>(source.last_seen.wall.count) * 1e-9);
+  }
+}
+
+}  // namespace mdpipe::agent
