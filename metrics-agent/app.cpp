@@ -10,6 +10,8 @@
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
 #include "mdpipe_version.hpp"
+#include "metrics-agent/forward/emf_log.hpp"
+#include "metrics-agent/forward/statsd.hpp"
 #include "metrics-agent/http/health.hpp"
 
 namespace mdpipe::agent {
@@ -93,7 +95,16 @@ void App::start_metrics() {
 }
 
 // Every destination that is configured, any number at once.
-void App::make_forwarders() {}
+void App::make_forwarders() {
+  const auto save = [this] { windows_->save_progress(); };
+  if (auto statsd = make_statsd_options(config_.statsd).value()) {
+    log::info("forwarding to statsd",
+              {{"address", config_.statsd.address}, {"format", config_.statsd.format}});
+    forwarders_.push_back(std::make_unique<Statsd>(io_, store_, *std::move(statsd), intake_.own(), save));
+  }
+  if (auto emf = make_emf_options(config_.emf, config_.log_level).value())
+    forwarders_.push_back(std::make_unique<EmfLog>(store_, *std::move(emf), intake_.own()));
+}
 
 void App::start_http() {
   HttpOptions options{config_.bind_address, config_.port, {"/healthz"}};
@@ -167,7 +178,10 @@ void App::finish() {
 void App::wait_for_forwarders(SteadyTime deadline) {
   const bool idle = std::all_of(forwarders_.begin(), forwarders_.end(),
                                 [](const auto& forwarder) { return forwarder->is_idle(); });
-  if (idle || steady_now() >= deadline) return io_.stop();
+  if (idle || steady_now() >= deadline) {
+    if (windows_) windows_->save_progress();
+    return io_.stop();
+  }
   drain_timer_.expires_after(kIdlePoll);
   drain_timer_.async_wait([this, deadline](const asio::error_code&) { wait_for_forwarders(deadline); });
 }

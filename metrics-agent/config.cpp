@@ -19,6 +19,8 @@ Result<bool> check(const Config& config) {
             "--metrics-bind-address '{}': not an IPv4 address; expected one such as 127.0.0.1 or 0.0.0.0",
             config.bind_address)};
   }
+  if (const auto statsd = make_statsd_options(config.statsd); !statsd) return statsd.error();
+  if (const auto emf = make_emf_options(config.emf, config.log_level); !emf) return emf.error();
   return transport::check_endpoint("metrics-endpoint", config.endpoint());
 }
 
@@ -65,6 +67,8 @@ void declare_options(config::OptionTable& options, Config& config) {
   options.add("port-file", config.port_file, "Write the port that was taken to this file.")
       .value_name("FILE");
   options.add("metrics-names", config.names, "Names of the metrics on /metrics.").one_of({"collector", "ws"});
+  declare_statsd_options(options, config.statsd);
+  declare_emf_options(options, config.emf);
   options.section("Logs");
   options.add("log-level", config.log_level, "Least level that is logged.")
       .one_of({"trace", "debug", "info", "warn", "error", "fatal"});

@@ -4,6 +4,8 @@
 #include <string>
 
 #include "libshared/config/options.hpp"
+#include "metrics-agent/forward/emf_options.hpp"
+#include "metrics-agent/forward/statsd_options.hpp"
 #include "metrics-agent/http/exposition.hpp"
 
 namespace mdpipe::agent {
@@ -21,6 +23,8 @@ struct Config {
   std::int64_t port = 9100;
   std::string port_file;
   std::string names = "collector";
+  StatsdSettings statsd;
+  EmfSettings emf;
   std::string log_level = "info";
 
   [[nodiscard]] std::string endpoint() const;

@@ -1,0 +1,189 @@
+#include "metrics-agent/forward/emf.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "libshared/event/event.hpp"
+#include "libshared/json/json_string.hpp"
+#include "metrics-agent/forward/gauges.hpp"
+#include "metrics-agent/forward/histogram_samples.hpp"
+
+namespace mdpipe::agent {
+namespace {
+
+using metrics::Kind;
+using metrics::Metric;
+using metrics::MetricInfo;
+
+// Limits of the format. A document has each metric of the catalogue at most once, histograms with their
+// count, so none has to be split.
+constexpr std::size_t kMetricsMax = 100;
+constexpr std::size_t kDimensionsMax = 30;
+constexpr std::size_t kValuesMax = 100;
+constexpr std::size_t metrics_in_document() {
+  std::size_t count = 0;
+  for (const MetricInfo& info : metrics::kCatalogue) count += info.kind == Kind::Histogram ? 2 : 1;
+  return count;
+}
+static_assert(metrics_in_document() <= kMetricsMax);
+static_assert(metrics::kLabelsMax + 1 <= kDimensionsMax);
+
+using Dimensions = std::vector<std::pair<std::string_view, std::string>>;  // name and value
+
+// What one document says, by metric in the order of the catalogue.
+struct DocumentValues {
+  std::map<Metric, std::uint64_t> counts;
+  std::map<Metric, double> gauges;
+  std::map<Metric, HistogramSum> histograms;
+};
+using Documents = std::map<Dimensions, DocumentValues>;
+
+bool has_suffix(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+// CloudWatch takes ASCII without control characters in dimension values, and no empty ones.
+std::string dimension_value(std::string_view label) {
+  std::string out(label.empty() ? "none" : label);
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '_');
+  if (out.find_first_not_of(' ') == std::string::npos) out = "none";
+  return out;
+}
+
+Dimensions dimensions_of(const SeriesKey& key, const EmfOptions& options) {
+  Dimensions out;
+  for (std::size_t i = 0; i < key.labels.size(); ++i) {
+    const std::string_view name = key.info->labels[i];
+    if (name != "symbol" || options.with_symbols) out.emplace_back(name, dimension_value(key.labels[i]));
+  }
+  return out;
+}
+
+std::string_view unit_of(const MetricInfo& info) {
+  if (has_suffix(info.name, "_bytes") || has_suffix(info.name, "_bytes_total")) return "Bytes";
+  if (has_suffix(info.name, "_seconds") || has_suffix(info.name, "_seconds_total")) return "Seconds";
+  const bool is_number_of_things = info.kind == Kind::Counter || info.kind == Kind::StateSet ||
+                                   has_suffix(info.name, "_events") || has_suffix(info.name, "_series") ||
+                                   has_suffix(info.name, "_fds");
+  return is_number_of_things ? "Count" : "None";
+}
+
+// Timestamps cannot be compared with the present in CloudWatch, and its dimensions are no place for versions.
+bool is_left_out(const MetricInfo& info) {
+  return has_suffix(info.name, "_timestamp_seconds") || info.metric == Metric::ProcessStartTime ||
+         info.metric == Metric::BuildInfo;
+}
+
+void collect_counts(const SnapshotStore& store, const Window& window, const EmfOptions& options,
+                    Documents& documents) {
+  for (std::size_t i = 0; i < store.cells().size(); ++i) {
+    const Cell& cell = store.cells()[i];
+    if (cell.total() == 0) continue;
+    const SeriesKey key = store.key(cell);
+    documents[dimensions_of(key, options)].counts[key.info->metric] += window.counts[i];
+  }
+  for (const auto& [index, histogram] : window.histograms) {
+    const SeriesKey key = store.key(store.cells()[index]);
+    documents[dimensions_of(key, options)].histograms[key.info->metric].add(histogram);
+  }
+}
+
+// The number of feeds in each state, never by symbol.
+void collect_states(const SeriesKey& key, double value, Documents& documents) {
+  for (const FeedState state : kFeedStates) {
+    Dimensions dimensions = dimensions_of(key, EmfOptions());
+    dimensions.emplace_back("state", to_string(state));
+    documents[dimensions].gauges[key.info->metric] += value == static_cast<double>(state) ? 1 : 0;
+  }
+}
+
+// With symbols a feed's own state is the number of it.
+void collect_gauges(const SnapshotStore& store, const EmfOptions& options, Documents& documents) {
+  for_each_gauge(store, [&](const SeriesKey& key, double value) {
+    if (is_left_out(*key.info)) return;
+    const bool is_state = key.info->kind == Kind::StateSet;
+    if (is_state) collect_states(key, value, documents);
+    if (!is_state || options.with_symbols)
+      documents[dimensions_of(key, options)].gauges[key.info->metric] += value;
+  });
+}
+
+// The two lists that one document is written from: what its metrics are, and their values as members of the
+// root.
+struct DocumentText {
+  std::string definitions, members;
+  std::size_t points = 0;
+
+  void add(std::string_view name, std::string_view unit, std::string_view value) {
+    fmt::format_to(std::back_inserter(definitions), R"({}{{"Name":"{}","Unit":"{}"}})",
+                   points == 0 ? "" : ",", name, unit);
+    fmt::format_to(std::back_inserter(members), R"(,"{}":{})", name, value);
+    ++points;
+  }
+};
+
+void add_histogram(const MetricInfo& info, const HistogramSum& histogram, DocumentText& text) {
+  std::vector<double> seconds = values_by_rank(histogram.buckets, kValuesMax);
+  for (double& value : seconds) value *= 1e-9;
+  text.add(info.name, "Seconds", fmt::format("[{:.4g}]", fmt::join(seconds, ",")));
+  text.add(fmt::format("{}_count", info.name), "Count", fmt::to_string(histogram.count));
+}
+
+DocumentText document_text(const DocumentValues& values) {
+  DocumentText text;
+  for (const auto& [metric, count] : values.counts) {
+    const MetricInfo& info = metrics::info(metric);
+    text.add(info.name, unit_of(info), fmt::to_string(count));
+  }
+  for (const auto& [metric, value] : values.gauges) {
+    const MetricInfo& info = metrics::info(metric);
+    text.add(info.name, unit_of(info), fmt::format("{}", value));
+  }
+  for (const auto& [metric, histogram] : values.histograms)
+    add_histogram(metrics::info(metric), histogram, text);
+  return text;
+}
+
+std::string json_text(std::string_view text) {
+  std::string out;
+  append_json_string(text, out);
+  return out;
+}
+
+EmfDocument document_of(const Dimensions& dimensions, const DocumentValues& values, const EmfOptions& options,
+                        UnixNanos end) {
+  const DocumentText text = document_text(values);
+  std::string names, targets;
+  for (const auto& [name, value] : dimensions) {
+    fmt::format_to(std::back_inserter(names), R"({}"{}")", names.empty() ? "" : ",", name);
+    fmt::format_to(std::back_inserter(targets), R"(,"{}":{})", name, json_text(value));
+  }
+  return {
+      fmt::format(
+          R"("_aws":{{"Timestamp":{},"CloudWatchMetrics":[{{"Namespace":{},"Dimensions":[[{}]],"Metrics":[{}]}}]}}{}{})",
+          end.count / 1'000'000, json_text(options.name_space), names, text.definitions, targets,
+          text.members),
+      text.points};
+}
+
+}  // namespace
+
+std::vector<EmfDocument> emf_documents(const SnapshotStore& store, const Window& window,
+                                       const EmfOptions& options, UnixNanos end) {
+  Documents documents;
+  collect_counts(store, window, options, documents);
+  collect_gauges(store, options, documents);
+  std::vector<EmfDocument> out;
+  out.reserve(documents.size());
+  for (const auto& [dimensions, values] : documents)
+    out.push_back(document_of(dimensions, values, options, end));
+  return out;
+}
+
+}  // namespace mdpipe::agent
