@@ -27,7 +27,7 @@ def needs(tool):
 
 def catalogue():
     text = (ROOT / "libshared/metrics/catalogue.hpp").read_text()
-    return dict(re.findall(r'MetricInfo\{Metric::\w+,\s*"(\w+)",\s*Kind::(\w+)', text))
+    return dict(re.findall(r'MetricInfo\{\s*Metric::\w+,\s*"(\w+)",\s*Kind::(\w+)', text))
 
 
 def expressions():
