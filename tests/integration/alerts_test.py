@@ -213,8 +213,7 @@ class AlertsTest(unittest.TestCase):
             labels = '{component="ws-reader",source="%s"}' % source
             self.assertEqual(samples["collector_component_up" + labels], 0)
             self.assertEqual(samples["collector_component_stopped" + labels], is_stopped)
-        silent.send()
-        self.wait_line(agent, "alert over", "MdpipeComponentDown")
+        wait_for(lambda: silent.send() or self.lines(agent, "alert over", "MdpipeComponentDown"), "it is back")
 
     def test_all_are_known_before_anything_happens_and_nothing_where_they_are_off(self):
         agent = self.agent(alert_for="MdpipeNoComponents=1h")
