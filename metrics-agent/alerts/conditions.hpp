@@ -123,13 +123,13 @@ class Conditions {
   std::vector<double>& of(AlertId alert) { return values_[static_cast<std::size_t>(alert)]; }
 
   struct CounterAlert {
-    AlertId alert;
+    AlertId alert{};
     CounterGrowth growth;
   };
   struct GaugeAlert {
-    AlertId alert;
-    metrics::Metric metric;
-    double (*badness)(double);
+    AlertId alert{};
+    metrics::Metric metric{};
+    double (*badness)(double) = nullptr;
     std::vector<SeriesIndex> series;
   };
 
