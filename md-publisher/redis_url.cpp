@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "libshared/config/options.hpp"
+#include "libshared/config/secret_file.hpp"
 
 namespace mdpipe::publisher {
 namespace {
@@ -111,28 +108,7 @@ Result<RedisAddress> parse_redis_url(std::string_view url) {
 }
 
 Result<std::optional<std::string>> read_password(const std::string& file) {
-  std::string path = file;
-  if (path.empty()) {
-    const char* credentials =
-        std::getenv("CREDENTIALS_DIRECTORY");  // NOLINT(concurrency-mt-unsafe): read at start
-    if (credentials == nullptr) return std::optional<std::string>();
-    path = fmt::format("{}/redis_password", credentials);
-    if (!std::filesystem::exists(path)) return std::optional<std::string>();
-  }
-  std::error_code ec;
-  std::ifstream stream;
-  if (!std::filesystem::is_directory(path, ec)) stream.open(path);  // reading a folder would throw
-  std::string password;
-  if (stream.is_open()) password.assign(std::istreambuf_iterator<char>(stream), {});
-  while (!password.empty() && (password.back() == '\n' || password.back() == '\r')) password.pop_back();
-  if (password.empty()) {
-    return Error{
-        ErrorKind::BadConfig,
-        fmt::format(
-            "--redis-password-file '{}': cannot be read or is empty; it holds the password and nothing else",
-            path)};
-  }
-  return std::optional<std::string>(password);
+  return config::read_secret({"redis-password-file", "redis_password", "the password"}, file);
 }
 
 }  // namespace mdpipe::publisher

@@ -87,6 +87,7 @@ void App::start_metrics() {
   log::info("listening for metrics", {{"endpoint", socket_->last_endpoint()}});
   make_forwarders();
   windows_.emplace(store_, forwarders_, config_.state_dir, steady_now());
+  make_alerts();
   intake_.tick(instant_now());
   window_timer_.expires_at(steady_now());
   schedule_window();
@@ -104,6 +105,12 @@ void App::make_forwarders() {
   }
   if (auto emf = make_emf_options(config_.emf, config_.log_level).value())
     forwarders_.push_back(std::make_unique<EmfLog>(store_, *std::move(emf), intake_.own()));
+}
+
+void App::make_alerts() {
+  if (!config_.alerts) return;
+  alerts_.emplace(store_, intake_.own(), config_.alert_rules);
+  if (!config_.alert_webhook.url.empty()) alerts_->call_webhook(io_, config_.alert_webhook);
 }
 
 void App::start_http() {
@@ -131,6 +138,7 @@ void App::schedule_tick() {
     receive(kMessagesPerTick);  // after a stall of our own, the components' messages are waiting: nobody is
                                 // silent
     intake_.tick(instant_now());
+    if (alerts_) alerts_->tick(instant_now());
     socket_->rearm();
     notifier_.status(status());
     schedule_tick();
@@ -178,7 +186,8 @@ void App::finish() {
 void App::wait_for_forwarders(SteadyTime deadline) {
   const bool idle = std::all_of(forwarders_.begin(), forwarders_.end(),
                                 [](const auto& forwarder) { return forwarder->is_idle(); });
-  if (idle || steady_now() >= deadline) {
+  const bool is_told = !alerts_ || alerts_->is_idle();
+  if ((idle && is_told) || steady_now() >= deadline) {
     if (windows_) windows_->save_progress();
     return io_.stop();
   }

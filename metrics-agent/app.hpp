@@ -9,6 +9,7 @@
 #include "libshared/process/notify.hpp"
 #include "libshared/process/stop_signals.hpp"
 #include "libshared/transport/socket.hpp"
+#include "metrics-agent/alerts/alerts.hpp"
 #include "metrics-agent/config.hpp"
 #include "metrics-agent/http/http_server.hpp"
 #include "metrics-agent/store/intake.hpp"
@@ -27,6 +28,7 @@ class App {
  private:
   void start_metrics();
   void make_forwarders();
+  void make_alerts();
   void start_http();
   bool receive(int messages_max);
   void schedule_tick();
@@ -49,6 +51,7 @@ class App {
   std::optional<transport::Socket> socket_;
   Forwarders forwarders_;
   std::optional<WindowWriter> windows_;
+  std::optional<Alerts> alerts_;
   asio::steady_timer tick_timer_, window_timer_, watchdog_timer_, drain_timer_;
   process::StopSignals signals_;
   std::optional<HttpServer> http_;  // last, so that its threads end first

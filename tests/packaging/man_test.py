@@ -31,7 +31,7 @@ def man_options(page):
 
 def catalogue():
     text = (ROOT / "libshared/metrics/catalogue.hpp").read_text()
-    return set(re.findall(r'MetricInfo\{Metric::\w+,\s*"(\w+)"', text))
+    return set(re.findall(r'MetricInfo\{\s*Metric::\w+,\s*"(\w+)"', text))
 
 
 class ManPages(unittest.TestCase):

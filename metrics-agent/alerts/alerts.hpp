@@ -1,0 +1,39 @@
+#pragma once
+// The alerts of the running agent: judged once a second, logged, shown as collector_alert_firing, told to the
+// webhook where there is one.
+#include <array>
+#include <asio/io_context.hpp>
+#include <optional>
+
+#include "libshared/metrics/collector.hpp"
+#include "metrics-agent/alerts/alert_book.hpp"
+#include "metrics-agent/alerts/conditions.hpp"
+#include "metrics-agent/alerts/webhook.hpp"
+
+namespace mdpipe::agent {
+
+class Alerts {
+ public:
+  // Borrows the store and the collector of the agent's own metrics.
+  Alerts(const SnapshotStore& store, metrics::MetricsCollector& own, const AlertRules& rules);
+
+  // Throws process::StartupError where libcurl cannot be loaded.
+  void call_webhook(asio::io_context& io, const WebhookOptions& options);
+
+  void set_rules(const AlertRules& rules) { book_.set_rules(rules); }
+
+  // After the store was told who is silent.
+  void tick(Instant now);
+
+  // Whether no message is on its way.
+  [[nodiscard]] bool is_idle() const { return !webhook_ || webhook_->is_idle(); }
+
+ private:
+  metrics::MetricsCollector& own_;
+  Conditions conditions_;
+  AlertBook book_;
+  std::array<metrics::Series, kAlerts.size()> firing_;
+  std::optional<Webhook> webhook_;
+};
+
+}  // namespace mdpipe::agent
