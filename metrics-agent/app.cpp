@@ -6,10 +6,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
 #include "mdpipe_version.hpp"
+#include "metrics-agent/forward/otlp_forwarder.hpp"
 #include "metrics-agent/http/health.hpp"
 
 namespace mdpipe::agent {
@@ -93,7 +95,13 @@ void App::start_metrics() {
 }
 
 // Every destination that is configured, any number at once.
-void App::make_forwarders() {}
+void App::make_forwarders() {
+  if (!config_.otlp.endpoint.empty()) {
+    forwarders_.push_back(std::make_unique<OtlpForwarder>(io_, store_, intake_.own(), config_.otlp,
+                                                          config_.runtime_dir,
+                                                          [this] { windows_->save_progress(); }));
+  }
+}
 
 void App::start_http() {
   HttpOptions options{config_.bind_address, config_.port, {"/healthz"}};

@@ -9,7 +9,7 @@
 namespace mdpipe::agent {
 namespace {
 
-Result<bool> check(const Config& config) {
+Result<bool> check(Config& config) {
   asio::error_code ec;
   asio::ip::make_address_v4(config.bind_address, ec);  // Debian's CivetWeb is built without IPv6
   if (ec) {
@@ -19,7 +19,9 @@ Result<bool> check(const Config& config) {
             "--metrics-bind-address '{}': not an IPv4 address; expected one such as 127.0.0.1 or 0.0.0.0",
             config.bind_address)};
   }
-  return transport::check_endpoint("metrics-endpoint", config.endpoint());
+  if (auto checked = transport::check_endpoint("metrics-endpoint", config.endpoint()); !checked)
+    return checked;
+  return check_otlp(config.otlp, config.state_dir);
 }
 
 }  // namespace
@@ -65,6 +67,7 @@ void declare_options(config::OptionTable& options, Config& config) {
   options.add("port-file", config.port_file, "Write the port that was taken to this file.")
       .value_name("FILE");
   options.add("metrics-names", config.names, "Names of the metrics on /metrics.").one_of({"collector", "ws"});
+  declare_otlp_options(options, config.otlp);
   options.section("Logs");
   options.add("log-level", config.log_level, "Least level that is logged.")
       .one_of({"trace", "debug", "info", "warn", "error", "fatal"});

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "libshared/config/options.hpp"
+#include "metrics-agent/forward/otlp_options.hpp"
 #include "metrics-agent/http/exposition.hpp"
 
 namespace mdpipe::agent {
@@ -21,6 +22,7 @@ struct Config {
   std::int64_t port = 9100;
   std::string port_file;
   std::string names = "collector";
+  OtlpOptions otlp;
   std::string log_level = "info";
 
   [[nodiscard]] std::string endpoint() const;

@@ -22,6 +22,12 @@ MDPIPE_PACKAGES_TEST=(
   man-db groff systemd docker-compose prometheus prometheus-alertmanager
 )
 
+# npm brings the definitions that the OTLP receiver of the tests decodes with. A Node.js from elsewhere has an npm of its own, which
+# Debian's would drive out.
+if ! command -v npm >/dev/null; then
+  MDPIPE_PACKAGES_TEST+=(nodejs npm)
+fi
+
 MDPIPE_PACKAGES_BENCH=(
   gcc libbenchmark-dev python3
 )

@@ -33,7 +33,7 @@ ExponentialBuckets exponential_buckets(const std::vector<std::uint64_t>& counts)
   while ((highest >> shift) - (lowest >> shift) >= static_cast<int>(kExponentialBucketsMax)) ++shift;
   out.scale -= shift;
   out.offset = lowest >> shift;
-  out.counts.resize(static_cast<std::size_t>((highest >> shift) - out.offset + 1));
+  out.counts.resize(static_cast<std::size_t>((highest >> shift) - out.offset) + 1);
   for (auto bucket = static_cast<std::size_t>(first - counts.begin()); bucket < counts.size(); ++bucket) {
     if (counts[bucket] == 0) continue;
     out.counts[static_cast<std::size_t>((index_at_finest_scale(bucket) >> shift) - out.offset)] +=
