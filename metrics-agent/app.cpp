@@ -6,11 +6,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
 #include "mdpipe_version.hpp"
 #include "metrics-agent/forward/emf_log.hpp"
+#include "metrics-agent/forward/otlp_forwarder.hpp"
 #include "metrics-agent/forward/statsd.hpp"
 #include "metrics-agent/http/health.hpp"
 
@@ -98,6 +100,10 @@ void App::start_metrics() {
 // Every destination that is configured, any number at once.
 void App::make_forwarders() {
   const auto save = [this] { windows_->save_progress(); };
+  if (!config_.otlp.endpoint.empty()) {
+    forwarders_.push_back(
+        std::make_unique<OtlpForwarder>(io_, store_, intake_.own(), config_.otlp, config_.runtime_dir, save));
+  }
   if (auto statsd = make_statsd_options(config_.statsd).value()) {
     log::info("forwarding to statsd",
               {{"address", config_.statsd.address}, {"format", config_.statsd.format}});

@@ -49,7 +49,9 @@ Result<bool> check(Config& config) {
   if (const auto statsd = make_statsd_options(config.statsd); !statsd) return statsd.error();
   if (const auto emf = make_emf_options(config.emf, config.log_level); !emf) return emf.error();
   if (const auto alerts = check_alerts(config); !alerts) return alerts.error();
-  return transport::check_endpoint("metrics-endpoint", config.endpoint());
+  if (auto checked = transport::check_endpoint("metrics-endpoint", config.endpoint()); !checked)
+    return checked;
+  return check_otlp(config.otlp, config.state_dir);
 }
 
 void declare_alert_options(config::OptionTable& options, Config& config) {
@@ -127,6 +129,7 @@ void declare_options(config::OptionTable& options, Config& config) {
   options.add("port-file", config.port_file, "Write the port that was taken to this file.")
       .value_name("FILE");
   options.add("metrics-names", config.names, "Names of the metrics on /metrics.").one_of({"collector", "ws"});
+  declare_otlp_options(options, config.otlp);
   declare_statsd_options(options, config.statsd);
   declare_emf_options(options, config.emf);
   declare_alert_options(options, config);

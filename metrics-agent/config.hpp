@@ -7,6 +7,7 @@
 #include "metrics-agent/alerts/alert_rules.hpp"
 #include "metrics-agent/alerts/webhook_options.hpp"
 #include "metrics-agent/forward/emf_options.hpp"
+#include "metrics-agent/forward/otlp_options.hpp"
 #include "metrics-agent/forward/statsd_options.hpp"
 #include "metrics-agent/http/exposition.hpp"
 
@@ -34,6 +35,7 @@ struct Config {
   std::string alert_webhook_format = "json";
   config::Milliseconds alert_webhook_interval_min = std::chrono::seconds(30);
   std::string alert_webhook_ca_file;
+  OtlpOptions otlp;
   std::string log_level = "info";
 
   // Made of the alert options when they are checked.

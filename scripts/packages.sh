@@ -23,6 +23,12 @@ MDPIPE_PACKAGES_TEST=(
   collectd-core python3-jsonschema  # a StatsD receiver; the published schema of CloudWatch's format
 )
 
+# npm brings the definitions that the OTLP receiver of the tests decodes with. A Node.js from elsewhere has an npm of its own, which
+# Debian's would drive out.
+if ! command -v npm >/dev/null; then
+  MDPIPE_PACKAGES_TEST+=(nodejs npm)
+fi
+
 MDPIPE_PACKAGES_BENCH=(
   gcc libbenchmark-dev python3
 )

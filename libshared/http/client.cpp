@@ -143,10 +143,17 @@ class Client::Impl {
     curl_.easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
     curl_.easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &retry_after);
     if (is_too_large_) {
+      response.failure = Response::Failure::TooLarge;
+      response.status = static_cast<int>(status);
       response.error = fmt::format("a body of more than {} bytes", options_.answer_bytes_max);
     } else if (code != CURLE_OK) {
+      response.failure =
+          code == CURLE_OPERATION_TIMEDOUT ? Response::Failure::TimedOut : Response::Failure::Other;
       response.error = error_.front() != '\0' ? error_.data() : curl_.easy_strerror(code);
     } else {
+      const char* content_type = nullptr;  // libcurl's, until the next request
+      curl_.easy_getinfo(easy_.get(), CURLINFO_CONTENT_TYPE, &content_type);
+      if (content_type != nullptr) response.content_type = content_type;
       response.status = static_cast<int>(status);
       response.retry_after = std::chrono::seconds(retry_after);
       response.body = body_;

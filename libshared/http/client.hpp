@@ -30,10 +30,13 @@ struct Request {
 };
 
 struct Response {
+  enum class Failure { None, TimedOut, TooLarge, Other };
+  Failure failure = Failure::None;
   std::string error;  // why there is no answer; empty where there is one
-  int status = 0;     // HTTP's
+  int status = 0;     // HTTP's; of an answer that is too large too
   std::chrono::seconds retry_after{0};
-  std::string_view body;  // unpacked; valid inside of the handler
+  std::string_view content_type;  // empty where none is named; valid inside of the handler, as the body
+  std::string_view body;          // unpacked
 };
 
 class Client {

@@ -17,8 +17,7 @@ void for_each_gauge(const SnapshotStore& store,
   }
   for (const Source& source : store.sources()) {
     const metrics::LabelValues labels = {source.component, source.name};
-    tell({&info(Metric::ComponentUp), labels}, source.up ? 1 : 0);
-    tell({&info(Metric::ComponentLastSeen), labels}, static_cast<double>(source.last_seen.wall.count) * 1e-9);
+    for (const Metric metric : kSourceMetrics) tell({&info(metric), labels}, source_value(source, metric));
   }
 }
 

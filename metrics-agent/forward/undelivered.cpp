@@ -18,10 +18,15 @@ void add_histogram(const HistogramSum& from, Undelivered::Entry& to) {
 
 }  // namespace
 
-Undelivered::Entry& Undelivered::entry(metrics::Metric metric, const metrics::LabelValues& labels) {
+std::size_t Undelivered::find_or_add(metrics::Metric metric, const metrics::LabelValues& labels) {
   const std::uint32_t index = series_.find_or_add(metric, labels);
   if (index >= entries_.size()) entries_.resize(index + 1);
-  return entries_[index];
+  return index;
+}
+
+void Undelivered::add(std::size_t index, const Entry& more) {
+  entries_[index].count += more.count;
+  if (more.histogram) add_histogram(*more.histogram, entries_[index]);
 }
 
 void Undelivered::add(const SnapshotStore& store, const Window& window) {
@@ -30,8 +35,7 @@ void Undelivered::add(const SnapshotStore& store, const Window& window) {
     std::uint32_t& known = from_store_[cell.series];
     if (known == kUnknown) {
       const SeriesKey key = store.key(cell);
-      known = series_.find_or_add(key.info->metric, key.labels);
-      if (known >= entries_.size()) entries_.resize(known + 1);
+      known = static_cast<std::uint32_t>(find_or_add(key.info->metric, key.labels));
     }
     return entries_[known];
   };
@@ -47,9 +51,7 @@ void Undelivered::add(const Undelivered& other) {
   for (std::size_t i = 0; i < other.size(); ++i) {
     if (other[i].is_empty()) continue;
     const SeriesKey key = other.key(i);
-    Entry& to = entry(key.info->metric, key.labels);
-    to.count += other[i].count;
-    if (other[i].histogram) add_histogram(*other[i].histogram, to);
+    add(find_or_add(key.info->metric, key.labels), other[i]);
   }
 }
 
@@ -108,8 +110,7 @@ void Undelivered::restore(const metrics::Delta& state) {
   for (const auto& definition : state.series) {
     const metrics::MetricInfo* info = metrics::find_metric(definition.name);
     if (info == nullptr || definition.labels.size() != info->label_count()) continue;
-    entry(info->metric, definition.labels);
-    by_id.emplace(definition.id, *series_.find(info->metric, definition.labels));
+    by_id.emplace(definition.id, static_cast<std::uint32_t>(find_or_add(info->metric, definition.labels)));
   }
   for (const auto& [id, count] : state.counters) {
     if (const auto found = by_id.find(id); found != by_id.end()) entries_[found->second].count += count;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "libshared/metrics/delta.hpp"
@@ -45,14 +46,18 @@ class Undelivered {
   void deliver(const Part& part);
   void put_back(const Part& part);
 
+  // For destinations that keep more than the counts of a series: its number, known before anything is
+  // counted, and what it has as something to hold and to give back.
+  std::size_t find_or_add(metrics::Metric metric, const metrics::LabelValues& labels);
+  Entry take(std::size_t index) { return std::exchange(entries_[index], {}); }
+  void add(std::size_t index, const Entry& more);
+
   // For WindowCheckpoint::undelivered, and back. Series that the catalogue does not have any more are left
   // out.
   [[nodiscard]] metrics::Delta state(std::string_view destination, UnixNanos now) const;
   void restore(const metrics::Delta& state);
 
  private:
-  Entry& entry(metrics::Metric metric, const metrics::LabelValues& labels);
-
   metrics::SeriesTable series_;
   std::vector<Entry> entries_;             // by series of series_
   std::vector<std::uint32_t> from_store_;  // series of the store -> of series_

@@ -91,12 +91,6 @@ void write_family(const SnapshotStore& store, const metrics::MetricInfo& info,
   }
 }
 
-double source_value(const Source& source, Metric metric) {
-  if (metric == Metric::ComponentUp) return source.up ? 1 : 0;
-  if (metric == Metric::ComponentStopped) return !source.up && source.said_goodbye ? 1 : 0;
-  return static_cast<double>(source.last_seen.wall.count) * 1e-9;
-}
-
 // What the store knows about the sources themselves; nobody sends it.
 void write_sources(const SnapshotStore& store, const metrics::MetricInfo& info, std::string& out) {
   FamilyWriter family(out, info.name, type_of(info.kind), info.help);
@@ -116,8 +110,7 @@ void write_exposition(const SnapshotStore& store, NameProfile profile, std::stri
     by_metric[static_cast<std::size_t>(store.series().info(series).metric)].push_back(series);
   for (const auto& info : metrics::kCatalogue) {
     const auto& series = by_metric[static_cast<std::size_t>(info.metric)];
-    if (info.metric == Metric::ComponentUp || info.metric == Metric::ComponentStopped ||
-        info.metric == Metric::ComponentLastSeen) {
+    if (is_source_metric(info.metric)) {
       write_sources(store, info, out);
     } else if (profile != NameProfile::Ws || !write_family_ws(store, info, series, out)) {
       write_family(store, info, series, out);

@@ -1,5 +1,7 @@
 #include "metrics-agent/store/merged.hpp"
 
+#include <algorithm>
+
 namespace mdpipe::agent {
 namespace {
 
@@ -10,6 +12,16 @@ void add_histogram(const HistogramSum& histogram, MergedValue& value) {
 }
 
 }  // namespace
+
+bool is_source_metric(metrics::Metric metric) {
+  return std::find(kSourceMetrics.begin(), kSourceMetrics.end(), metric) != kSourceMetrics.end();
+}
+
+double source_value(const Source& source, metrics::Metric metric) {
+  if (metric == metrics::Metric::ComponentUp) return source.up ? 1 : 0;
+  if (metric == metrics::Metric::ComponentStopped) return !source.up && source.said_goodbye ? 1 : 0;
+  return static_cast<double>(source.last_seen.wall.count) * 1e-9;
+}
 
 MergedValue merge(const SnapshotStore& store, SeriesIndex series) {
   MergedValue value;

@@ -18,6 +18,12 @@ struct MergedValue {
   std::array<std::uint64_t, metrics::kLatencyBounds.size()> bounds{};  // not cumulative
 };
 
+// What the store itself knows about each source; nobody sends it.
+inline constexpr std::array kSourceMetrics = {metrics::Metric::ComponentUp, metrics::Metric::ComponentStopped,
+                                              metrics::Metric::ComponentLastSeen};
+bool is_source_metric(metrics::Metric metric);
+double source_value(const Source& source, metrics::Metric metric);
+
 MergedValue merge(const SnapshotStore& store, SeriesIndex series);
 
 }  // namespace mdpipe::agent

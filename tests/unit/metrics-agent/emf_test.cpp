@@ -104,7 +104,7 @@ TEST_F(EmfTest, TimestampsAndVersionsAreLeftOut) {
       .gauge(Metric::ProcessResidentBytes, {"ws-reader", "gmo"}, 1e7);
   const auto all = documents(1);
   ASSERT_EQ(all.size(), 1U);
-  EXPECT_EQ(all[0].points, 2U);  // and collector_component_up
+  EXPECT_EQ(all[0].points, 3U);  // and collector_component_up and _stopped
   EXPECT_NE(all[0].members.find(R"({"Name":"process_resident_memory_bytes","Unit":"Bytes"})"),
             std::string::npos);
 }

@@ -86,7 +86,7 @@ TEST_F(StatsdFormatTest, ANegativePlainGaugeIsSetToZeroFirstInTheSameDatagram) {
                             "mdpipe.collector_clock_offset_seconds.gmo:-0.25|g"}));
   for (format_.datagram_bytes_max = 60; format_.datagram_bytes_max < 300; ++format_.datagram_bytes_max) {
     for (const Datagram& datagram : statsd_datagrams(counts_, store_, format_).list) {
-      const bool has_zero = datagram.text.find("gmo:0|g") != std::string::npos;
+      const bool has_zero = datagram.text.find("offset_seconds.gmo:0|g") != std::string::npos;
       EXPECT_EQ(has_zero, datagram.text.find("gmo:-0.25|g") != std::string::npos);
     }
   }
