@@ -9,7 +9,8 @@ UID = "mdpipe"
 EXCHANGE = 'exchange=~"$exchange"'
 DROPPED = f'collector_dropped_events_total{{{EXCHANGE}, reason!~"{BY_RECIPE}"}}'
 RECONNECTS = f"collector_reconnects_total{{{EXCHANGE}}}"
-READERS_DOWN = 'count(collector_component_up{component="ws-reader"} == 0)'
+# A reader that was asked to stop is nobody's fault.
+READERS_DOWN = 'count(collector_component_up{component="ws-reader"} == 0 unless on (component, source) collector_component_stopped == 1)'
 LOST_BY_REDIS = f'({total(grown("collector_redis_lost_events_total", "$__range"))} + ' \
                 f'{total(grown("collector_stream_entries_removed_total", "$__range"))})'
 # A reader that begins anew, a connection that did, and what is away at this moment.
