@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -110,6 +111,11 @@ class StrictReceiver:
     def count(self, key):
         with self.lock:
             return self.counters[key]
+
+    def is_drained(self):
+        """Nothing waits in the kernel's queue, and what was read is counted."""
+        with self.lock:
+            return not select.select([self.socket], [], [], 0)[0]
 
     def observations(self, key):
         with self.lock:
