@@ -17,17 +17,17 @@ from processes import BenchError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-ALL = ("main", "start", "idle", "memory", "metrics", "symbols", "depth", "burst", "micro")
+ALL = ("main", "start", "idle", "memory", "metrics", "symbols", "depth", "burst", "agent", "micro")
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
     parser.add_argument("mode", nargs="*", default=["main"], metavar="MODE",
                         help="main (default): rate, cost, memory and delay, flat out and paced; start, idle, memory, metrics, "
-                             "symbols, depth, burst, micro; all: all of them; report: only make the report of the results that are there")
+                             "symbols, depth, burst, agent, micro; all: all of them; report: only make the report of the results that are there")
     parser.add_argument("--quick", action="store_true", help="shorter and fewer rounds: main takes about 3 minutes")
     parser.add_argument("--rounds", type=int, default=0, help="rounds of alternating runs (5, with --quick 2)")
-    parser.add_argument("--seconds", type=float, default=0, help="of idle and memory")
+    parser.add_argument("--seconds", type=float, default=0, help="of idle, memory and agent")
     parser.add_argument("--only", type=lambda text: text.split(","), help="these only of mdpipe,node,limit")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="folder of the build")
     parser.add_argument("--results", default=os.path.join(HERE, "results"), help="folder for the figures, JSON")

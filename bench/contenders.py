@@ -46,7 +46,7 @@ class Mdpipe(Contender):
                                 f"--enable-metrics={'true' if work.metrics else 'false'}", *flags], folder)
 
         port_file = os.path.join(folder, "metrics-port")
-        run("metrics-agent", f"--state-dir={folder}", "--metrics-port=0", f"--port-file={port_file}")
+        run("metrics-agent", f"--state-dir={folder}", "--metrics-port=0", f"--port-file={port_file}", *work.agent_flags)
         run("md-publisher", f"--redis-url=redis://127.0.0.1:{redis_port}",
             f"--maxlen={work.maxlen},orderbook={work.maxlen_books}")
         self.metrics_port = wait_for(lambda: read_port(port_file), "metrics-agent listens")

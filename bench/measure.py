@@ -21,6 +21,8 @@ REAL_SYMBOLS = ("BTC_JPY", "ETH_JPY", "XRP_JPY", "SOL_JPY", "DOGE_JPY")  # as th
 WARM_UP_SECONDS = 1.0   # left out of rates, costs and delays: caches, JIT, allocators
 STALL_SECONDS = 10.0    # without an entry: the rest counts as lost
 SAMPLE_SECONDS = 0.5    # of memory
+PROMETHEUS = {"Accept": "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+                        "text/plain;version=0.0.4;q=0.5,*/*;q=0.1", "Accept-Encoding": "gzip"}  # as its version 2.42
 LEVEL_BYTES = 36        # as in the feed's frame_pool.cpp
 
 
@@ -40,6 +42,7 @@ class Work:
     maxlen: int = 100000
     maxlen_books: int = 20000
     reader_flags: tuple = ()
+    agent_flags: tuple = ()
 
     def watches(self):
         return self.rate > 0 if self.watch is None else self.watch
@@ -151,12 +154,17 @@ class World:
         """Entries of market data; those about the feeds themselves are left out."""
         return self.redis.xadd_calls() - self.redis.entries_added("md:feed")
 
-    def scrape(self):
-        if self.contender.metrics_port:
-            connection = http.client.HTTPConnection("127.0.0.1", self.contender.metrics_port, timeout=10)
-            connection.request("GET", "/metrics")
-            connection.getresponse().read()
-            connection.close()
+    def scrape(self, headers=None):
+        """The page as Prometheus asks for it, and the milliseconds it took."""
+        if not self.contender.metrics_port:
+            return b"", 0
+        began = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", self.contender.metrics_port, timeout=10)
+        connection.request("GET", "/metrics", headers=PROMETHEUS if headers is None else headers)
+        page = connection.getresponse().read()
+        took = 1000 * (time.monotonic() - began)
+        connection.close()
+        return page, took
 
     def snapshot(self):
         return {"at": time.monotonic(), "events": self.events(), "cpu": self.cpu(), "busy": busy_seconds()}

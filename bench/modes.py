@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import time
 
+from agent import describe_agent, run_agent
 from contenders import Limit, Mdpipe, NodeCollector
 from measure import Work, World, run
 from processes import BenchError, Process
@@ -89,6 +90,16 @@ def memory(options):
     return alternate(options, {"1,000 symbols": work}, [Mdpipe])
 
 
+def agent(options):
+    """metrics-agent with all its destinations: 1,000 symbols of three channels; and pages of some 20,000 series."""
+    runs = []
+    for label, seconds, symbols in (("1,000 symbols", options.seconds or (30 if options.quick else 120), 1000),
+                                    ("20,000 series", 0, 550)):
+        runs.append(run_agent(options.build, seconds, symbols=symbols) | {"label": label, "contender": "mdpipe"})
+        say(describe_agent(runs[-1]))
+    return {"runs": runs}
+
+
 def idle(options):
     """Connected and subscribed, and no data comes."""
     seconds = options.seconds or (10 if options.quick else 60)
@@ -156,4 +167,4 @@ def micro(options):
 
 
 MODES = {"main": main_table, "metrics": metrics, "symbols": symbols, "depth": depth, "burst": burst, "memory": memory,
-         "idle": idle, "start": start, "micro": micro}
+         "idle": idle, "start": start, "agent": agent, "micro": micro}

@@ -149,6 +149,12 @@ def targets(folder):
         share = {n: 100 * v for n, v in idle.runs(contender="mdpipe")[0]["cpu_share"].items() if n in OWN}
         rows.append(("idle below 0.1 % of a core each", ", ".join(f"{n} {v:.3f}" for n, v in share.items()) + " %",
                      max(share.values()) < 0.1))
+    if agent := Results(folder, "agent"):
+        share = agent.runs("1,000 symbols")[0]["cpu_share"]
+        rows.append(("metrics-agent below 1 % of a core at 1,000 symbols", f"{100 * share:.2f} %", share < 0.01))
+        times = {form: statistics.median(page["ms"]) for form, page in agent.runs("20,000 series")[0]["pages"].items()}
+        rows.append(("/metrics with 20,000 series below 100 ms", ", ".join(f"{f} {ms:.0f}" for f, ms in times.items()) + " ms",
+                     max(times.values()) < 100))
     if metrics := Results(folder, "metrics"):
         on, off = (median(metrics, label, "mdpipe", lambda r: r["cpu_own"]) for label in ("metrics on", "metrics off"))
         rows.append(("metrics on costs at most 3 % over off", f"{100 * (on / off - 1):+.1f} % CPU", on <= 1.03 * off))
@@ -159,6 +165,15 @@ def idle_table(results):
     return table(["collector", "share of a core, by process"],
                  [[run["contender"], ", ".join(f"{n} {100 * v:.3f} %" for n, v in run["cpu_share"].items() if n != "feed")]
                   for run in results.runs()])
+
+
+def agent_table(results):
+    share = table(["work", "share of a core", "peak memory MiB"],
+                  [[run["label"], f"{100 * run['cpu_share']:.2f} %", f"{run['memory_max'] / MIB:.1f}"]
+                   for run in results.runs() if run["cpu_share"] is not None])
+    return share + "\n\n" + table(["work", "page", "series", "bytes", "median ms", "largest ms"], [
+        [run["label"], form, f"{page['series']:,}", f"{page['bytes']:,}", f"{statistics.median(page['ms']):.1f}", f"{max(page['ms']):.1f}"]
+        for run in results.runs() for form, page in run["pages"].items()])
 
 
 def start_table(results):
@@ -193,7 +208,7 @@ def sections(folder):
             ("metrics", "What metrics cost", lambda r: processes(r, ("mdpipe",))), ("symbols", "By number of symbols", overview),
             ("depth", "By depth of the books", overview),
             ("burst", "Bursts and very large frames", lambda r: overview(r) + "\n\n" + processes(r)),
-            ("micro", "Each stage alone", micro_table)):
+            ("agent", "metrics-agent with its destinations", agent_table), ("micro", "Each stage alone", micro_table)):
         if results := Results(folder, mode):
             out.append((mode, title, make(results)))
     return out

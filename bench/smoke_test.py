@@ -10,6 +10,7 @@ import xml.dom.minidom
 
 import plots
 import report
+from agent import describe_agent, run_agent
 from contenders import Limit, Mdpipe, NodeCollector
 from machine import describe_machine
 from measure import Work, run
@@ -46,6 +47,17 @@ class SmokeTest(unittest.TestCase):
     @unittest.skipUnless(NodeCollector.is_there(), "node or its packages are not here; bench/run.sh installs them")
     def test_node_loses_nothing(self):
         self.check(run(NodeCollector, work(rate=2000), BUILD))
+
+    def test_pages_of_the_agent_are_timed(self):
+        figures = run_agent(BUILD, seconds=0.1, pages=1, symbols=3, rate=1000) | {"label": "1,000 symbols"}
+        self.assertGreater(figures["cpu_share"], 0)
+        self.assertGreater(min(page["series"] for page in figures["pages"].values()), 50)
+        self.assertIn("OpenMetrics", describe_agent(figures))
+        with tempfile.TemporaryDirectory() as folder:
+            runs = [figures, {**figures, "label": "20,000 series"}]
+            with open(os.path.join(folder, "agent.json"), "w", encoding="utf-8") as file:
+                json.dump({"mode": "agent", "quick": True, "time": "now", "machine": describe_machine(), "runs": runs}, file)
+            self.assertIn("| 20,000 series | text, gzip", report.text(folder))
 
     def test_a_report_comes_of_results(self):
         labelled = [run(Limit, work(rate=rate), BUILD) | {"label": label, "round": 0}

@@ -28,6 +28,11 @@ target_include_directories(mdpipe_asio SYSTEM INTERFACE ${MDPIPE_ASIO_INCLUDE_DI
 target_compile_definitions(mdpipe_asio INTERFACE ASIO_STANDALONE ASIO_DISABLE_STD_ALIGNED_ALLOC)
 target_link_libraries(mdpipe_asio INTERFACE Threads::Threads)
 
+# crypt(3); Debian's libcrypt-dev comes with libc6-dev.
+find_library(MDPIPE_CRYPT_LIBRARY crypt REQUIRED)
+add_library(mdpipe_crypt INTERFACE)
+target_link_libraries(mdpipe_crypt INTERFACE ${MDPIPE_CRYPT_LIBRARY})
+
 add_library(mdpipe_websocketpp INTERFACE)
 target_include_directories(mdpipe_websocketpp SYSTEM INTERFACE ${MDPIPE_WEBSOCKETPP_INCLUDE_DIR})
 target_link_libraries(mdpipe_websocketpp INTERFACE mdpipe_asio OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB)

@@ -3,6 +3,8 @@
 set(MDPIPE_PROGRAMS ws-reader md-publisher metrics-agent exchange-sim)
 
 install(TARGETS ${MDPIPE_PROGRAMS} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+# metrics-agent looks for them in ../lib/mdpipe.
+install(TARGETS mdpipe_ssl_names mdpipe_crypto_names LIBRARY DESTINATION lib/mdpipe)
 
 # Units name the programs by their full path, which is known only now where --prefix is given.
 set(MDPIPE_UNIT_TEMPLATES ws-reader@.service md-publisher.service metrics-agent.service)

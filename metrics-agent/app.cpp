@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <asio/ip/address.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
@@ -14,7 +16,6 @@
 #include "metrics-agent/forward/emf_log.hpp"
 #include "metrics-agent/forward/otlp_forwarder.hpp"
 #include "metrics-agent/forward/statsd.hpp"
-#include "metrics-agent/http/health.hpp"
 
 namespace mdpipe::agent {
 namespace {
@@ -29,8 +30,6 @@ constexpr auto kIdlePoll = std::chrono::milliseconds(20);
 constexpr int kMessagesPerTurn = 64;
 constexpr int kMessagesPerTick = 1000;
 constexpr int kMessagesAtStop = 10'000;
-constexpr std::size_t kPageBytesPerSeries = 256;  // more than most take
-constexpr char kMetricsType[] = "text/plain; version=0.0.4; charset=utf-8";
 
 Instant instant_now() { return {steady_now(), wall_now()}; }
 
@@ -54,6 +53,24 @@ void write_port_file(const std::string& path, int port) {
   }
 }
 
+template <typename T>
+T at_start(Result<T> result) {
+  if (!result) throw process::StartupError{result.error()};
+  return std::move(result.value());
+}
+
+template <typename T>
+void log_reload(const char* what, const Result<T>& result) {
+  if (result) {
+    log::info("read again", {{"what", what}});
+  } else {
+    log::error("cannot be read again; what was read before stays",
+               {{"what", what}, {"why", result.error().message}});
+  }
+}
+
+bool is_loopback(const std::string& address) { return asio::ip::make_address(address).is_loopback(); }
+
 }  // namespace
 
 App::App(const Config& config)
@@ -65,7 +82,7 @@ App::App(const Config& config)
       watchdog_timer_(io_),
       drain_timer_(io_),
       signals_(
-          io_, [this](int) { stop(); }, [] { log::debug("SIGHUP: nothing to reload"); }) {}
+          io_, [this](int) { stop(); }, [this] { reload(); }) {}
 
 int App::run() {
   log::info("metrics-agent starts", {{"version", kVersion}, {"commit", kCommit}});
@@ -120,11 +137,45 @@ void App::make_alerts() {
 }
 
 void App::start_http() {
-  HttpOptions options{config_.bind_address, config_.port, {"/healthz"}};
-  if (config_.enable_metrics) options.paths.emplace_back("/metrics");
-  http_.emplace(io_, options, [this](const std::string& path) { return make_page(path); });
-  log::info("serving HTTP", {{"address", config_.bind_address}, {"port", http_->port()}});
+  if (!config_.basic_auth_file.empty())
+    passwords_ = std::make_unique<BasicAuth>(at_start(PasswordFile::read(config_.basic_auth_file)));
+  if (!config_.tls.empty()) certificates_ = std::make_unique<TlsCertificates>(at_start(read_tls(config_.tls)));
+  pages_.emplace(store_, intake_.own(), PagesOptions{config_.profile(), config_.enable_metrics});
+  http_.emplace(io_, HttpOptions{config_.bind_address, config_.port, certificates_.get()}, http_hooks());
+  log::info("serving HTTP", {{"address", config_.bind_address},
+                             {"port", http_->port()},
+                             {"tls", certificates_ != nullptr},
+                             {"password", passwords_ != nullptr}});
+  if (!is_loopback(config_.bind_address) && !passwords_) {
+    log::warn("/metrics is served beyond this host without a password (--metrics-basic-auth-file)",
+              {{"address", config_.bind_address}});
+  }
   if (!config_.port_file.empty()) write_port_file(config_.port_file, http_->port());
+}
+
+HttpHooks App::http_hooks() {
+  HttpHooks hooks;
+  hooks.check = [this](std::string_view path, std::string_view authorization) {
+    return passwords_ && Pages::is_protected(path) ? passwords_->check(authorization) : BasicAuth::Verdict::Right;
+  };
+  hooks.answer = [this](const Request& request) { return pages_->answer(request); };
+  hooks.on_cut = [this] { pages_->count_cut(); };
+  return hooks;
+}
+
+// What cannot be read stays as it was.
+void App::reload() {
+  log::debug("SIGHUP: reloading passwords, certificate and key");
+  if (passwords_) {
+    auto passwords = PasswordFile::read(config_.basic_auth_file);
+    if (passwords) passwords_->replace(std::move(passwords.value()));
+    log_reload("passwords", passwords);
+  }
+  if (certificates_) {
+    auto tls = read_tls(config_.tls);
+    if (tls) certificates_->replace(std::move(tls.value()));
+    log_reload("TLS certificate and key", tls);
+  }
 }
 
 // True where it stopped at its limit with messages left.
@@ -199,23 +250,6 @@ void App::wait_for_forwarders(SteadyTime deadline) {
   }
   drain_timer_.expires_after(kIdlePoll);
   drain_timer_.async_wait([this, deadline](const asio::error_code&) { wait_for_forwarders(deadline); });
-}
-
-Page App::make_page(const std::string& path) {
-  if (path == "/healthz") return health_page();
-  Page page{200, kMetricsType, {}};
-  // Room that is not written to costs nothing, growing by doubling twice the page for a moment.
-  page.body.reserve(std::max(page_bytes_ + page_bytes_ / 8, store_.series().size() * kPageBytesPerSeries));
-  write_exposition(store_, config_.profile(), page.body);
-  page_bytes_ = page.body.size();
-  return page;
-}
-
-Page App::health_page() const {
-  const auto reasons =
-      config_.enable_metrics ? health_reasons(store_, kOwnComponent, wall_now()) : std::vector<std::string>();
-  if (reasons.empty()) return {200, Page().content_type, "ok\n"};
-  return {503, Page().content_type, fmt::format("{}\n", fmt::join(reasons, "\n"))};
 }
 
 std::string App::status() const {

@@ -1,8 +1,9 @@
 #pragma once
 // Wires metrics-agent: the socket feeds the intake, timers end windows, the HTTP server asks for pages. One
-// loop, one thread; CivetWeb's threads only receive finished text.
+// loop, one thread.
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <memory>
 #include <optional>
 #include <zmq.hpp>
 
@@ -11,7 +12,10 @@
 #include "libshared/transport/socket.hpp"
 #include "metrics-agent/alerts/alerts.hpp"
 #include "metrics-agent/config.hpp"
+#include "metrics-agent/http/basic_auth.hpp"
 #include "metrics-agent/http/http_server.hpp"
+#include "metrics-agent/http/pages.hpp"
+#include "metrics-agent/http/tls_context.hpp"
 #include "metrics-agent/store/intake.hpp"
 #include "metrics-agent/store/snapshot_store.hpp"
 #include "metrics-agent/window/window_writer.hpp"
@@ -30,6 +34,7 @@ class App {
   void make_forwarders();
   void make_alerts();
   void start_http();
+  HttpHooks http_hooks();
   bool receive(int messages_max);
   void schedule_tick();
   void schedule_window();
@@ -37,12 +42,10 @@ class App {
   void stop();
   void finish();
   void wait_for_forwarders(SteadyTime deadline);
-  Page make_page(const std::string& path);
-  Page health_page() const;
+  void reload();
   std::string status() const;
 
   Config config_;
-  std::size_t page_bytes_ = 0;  // of the last /metrics
   asio::io_context io_;
   zmq::context_t context_;
   process::Notifier notifier_;
@@ -54,7 +57,10 @@ class App {
   std::optional<Alerts> alerts_;
   asio::steady_timer tick_timer_, window_timer_, watchdog_timer_, drain_timer_;
   process::StopSignals signals_;
-  std::optional<HttpServer> http_;  // last, so that its threads end first
+  std::unique_ptr<BasicAuth> passwords_;  // where they are asked for
+  std::unique_ptr<TlsCertificates> certificates_;
+  std::optional<Pages> pages_;
+  std::optional<HttpServer> http_;
 };
 
 }  // namespace mdpipe::agent

@@ -6,6 +6,7 @@
 
 #include "libshared/config/secret_file.hpp"
 #include "libshared/transport/endpoint.hpp"
+#include "metrics-agent/http/basic_auth.hpp"
 
 namespace mdpipe::agent {
 namespace {
@@ -36,7 +37,7 @@ Result<bool> check_alerts(Config& config) {
   return make_webhook(config);
 }
 
-Result<bool> check(Config& config) {
+Result<bool> check_http(const Config& config) {
   asio::error_code ec;
   asio::ip::make_address_v4(config.bind_address, ec);  // Debian's CivetWeb is built without IPv6
   if (ec) {
@@ -46,6 +47,18 @@ Result<bool> check(Config& config) {
             "--metrics-bind-address '{}': not an IPv4 address; expected one such as 127.0.0.1 or 0.0.0.0",
             config.bind_address)};
   }
+  if (!config.basic_auth_file.empty()) {
+    if (const auto passwords = PasswordFile::read(config.basic_auth_file); !passwords)
+      return passwords.error();
+  }
+  if (!config.tls.empty()) {
+    if (const auto tls = read_tls(config.tls); !tls) return tls.error();
+  }
+  return true;
+}
+
+Result<bool> check(Config& config) {
+  if (const auto http = check_http(config); !http) return http.error();
   if (const auto statsd = make_statsd_options(config.statsd); !statsd) return statsd.error();
   if (const auto emf = make_emf_options(config.emf, config.log_level); !emf) return emf.error();
   if (const auto alerts = check_alerts(config); !alerts) return alerts.error();
@@ -121,12 +134,21 @@ void declare_options(config::OptionTable& options, Config& config) {
       .value_name("DIR");
   options.section("HTTP");
   options.add("enable-prometheus-metrics", config.enable_prometheus, "Serve /metrics and /healthz.");
-  options.add("metrics-bind-address", config.bind_address, "IPv4 address to listen on.")
-      .value_name("ADDRESS");
+  options.add("metrics-bind-address", config.bind_address, "IPv4 address to listen on.").value_name("ADDRESS");
   options.add("metrics-port", config.port, "TCP port to listen on; 0 takes a free one.")
       .range(0, 65'535)
       .value_name("PORT");
   options.add("port-file", config.port_file, "Write the port that was taken to this file.")
+      .value_name("FILE");
+  options
+      .add("metrics-basic-auth-file", config.basic_auth_file,
+           "Users and password hashes, USER:HASH a line; /metrics asks for them where it is given.")
+      .value_name("FILE");
+  options
+      .add("metrics-tls-cert-file", config.tls.certificate,
+           "Certificate and its chain as PEM; HTTPS is served where it is given.")
+      .value_name("FILE");
+  options.add("metrics-tls-key-file", config.tls.key, "Private key of the certificate as PEM.")
       .value_name("FILE");
   options.add("metrics-names", config.names, "Names of the metrics on /metrics.").one_of({"collector", "ws"});
   declare_otlp_options(options, config.otlp);

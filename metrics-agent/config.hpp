@@ -10,6 +10,7 @@
 #include "metrics-agent/forward/otlp_options.hpp"
 #include "metrics-agent/forward/statsd_options.hpp"
 #include "metrics-agent/http/exposition.hpp"
+#include "metrics-agent/http/tls_context.hpp"
 
 namespace mdpipe::agent {
 
@@ -25,6 +26,8 @@ struct Config {
   std::string bind_address = "127.0.0.1";
   std::int64_t port = 9100;
   std::string port_file;
+  std::string basic_auth_file;  // empty: no password
+  TlsFiles tls;                 // empty: plain HTTP
   std::string names = "collector";
   StatsdSettings statsd;
   EmfSettings emf;

@@ -17,7 +17,7 @@ MDPIPE_PACKAGES_RUN=(
 MDPIPE_PACKAGES_TEST=(
   libgtest-dev libgmock-dev
   clang clang-format clang-tidy libclang-rt-14-dev shellcheck valgrind
-  curl jq openssl procps iproute2 python3 python3-msgpack python3-redis python3-websockets python3-zmq
+  curl jq openssl procps iproute2 python3 python3-msgpack python3-prometheus-client python3-redis python3-websockets python3-zmq
   redis-server redis-tools sqlite3
   man-db groff systemd docker-compose prometheus prometheus-alertmanager
   collectd-core python3-jsonschema  # a StatsD receiver; the published schema of CloudWatch's format

@@ -52,6 +52,8 @@ void merge_message(benchmark::State& state) {
 }
 BENCHMARK(merge_message)->Arg(10)->Arg(100)->Arg(1000)->Unit(benchmark::kMicrosecond);
 
+// By number of symbols, in a form of the page.
+template <agent::TextFormat format, bool gzip>
 void render_metrics(benchmark::State& state) {
   metrics::MetricsCollector collector({"ws-reader", "gmo", "gmo"});
   count_all(collector, static_cast<std::size_t>(state.range(0)));
@@ -60,10 +62,24 @@ void render_metrics(benchmark::State& state) {
   agent::SnapshotStore store(agent::StoreLimits{});
   store.apply(delta, kNow);
   std::string page;
-  while (state.KeepRunning()) agent::write_exposition(store, agent::NameProfile::Collector, page);
+  while (state.KeepRunning())
+    page = agent::make_exposition(store, agent::NameProfile::Collector, {format, gzip});
   state.counters["bytes"] = static_cast<double>(page.size());
 }
-BENCHMARK(render_metrics)->Arg(10)->Arg(100)->Arg(1000)->Unit(benchmark::kMicrosecond);
+BENCHMARK_TEMPLATE(render_metrics, agent::TextFormat::Prometheus, false)
+    ->Name("render_metrics/text")
+    ->Arg(10)
+    ->Arg(100)
+    ->Arg(1000)
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_TEMPLATE(render_metrics, agent::TextFormat::OpenMetrics100, false)
+    ->Name("render_metrics/open_metrics")
+    ->Arg(1000)
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_TEMPLATE(render_metrics, agent::TextFormat::OpenMetrics100, true)
+    ->Name("render_metrics/open_metrics_gzip")
+    ->Arg(1000)
+    ->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace mdpipe::bench

@@ -2,60 +2,35 @@
 
 #include <CivetServer.h>
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
 #include <atomic>
-#include <cctype>
 #include <chrono>
-#include <csignal>
-#include <cstdlib>
-#include <cstring>
 #include <future>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "libshared/process/exit_code.hpp"
+#include "libshared/time/time.hpp"
+#include "metrics-agent/http/block_signals.hpp"
 
 namespace mdpipe::agent {
 namespace {
 
-constexpr auto kPageDeadline = std::chrono::seconds(2);
-constexpr auto kStopPoll = std::chrono::milliseconds(50);
-constexpr std::size_t kOneWriteBytesMax = 4096;  // a small page goes out in one segment with its head
-constexpr std::size_t kGzipStepBytes = 64U << 10U;
-constexpr std::size_t kGzipBytesMin = 256;  // below, the header costs more than it saves
-
-const char* status_text(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    default:
-      return "Service Unavailable";
-  }
-}
-
-// New threads inherit the mask, so that signals reach the loop's thread only.
-class BlockSignals {
- public:
-  BlockSignals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~BlockSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  BlockSignals(const BlockSignals&) = delete;
-  BlockSignals& operator=(const BlockSignals&) = delete;
-
- private:
-  sigset_t before_{};
-};
+// A client that stalls holds a thread, so there are many, and not for long: a hundred that never send anything
+// are done with in two turns.
+constexpr int kThreads = 64;
+constexpr int kQueuedConnections = 128;
+constexpr int kHeadBytesMax = 8192;
+constexpr std::chrono::milliseconds kNetworkDeadline{2000};  // a TLS handshake, a head, a piece of an answer
+constexpr std::chrono::seconds kAnswerDeadline{5};           // the whole answer
+constexpr std::chrono::milliseconds kLinger{500};            // for the last bytes of an answer as it is closed
+constexpr std::chrono::seconds kLoopDeadline{2};
+constexpr std::chrono::milliseconds kStopPoll{50};
+constexpr std::size_t kPieceBytes = 16U << 10U;  // so slow is a client that reads less within kNetworkDeadline
 
 void knock(const std::string& address, int port) {
   asio::io_context io;
@@ -68,7 +43,7 @@ void knock(const std::string& address, int port) {
 }
 
 // CivetWeb does not say why it could not bind, so ask the kernel the same question.
-[[noreturn]] void fail_to_listen(const HttpOptions& options) {
+[[noreturn]] void fail_to_listen(const HttpOptions& options, const std::string& civetweb_says) {
   asio::io_context io;
   asio::error_code ec;
   const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(options.address),
@@ -83,71 +58,75 @@ void knock(const std::string& address, int port) {
                                            "there or choose another --metrics-port "
                                            "(0 takes a free one) or --metrics-bind-address",
                                            options.address, options.port,
-                                           ec ? ec.message() : "the port was taken or may not be used")}};
+                                           ec ? ec.message() : civetweb_says)}};
+}
+
+std::string header(const mg_connection* connection, const char* name) {
+  const char* const value = mg_get_header(connection, name);
+  return value != nullptr ? value : "";
+}
+
+Request read_request(const mg_connection* connection) {
+  const mg_request_info* const info = mg_get_request_info(connection);
+  Request request;
+  request.method = info->request_method;
+  request.path = info->local_uri;
+  request.accept = header(connection, "Accept");
+  request.accept_encoding = header(connection, "Accept-Encoding");
+  return request;
+}
+
+Request failed_request(int status) {
+  Request request;
+  request.failure = status;
+  return request;
+}
+
+enum class Sent { Whole, Cut, Gone };
+
+// In pieces, so that a client that reads slowly is noticed.
+Sent write(mg_connection* connection, std::string_view text, SteadyTime deadline) {
+  while (!text.empty()) {
+    const auto began = steady_now();
+    if (began >= deadline) return Sent::Cut;
+    const std::string_view piece = text.substr(0, kPieceBytes);
+    if (mg_write(connection, piece.data(), piece.size()) != static_cast<int>(piece.size()))
+      return steady_now() - began >= kNetworkDeadline / 2 ? Sent::Cut : Sent::Gone;
+    text.remove_prefix(piece.size());
+  }
+  return Sent::Whole;
+}
+
+Sent send_answer(mg_connection* connection, const Answer& answer, bool has_body) {
+  const auto deadline = steady_now() + kAnswerDeadline;
+  std::string head = head_of(answer);
+  std::string_view body = has_body ? std::string_view(*answer.body) : std::string_view();
+  const std::size_t beside_head = std::min(body.size(), kPieceBytes - std::min(head.size(), kPieceBytes));
+  head += body.substr(0, beside_head);
+  const Sent sent = write(connection, head, deadline);
+  return sent == Sent::Whole ? write(connection, body.substr(beside_head), deadline) : sent;
 }
 
 }  // namespace
 
-bool accepts_gzip(const std::string& accept_encoding) {
-  std::string text;
-  for (const char c : accept_encoding) {
-    if (c != ' ') text += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string item = text.substr(begin, end - begin);
-    begin = end + 1;
-    if (item == "gzip" || item == "x-gzip") return true;
-    if (item.rfind("gzip;q=", 0) == 0) return std::strtod(item.c_str() + std::strlen("gzip;q="), nullptr) > 0;
-  }
-  return false;
-}
-
-std::string gzip(const std::string& text) {
-  constexpr int kGzipWindow = 15 + 16;
-  z_stream stream{};
-  // Level 1: a scrape is read once, by a peer that is near.
-  if (deflateInit2(&stream, 1, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) return {};
-  std::string out;
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));  // NOLINT: zlib reads only
-  stream.avail_in = static_cast<uInt>(text.size());
-  // Grown as needed: it comes to a tenth of the text, and the bound for the worst case to all of it.
-  int result = Z_OK;
-  while (result == Z_OK || result == Z_BUF_ERROR) {
-    out.resize(out.size() + kGzipStepBytes);
-    stream.next_out = reinterpret_cast<Bytef*>(out.data()) + stream.total_out;
-    stream.avail_out = static_cast<uInt>(out.size() - stream.total_out);
-    result = deflate(&stream, Z_FINISH);
-  }
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return result == Z_STREAM_END ? out : std::string();
-}
-
 // Runs in CivetWeb's threads. What they share with the loop is the io_context (post is thread-safe), the
-// options, which nobody writes, and the stop flag.
-class HttpServer::Impl : public CivetHandler {
+// hooks, which nobody writes, and the stop flag.
+class HttpServer::Impl {
  public:
-  Impl(asio::io_context& io, HttpOptions options, std::function<Page(const std::string&)> make_page)
-      : io_(io), options_(std::move(options)), make_page_(std::move(make_page)) {
+  Impl(asio::io_context& io, HttpOptions options, HttpHooks hooks)
+      : io_(io), options_(std::move(options)), hooks_(std::move(hooks)) {
     const BlockSignals blocked;
-    const std::vector<std::string> settings = {
-        "listening_ports",    fmt::format("{}:{}", options_.address, options_.port),
-        "num_threads",        "4",
-        "request_timeout_ms", "5000",
-        "linger_timeout_ms",  "500",
-        "connection_queue",   "16"};
+    const CivetCallbacks callbacks = make_callbacks();
     try {
-      server_ = std::make_unique<CivetServer>(settings);
+      server_ = std::make_unique<CivetServer>(settings(), &callbacks, this);
     } catch (const CivetException&) {
-      fail_to_listen(options_);
+      fail_to_listen(options_, start_log_);
     }
-    server_->addHandler("**", this);
   }
 
   // CivetWeb looks at its stop flag every 2 s, or when somebody connects: so while it closes, we do.
   void stop() {
-    stopping_ = true;
+    is_stopping_ = true;
     const int own_port = port();
     std::promise<void> closed;
     const auto done = closed.get_future();
@@ -161,79 +140,113 @@ class HttpServer::Impl : public CivetHandler {
 
   int port() { return server_->getListeningPorts().at(0); }
 
-  using CivetHandler::handleDelete;
-  using CivetHandler::handleGet;
-  using CivetHandler::handleHead;
-  using CivetHandler::handleOptions;
-  using CivetHandler::handlePatch;
-  using CivetHandler::handlePost;
-  using CivetHandler::handlePut;
-  bool handleGet(CivetServer*, mg_connection* connection) override { return answer(connection, true); }
-  bool handleHead(CivetServer*, mg_connection* connection) override { return answer(connection, false); }
-  bool handlePost(CivetServer*, mg_connection* connection) override { return refuse(connection); }
-  bool handlePut(CivetServer*, mg_connection* connection) override { return refuse(connection); }
-  bool handleDelete(CivetServer*, mg_connection* connection) override { return refuse(connection); }
-  bool handleOptions(CivetServer*, mg_connection* connection) override { return refuse(connection); }
-  bool handlePatch(CivetServer*, mg_connection* connection) override { return refuse(connection); }
-
  private:
-  bool is_known(mg_connection* connection) const {
-    const std::string path = mg_get_request_info(connection)->local_uri;
-    return std::find(options_.paths.begin(), options_.paths.end(), path) != options_.paths.end();
+  // A question to the loop is taken once: by the loop, which then answers, or by the thread that gives it up.
+  struct Question {
+    Request request;
+    std::atomic<bool> is_taken{false};
+    std::promise<Answer> answer;
+  };
+
+  static Impl& of(const void* server) {
+    return *static_cast<Impl*>(
+        const_cast<void*>(static_cast<const CivetServer*>(server)->getUserContext()));  // NOLINT
+  }
+  static Impl& of(const mg_connection* connection) {
+    return of(mg_get_user_data(mg_get_context(connection)));
   }
 
-  bool answer(mg_connection* connection, bool with_body) {
-    if (!is_known(connection)) return send(connection, {404, {}, "not found\n"}, "", with_body);
-    return send(connection, ask_loop(mg_get_request_info(connection)->local_uri), "", with_body);
+  static CivetCallbacks make_callbacks() {
+    CivetCallbacks callbacks;
+    callbacks.begin_request = [](mg_connection* connection) { return of(connection).on_request(connection); };
+    callbacks.http_error = [](mg_connection* connection, int status, const char*) {
+      return of(connection).on_failure(connection, status);
+    };
+    callbacks.log_message = [](const mg_connection* connection, const char* message) {
+      return of(connection).on_log(message);
+    };
+    callbacks.external_ssl_ctx = [](void** context, void* server) { return of(server).give_tls(context); };
+    return callbacks;
   }
 
-  bool refuse(mg_connection* connection) {
-    if (!is_known(connection)) return send(connection, {404, {}, "not found\n"}, "", true);
-    return send(connection, {405, {}, "only GET and HEAD\n"}, "Allow: GET, HEAD\r\n", true);
+  std::vector<std::string> settings() const {
+    const auto milliseconds = [](std::chrono::milliseconds time) { return std::to_string(time.count()); };
+    return {"listening_ports",
+            fmt::format("{}:{}{}", options_.address, options_.port, options_.certificates != nullptr ? "s" : ""),
+            "num_threads",
+            std::to_string(kThreads),
+            "connection_queue",
+            std::to_string(kQueuedConnections),
+            "max_request_size",
+            std::to_string(kHeadBytesMax),
+            "request_timeout_ms",
+            milliseconds(kNetworkDeadline),
+            "linger_timeout_ms",
+            milliseconds(kLinger)};
   }
 
-  Page ask_loop(const std::string& path) {
-    const auto promise = std::make_shared<std::promise<Page>>();
-    auto page = promise->get_future();
-    asio::post(io_, [this, promise, path] { promise->set_value(make_page_(path)); });
-    const auto deadline = std::chrono::steady_clock::now() + kPageDeadline;
-    while (page.wait_for(kStopPoll) != std::future_status::ready) {
-      if (stopping_ || std::chrono::steady_clock::now() >= deadline)
-        return {503, {}, "metrics-agent is busy\n"};
+  // As it starts and as it ends: in both cases the context is ours.
+  int give_tls(void** context) const {
+    if (options_.certificates == nullptr) return 0;
+    *context = options_.certificates->context();
+    return 1;
+  }
+
+  // What it says later is of single clients, and counted.
+  int on_log(const char* message) {
+    if (std::this_thread::get_id() == starter_) start_log_ = message;
+    return 1;
+  }
+
+  int on_request(mg_connection* connection) {
+    // Without this a body that nobody asked for would be read for as long as the client likes.
+    mg_disable_connection_keep_alive(connection);
+    Request request = read_request(connection);
+    request.verdict = hooks_.check(request.path, header(connection, "Authorization"));
+    const bool has_body = request.method != "HEAD";
+    return respond(connection, ask_loop(std::move(request)), has_body);
+  }
+
+  // CivetWeb could not make sense of it.
+  int on_failure(mg_connection* connection, int status) {
+    respond(connection, ask_loop(failed_request(status)), true);
+    return 0;
+  }
+
+  int respond(mg_connection* connection, const Answer& answer, bool has_body) {
+    if (send_answer(connection, answer, has_body) == Sent::Cut) asio::post(io_, hooks_.on_cut);
+    return answer.status;
+  }
+
+  Answer ask_loop(Request request) {
+    const auto question = std::make_shared<Question>();
+    question->request = std::move(request);
+    auto answer = question->answer.get_future();
+    asio::post(io_, [this, question] {
+      if (question->is_taken.exchange(true))
+        hooks_.answer(failed_request(503));  // is counted
+      else
+        question->answer.set_value(hooks_.answer(question->request));
+    });
+    const auto deadline = steady_now() + kLoopDeadline;
+    while (answer.wait_for(kStopPoll) != std::future_status::ready) {
+      const bool is_late = is_stopping_ || steady_now() >= deadline;
+      if (is_late && !question->is_taken.exchange(true)) return text_answer(503, "metrics-agent is busy\n");
     }
-    return page.get();
-  }
-
-  static bool send(mg_connection* connection, Page page, const char* headers, bool with_body) {
-    std::string head = headers;
-    const char* accepted = mg_get_header(connection, "Accept-Encoding");
-    if (accepted != nullptr && page.body.size() >= kGzipBytesMin && accepts_gzip(accepted)) {
-      if (std::string packed = gzip(page.body); !packed.empty()) {
-        page.body = std::move(packed);
-        head += "Content-Encoding: gzip\r\n";
-      }
-    }
-    const std::string type = page.content_type.empty() ? Page().content_type : page.content_type;
-    head = fmt::format(
-        "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n"
-        "Vary: Accept-Encoding\r\nConnection: close\r\n{}\r\n",
-        page.status, status_text(page.status), type, page.body.size(), head);
-    if (with_body && page.body.size() < kOneWriteBytesMax) head += std::exchange(page.body, {});
-    mg_write(connection, head.data(), head.size());
-    if (with_body) mg_write(connection, page.body.data(), page.body.size());
-    return true;
+    return answer.get();
   }
 
   asio::io_context& io_;
   const HttpOptions options_;
-  const std::function<Page(const std::string&)> make_page_;
-  std::atomic<bool> stopping_{false};
+  const HttpHooks hooks_;
+  std::atomic<bool> is_stopping_{false};
+  const std::thread::id starter_ = std::this_thread::get_id();
+  std::string start_log_ = "the port was taken or may not be used";
   std::unique_ptr<CivetServer> server_;
 };
 
-HttpServer::HttpServer(asio::io_context& io, const HttpOptions& options,
-                       std::function<Page(const std::string& path)> make_page)
-    : impl_(std::make_unique<Impl>(io, options, std::move(make_page))) {}
+HttpServer::HttpServer(asio::io_context& io, const HttpOptions& options, HttpHooks hooks)
+    : impl_(std::make_unique<Impl>(io, options, std::move(hooks))) {}
 
 HttpServer::~HttpServer() { impl_->stop(); }
 

@@ -1,35 +1,40 @@
 #pragma once
-// A small HTTP server for GET and HEAD of a few pages. CivetWeb's threads do the talking; the pages
-// themselves are made in the program's loop, and only the finished text crosses over. CivetWeb stays out of
-// this header.
+// A small HTTP server. CivetWeb's threads do the talking; answers are made in the program's loop, and only what is
+// finished crosses over. A client that stalls holds one of the threads for some seconds, never the loop. CivetWeb stays
+// out of this header.
 #include <asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
+#include <string_view>
+
+#include "metrics-agent/http/answer.hpp"
+#include "metrics-agent/http/request.hpp"
+#include "metrics-agent/http/tls_context.hpp"
 
 namespace mdpipe::agent {
 
-struct Page {
-  int status = 200;
-  std::string content_type = "text/plain; charset=utf-8";
-  std::string body;
-};
-
 struct HttpOptions {
   std::string address;
-  std::int64_t port = 0;           // 0 takes a free one
-  std::vector<std::string> paths;  // anything else is 404
+  std::int64_t port = 0;                 // 0 takes a free one
+  TlsCertificates* certificates = nullptr;  // none: plain HTTP
+};
+
+// What the server asks of the program.
+struct HttpHooks {
+  // Called in the server's threads, several at once; may take its time.
+  std::function<BasicAuth::Verdict(std::string_view path, std::string_view authorization)> check;
+  // Called in the loop.
+  std::function<Answer(const Request&)> answer;
+  std::function<void()> on_cut;  // a client did not read its answer in time
 };
 
 class HttpServer {
  public:
-  // `make_page` runs in `io`'s loop with one of the paths. Throws process::StartupError where the port cannot
-  // be had.
-  HttpServer(asio::io_context& io, const HttpOptions& options,
-             std::function<Page(const std::string& path)> make_page);
-  ~HttpServer();  // waits for CivetWeb's threads: up to 2 s where a client holds a connection open
+  // Throws process::StartupError where the port cannot be had.
+  HttpServer(asio::io_context& io, const HttpOptions& options, HttpHooks hooks);
+  ~HttpServer();  // waits for CivetWeb's threads: some 2 s where a client holds a connection open
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
@@ -39,10 +44,5 @@ class HttpServer {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// "gzip" with a quality above 0 in an Accept-Encoding header.
-bool accepts_gzip(const std::string& accept_encoding);
-// Empty where zlib refuses.
-std::string gzip(const std::string& text);
 
 }  // namespace mdpipe::agent

@@ -5,14 +5,13 @@
 #include <string_view>
 
 #include "libshared/metrics/catalogue.hpp"
-#include "metrics-agent/http/exposition_parts.hpp"
+#include "metrics-agent/http/exposition.hpp"
 
 namespace mdpipe::agent {
 namespace {
 
 using metrics::Kind;
 using metrics::Metric;
-using Labels = std::vector<prometheus::ClientMetric::Label>;
 
 // Those of kLatencyBounds that are shown, in milliseconds.
 constexpr HistogramScale kMilliseconds = {{0, 0, 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 0, 0, 0}, 1e-6};
@@ -40,14 +39,14 @@ std::string_view event_type_of(std::string_view name) {
   return colon == std::string_view::npos ? name : name.substr(colon + 1);
 }
 
-Labels labels_of(const SeriesKey& key) {
-  Labels labels;
+LabelList ws_labels_of(const SeriesKey& key) {
+  LabelList labels;
   for (std::size_t i = 0; i < key.labels.size(); ++i) {
     const std::string_view name = key.info->labels[i];
     if (name == "channel" || name == "stream") {
-      labels.push_back({"type", std::string(event_type_of(key.labels[i]))});
+      labels.push_back({"type", event_type_of(key.labels[i])});
     } else {
-      labels.push_back({std::string(name), std::string(key.labels[i])});
+      labels.push_back({name, key.labels[i]});
     }
   }
   return labels;
@@ -65,22 +64,20 @@ void add(const MergedValue& from, MergedValue& to) {
 }  // namespace
 
 bool write_family_ws(const SnapshotStore& store, const metrics::MetricInfo& info,
-                     const std::vector<SeriesIndex>& series, std::string& out) {
+                     const std::vector<SeriesIndex>& series, PageWriter& page) {
   const std::string_view name = name_of(info.metric);
   if (name.empty()) return false;
-  std::map<Labels, MergedValue> summed;
-  for (const SeriesIndex index : series) add(merge(store, index), summed[labels_of(store.series()[index])]);
-  FamilyWriter family(out, name, type_of(info.kind), info.help);
-  for (const auto& [labels, value] : summed) {
-    prometheus::ClientMetric& metric = family.add();
-    metric.label = labels;
-    if (!set_value(info, value, kMilliseconds, metric)) family.drop();
-  }
+  std::map<LabelList, MergedValue> summed;
+  for (const SeriesIndex index : series)
+    add(merge(store, index), summed[ws_labels_of(store.series()[index])]);
+  page.begin_family({name, info.kind, info.help});
+  for (const auto& [labels, value] : summed) add_value(info, labels, value, kMilliseconds, page);
+  page.end_family();
   return true;
 }
 
 void write_publish_errors_ws(const SnapshotStore& store, const std::vector<SeriesIndex>& series,
-                             std::string& out) {
+                             PageWriter& page) {
   MergedValue sum;
   bool is_known = false;
   for (const SeriesIndex index : series) {
@@ -88,9 +85,10 @@ void write_publish_errors_ws(const SnapshotStore& store, const std::vector<Serie
     add(merge(store, index), sum);
     is_known = true;
   }
-  FamilyWriter family(out, "redis_publish_errors_total", type_of(Kind::Counter),
-                      "Times Redis refused a command or went away.");
-  if (is_known) family.add().counter.value = static_cast<double>(sum.counter);
+  page.begin_family(
+      {"redis_publish_errors_total", Kind::Counter, "Times Redis refused a command or went away."});
+  if (is_known) page.add_count({}, sum.counter);
+  page.end_family();
 }
 
 }  // namespace mdpipe::agent

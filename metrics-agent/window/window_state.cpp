@@ -26,9 +26,10 @@ constexpr std::size_t kFileBytesMax = 64 << 20;
 constexpr std::size_t kCoveredSourcesMax = 512;
 constexpr std::int64_t kForgetAfterNs = 7LL * 24 * 3600 * 1'000'000'000;
 
-std::uint32_t checksum(std::string_view bytes) {
+// Goes on from that of the bytes before.
+std::uint32_t checksum(std::string_view bytes, std::uint32_t before = 0) {
   return static_cast<std::uint32_t>(
-      crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
+      crc32(before, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
 }
 
 std::optional<std::string_view> take_line(std::string_view& bytes) {
@@ -93,9 +94,11 @@ std::string encode_messages(const std::vector<metrics::Delta>& deltas) {
 
 std::string encode_checkpoint(std::optional<SteadyTime> end, std::string_view covered,
                               std::string_view undelivered, std::string_view boot_id) {
-  const std::string body = std::string(covered).append(undelivered);
-  return fmt::format("{}{}\n{}\n{:08x}\n{}", kMagic, boot_id, end ? end->time_since_epoch().count() : 0,
-                     checksum(body), body);
+  std::string out =
+      fmt::format("{}{}\n{}\n{:08x}\n", kMagic, boot_id, end ? end->time_since_epoch().count() : 0,
+                  checksum(undelivered, checksum(covered)));
+  out.reserve(out.size() + covered.size() + undelivered.size());
+  return out.append(covered).append(undelivered);
 }
 
 std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_view boot_id) {

@@ -31,9 +31,7 @@ void WindowWriter::end_window(SteadyTime now) {
   const auto lines = window_lines(store_, window);
   for (const auto& forwarder : forwarders_) forwarder->on_window(window);
   if (file_.usable()) {
-    const WindowCheckpoint checkpoint = book_.checkpoint(store_);
-    end_ = checkpoint.end;
-    covered_ = encode_messages(checkpoint.covered);
+    cover();
     file_.stage(encode_state());
   }
   for (const WindowLine& line : lines) {
@@ -43,6 +41,13 @@ void WindowWriter::end_window(SteadyTime now) {
   for (const auto& forwarder : forwarders_) forwarder->write_lines();
   file_.commit();
   if (forwarders_.empty()) std::string().swap(covered_);
+}
+
+// The totals of thousands of series: as messages for as long as it takes, as bytes afterwards.
+void WindowWriter::cover() {
+  const WindowCheckpoint checkpoint = book_.checkpoint(store_);
+  end_ = checkpoint.end;
+  covered_ = encode_messages(checkpoint.covered);
 }
 
 void WindowWriter::save_progress() {

@@ -26,6 +26,7 @@ class WindowWriter {
 
  private:
   WindowCheckpoint load(const Forwarders& forwarders);
+  void cover();
   [[nodiscard]] std::string encode_state() const;
 
   const SnapshotStore& store_;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "tests/unit/metrics-agent/fake_component.hpp"
 
 namespace mdpipe::agent {
@@ -25,10 +27,8 @@ class ExpositionTest : public testing::Test {
     store_.apply(reader_.message(), at(0.5));
     store_.apply(publisher_.message(), at(0.5));
   }
-  std::string text(NameProfile profile) const {
-    std::string out;
-    write_exposition(store_, profile, out);
-    return out;
+  std::string text(NameProfile profile, TextFormat format = TextFormat::Prometheus) const {
+    return make_exposition(store_, profile, {format, false});
   }
 
   SnapshotStore store_{StoreLimits{}};
@@ -123,6 +123,77 @@ TEST_F(ExpositionTest, ADeadComponentIsShownDeadWithoutItsGauges) {
 TEST_F(ExpositionTest, LabelsAreEscaped) {
   store_.apply(reader_.counter(Metric::MessagesReceived, {"gmo", "ticker", "a\"b\\"}, 1).message(), at(1));
   EXPECT_THAT(text(NameProfile::Collector), HasSubstr("symbol=\"a\\\"b\\\\\"} 1\n"));
+}
+
+TEST_F(ExpositionTest, AFamilyOfManySeriesHasOneHead) {
+  for (int i = 0; i < 1000; ++i)
+    reader_.counter(Metric::MessagesReceived, {"gmo", "ticker", "S" + std::to_string(i)}, 1);
+  store_.apply(reader_.message(), at(1));
+  const std::string out = text(NameProfile::Collector);
+  const std::string head = "# TYPE collector_messages_received_total counter\n";
+  const std::size_t first = out.find(head);
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_EQ(out.find(head, first + 1), std::string::npos);
+  for (int i = 0; i < 1000; ++i) EXPECT_THAT(out, HasSubstr("symbol=\"S" + std::to_string(i) + "\"} 1\n"));
+}
+
+TEST_F(ExpositionTest, OpenMetricsNamesFamiliesWithoutWhatTheirKindAdds) {
+  reader_.gauge(Metric::BuildInfo, {"ws-reader", "1.2.3", "abc"}, 1);
+  store_.apply(reader_.message(), at(1));
+  const std::string out = text(NameProfile::Collector, TextFormat::OpenMetrics100);
+  EXPECT_THAT(
+      out,
+      HasSubstr(
+          "# TYPE collector_messages_received counter\n"
+          "# HELP collector_messages_received Events read from the exchange.\n"
+          "collector_messages_received_total{exchange=\"gmo\",channel=\"ticker\",symbol=\"BTC_JPY\"} 150\n"));
+  EXPECT_THAT(out, HasSubstr("# TYPE process_cpu_seconds counter\n# UNIT process_cpu_seconds seconds\n"));
+  EXPECT_THAT(out, HasSubstr("# TYPE collector_build info\n"));
+  EXPECT_THAT(
+      out, HasSubstr("collector_build_info{component=\"ws-reader\",version=\"1.2.3\",commit=\"abc\"} 1\n"));
+  EXPECT_THAT(out, HasSubstr("collector_last_message_timestamp_seconds{exchange=\"gmo\",channel=\"ticker\","
+                             "symbol=\"BTC_JPY\"} 1703689200.25\n"));
+  EXPECT_EQ(out.substr(out.size() - 6), "# EOF\n");
+}
+
+TEST_F(ExpositionTest, OpenMetricsBoundsAreCanonicalNumbers) {
+  const std::string out = text(NameProfile::Collector, TextFormat::OpenMetrics100);
+  const std::string name = "collector_publish_latency_seconds";
+  const std::string labels = "{exchange=\"gmo\",stream=\"md:ticker\"";
+  EXPECT_THAT(out, HasSubstr("# TYPE " + name + " histogram\n# UNIT " + name + " seconds\n"));
+  for (const char* bound : {"0.0001", "0.001"})
+    EXPECT_THAT(out, HasSubstr(name + "_bucket" + labels + ",le=\"" + bound + "\"} 0\n"));
+  for (const char* bound : {"0.002", "1.0", "10.0", "+Inf"})
+    EXPECT_THAT(out, HasSubstr(name + "_bucket" + labels + ",le=\"" + bound + "\"} 4\n"));
+  EXPECT_THAT(out, HasSubstr(name + "_count" + labels + "} 4\n" + name + "_sum" + labels + "} 0.006"));
+}
+
+TEST_F(ExpositionTest, OpenMetricsLabelsAndNumbersOfAllKinds) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto offset = [this](const char* exchange, double value) {
+    reader_.gauge(Metric::ClockOffset, {exchange}, value);
+  };
+  offset("a\"b\\", kInfinity);
+  offset("minus", -kInfinity);
+  offset("none", std::numeric_limits<double>::quiet_NaN());
+  offset("small", -1.5e-9);
+  store_.apply(reader_.message(), at(1));
+  const std::string out = text(NameProfile::Collector, TextFormat::OpenMetrics100);
+  const std::string name = "collector_clock_offset_seconds{exchange=\"";
+  EXPECT_THAT(out, HasSubstr(name + "a\\\"b\\\\\"} +Inf\n"));
+  EXPECT_THAT(out, HasSubstr(name + "minus\"} -Inf\n"));
+  EXPECT_THAT(out, HasSubstr(name + "none\"} NaN\n"));
+  EXPECT_THAT(out, HasSubstr(name + "small\"} -1.5e-09\n"));
+}
+
+TEST_F(ExpositionTest, OpenMetricsOfTheWsNames) {
+  const std::string out = text(NameProfile::Ws, TextFormat::OpenMetrics100);
+  EXPECT_THAT(out, HasSubstr("# TYPE ws_events_received counter\n"));
+  EXPECT_THAT(
+      out, HasSubstr("ws_events_received_total{exchange=\"gmo\",type=\"ticker\",symbol=\"BTC_JPY\"} 150\n"));
+  EXPECT_THAT(out, HasSubstr("redis_publish_errors_total 2\n"));
+  EXPECT_THAT(
+      out, HasSubstr("redis_publish_latency_ms_bucket{exchange=\"gmo\",type=\"ticker\",le=\"1000.0\"} 4\n"));
 }
 
 }  // namespace
