@@ -139,7 +139,8 @@ void App::make_alerts() {
 void App::start_http() {
   if (!config_.basic_auth_file.empty())
     passwords_ = std::make_unique<BasicAuth>(at_start(PasswordFile::read(config_.basic_auth_file)));
-  if (!config_.tls.empty()) certificates_ = std::make_unique<TlsCertificates>(at_start(read_tls(config_.tls)));
+  if (!config_.tls.empty())
+    certificates_ = std::make_unique<TlsCertificates>(at_start(read_tls(config_.tls)));
   pages_.emplace(store_, intake_.own(), PagesOptions{config_.profile(), config_.enable_metrics});
   http_.emplace(io_, HttpOptions{config_.bind_address, config_.port, certificates_.get()}, http_hooks());
   log::info("serving HTTP", {{"address", config_.bind_address},
@@ -156,7 +157,8 @@ void App::start_http() {
 HttpHooks App::http_hooks() {
   HttpHooks hooks;
   hooks.check = [this](std::string_view path, std::string_view authorization) {
-    return passwords_ && Pages::is_protected(path) ? passwords_->check(authorization) : BasicAuth::Verdict::Right;
+    return passwords_ && Pages::is_protected(path) ? passwords_->check(authorization)
+                                                   : BasicAuth::Verdict::Right;
   };
   hooks.answer = [this](const Request& request) { return pages_->answer(request); };
   hooks.on_cut = [this] { pages_->count_cut(); };

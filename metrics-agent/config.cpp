@@ -134,7 +134,8 @@ void declare_options(config::OptionTable& options, Config& config) {
       .value_name("DIR");
   options.section("HTTP");
   options.add("enable-prometheus-metrics", config.enable_prometheus, "Serve /metrics and /healthz.");
-  options.add("metrics-bind-address", config.bind_address, "IPv4 address to listen on.").value_name("ADDRESS");
+  options.add("metrics-bind-address", config.bind_address, "IPv4 address to listen on.")
+      .value_name("ADDRESS");
   options.add("metrics-port", config.port, "TCP port to listen on; 0 takes a free one.")
       .range(0, 65'535)
       .value_name("PORT");

@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kUsersMax = 64;
 constexpr std::size_t kFileBytesMax = 64U << 10U;
 constexpr std::size_t kCredentialBytesMax = 512;  // longer ones are wrong; bcrypt reads 72 of them
-constexpr std::size_t kVerifyingMax = 8;  // with those that wait
+constexpr std::size_t kVerifyingMax = 8;          // with those that wait
 constexpr std::size_t kRememberedMax = 16;
 
 // crypt(5): bcrypt, yescrypt, SHA-512 and SHA-256, with the length of what follows the last '$'. What is

@@ -1,7 +1,7 @@
 #pragma once
 // Who may read /metrics: users and salted hashes of their passwords in a file, as `htpasswd -B` and `openssl
-// passwd -6` make them. A hash is slow to verify by design, so that is never done in the loop, one at a time, and
-// what was right is remembered by a fingerprint.
+// passwd -6` make them. A hash is slow to verify by design, so that is never done in the loop, one at a time,
+// and what was right is remembered by a fingerprint.
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -44,8 +44,8 @@ class BasicAuth {
 
   explicit BasicAuth(PasswordFile file);
 
-  // Of an Authorization header. Half a millisecond where it was right before; otherwise as long as a hash takes,
-  // and those that others wait for.
+  // Of an Authorization header. Half a millisecond where it was right before; otherwise as long as a hash
+  // takes, and those that others wait for.
   Verdict check(std::string_view authorization);
   // Forgets what was right.
   void replace(PasswordFile file);

@@ -20,17 +20,18 @@
 namespace mdpipe::agent {
 namespace {
 
-// A client that stalls holds a thread, so there are many, and not for long: a hundred that never send anything
-// are done with in two turns.
+// A client that stalls holds a thread, so there are many, and not for long: a hundred that never send
+// anything are done with in two turns.
 constexpr int kThreads = 64;
 constexpr int kQueuedConnections = 128;
 constexpr int kHeadBytesMax = 8192;
 constexpr std::chrono::milliseconds kNetworkDeadline{2000};  // a TLS handshake, a head, a piece of an answer
 constexpr std::chrono::seconds kAnswerDeadline{5};           // the whole answer
-constexpr std::chrono::milliseconds kLinger{500};            // for the last bytes of an answer as it is closed
+constexpr std::chrono::milliseconds kLinger{500};  // for the last bytes of an answer as it is closed
 constexpr std::chrono::seconds kLoopDeadline{2};
 constexpr std::chrono::milliseconds kStopPoll{50};
-constexpr std::size_t kPieceBytes = 16U << 10U;  // so slow is a client that reads less within kNetworkDeadline
+constexpr std::size_t kPieceBytes = 16U
+                                    << 10U;  // so slow is a client that reads less within kNetworkDeadline
 
 void knock(const std::string& address, int port) {
   asio::io_context io;
@@ -54,11 +55,11 @@ void knock(const std::string& address, int port) {
   probe.bind(endpoint, ec);
   if (!ec) probe.listen(asio::socket_base::max_listen_connections, ec);
   throw process::StartupError{
-      {ErrorKind::Unavailable, fmt::format("cannot serve HTTP on address {} port {}: {}; stop what listens "
-                                           "there or choose another --metrics-port "
-                                           "(0 takes a free one) or --metrics-bind-address",
-                                           options.address, options.port,
-                                           ec ? ec.message() : civetweb_says)}};
+      {ErrorKind::Unavailable,
+       fmt::format("cannot serve HTTP on address {} port {}: {}; stop what listens "
+                   "there or choose another --metrics-port "
+                   "(0 takes a free one) or --metrics-bind-address",
+                   options.address, options.port, ec ? ec.message() : civetweb_says)}};
 }
 
 std::string header(const mg_connection* connection, const char* name) {
@@ -171,18 +172,19 @@ class HttpServer::Impl {
 
   std::vector<std::string> settings() const {
     const auto milliseconds = [](std::chrono::milliseconds time) { return std::to_string(time.count()); };
-    return {"listening_ports",
-            fmt::format("{}:{}{}", options_.address, options_.port, options_.certificates != nullptr ? "s" : ""),
-            "num_threads",
-            std::to_string(kThreads),
-            "connection_queue",
-            std::to_string(kQueuedConnections),
-            "max_request_size",
-            std::to_string(kHeadBytesMax),
-            "request_timeout_ms",
-            milliseconds(kNetworkDeadline),
-            "linger_timeout_ms",
-            milliseconds(kLinger)};
+    return {
+        "listening_ports",
+        fmt::format("{}:{}{}", options_.address, options_.port, options_.certificates != nullptr ? "s" : ""),
+        "num_threads",
+        std::to_string(kThreads),
+        "connection_queue",
+        std::to_string(kQueuedConnections),
+        "max_request_size",
+        std::to_string(kHeadBytesMax),
+        "request_timeout_ms",
+        milliseconds(kNetworkDeadline),
+        "linger_timeout_ms",
+        milliseconds(kLinger)};
   }
 
   // As it starts and as it ends: in both cases the context is ours.

@@ -1,7 +1,7 @@
 #pragma once
-// A small HTTP server. CivetWeb's threads do the talking; answers are made in the program's loop, and only what is
-// finished crosses over. A client that stalls holds one of the threads for some seconds, never the loop. CivetWeb stays
-// out of this header.
+// A small HTTP server. CivetWeb's threads do the talking; answers are made in the program's loop, and only
+// what is finished crosses over. A client that stalls holds one of the threads for some seconds, never the
+// loop. CivetWeb stays out of this header.
 #include <asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
@@ -17,7 +17,7 @@ namespace mdpipe::agent {
 
 struct HttpOptions {
   std::string address;
-  std::int64_t port = 0;                 // 0 takes a free one
+  std::int64_t port = 0;                    // 0 takes a free one
   TlsCertificates* certificates = nullptr;  // none: plain HTTP
 };
 

@@ -1,6 +1,7 @@
 #pragma once
-// The part of OpenSSL that is ours: certificate and key. Loaded when TLS is switched on, not with the program: 2 MB of
-// resident memory that most agents, on loopback, have no use for. CivetWeb then finds the same library.
+// The part of OpenSSL that is ours: certificate and key. Loaded when TLS is switched on, not with the
+// program: 2 MB of resident memory that most agents, on loopback, have no use for. CivetWeb then finds the
+// same library.
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 

@@ -1,6 +1,6 @@
 #pragma once
-// What is served under which path: /metrics and /healthz. Counts what was asked and what became of it. Runs in the
-// loop; touches no socket.
+// What is served under which path: /metrics and /healthz. Counts what was asked and what became of it. Runs
+// in the loop; touches no socket.
 #include <array>
 #include <memory>
 #include <string>

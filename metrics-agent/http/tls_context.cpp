@@ -52,7 +52,8 @@ Result<TlsContext> read_tls(const TlsFiles& files) {
   return context;
 }
 
-TlsCertificates::TlsCertificates(TlsContext current) : context_(make_context()), current_(std::move(current)) {
+TlsCertificates::TlsCertificates(TlsContext current)
+    : context_(make_context()), current_(std::move(current)) {
   if (context_) OpenSslLibrary::get().ctx_set_cert_cb(context_.get(), choose, this);
 }
 

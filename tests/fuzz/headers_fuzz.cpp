@@ -1,5 +1,5 @@
-// Any bytes as a header that a client of metrics-agent sends, and as a file of passwords. Promises: no crash, and
-// credentials hold no byte that would cut them short.
+// Any bytes as a header that a client of metrics-agent sends, and as a file of passwords. Promises: no crash,
+// and credentials hold no byte that would cut them short.
 #include <cstdint>
 #include <string_view>
 
