@@ -190,7 +190,10 @@ def observation():
                         "{{alert}}")], [texts(quiet=(0, GREEN), firing=(1, RED))], steps(GREEN, 1, RED)),
         counts("Alert messages", "Messages of metrics-agent to the alert webhook, by what became of them.", (6, 7),
                [Query(or_none(counted("result", "collector_alert_notifications_total", ""), "result"), "{{result}}")], SOME_IS_NORMAL),
-        stat("Builds", "Version and commit of what runs, with the number of components.", (6, 7),
+        counts("HTTP", "What was asked of metrics-agent, by path and answer; cut: clients that read their answer too slowly.", (6, 7),
+               [Query(counted("path, code", "collector_http_requests_total", ""), "{{path}} {{code}}"),
+                Query(grown_lately("collector_http_answers_cut_total", "$__interval"), "cut")], SOME_IS_NORMAL),
+        stat("Builds", "Version and commit of what runs, with the number of components.", (24, 4),
              [Query("count by (version, commit) (collector_build_info)", "{{version}} {{commit}}")], "none", steps(BLUE), text="value_and_name"),
     ]
 
