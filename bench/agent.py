@@ -1,7 +1,11 @@
 """metrics-agent beside steady traffic: its share of a core with a scrape every 15 seconds, and how long a page takes."""
 
+import contextlib
 import gzip
+import http.server
+import socket
 import statistics
+import threading
 import time
 
 from contenders import Mdpipe
@@ -9,10 +13,51 @@ from measure import PROMETHEUS, WARM_UP_SECONDS, Work, World
 
 SCRAPE_SECONDS = 15.0  # the usual scrape_interval
 PAGES = 20
-# What switches on each of its destinations besides /metrics and the window log.
-DESTINATIONS = ()
 FORMS = {"OpenMetrics, gzip": PROMETHEUS, "OpenMetrics": {**PROMETHEUS, "Accept-Encoding": "identity"},
          "text, gzip": {"Accept-Encoding": "gzip"}, "text": {}}
+
+
+class OtlpSink(http.server.BaseHTTPRequestHandler):
+    """Takes every request and says so; what is in it is the tests' business."""
+
+    def do_POST(self):  # pylint: disable=invalid-name
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-protobuf")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):  # pylint: disable=arguments-differ
+        pass
+
+
+@contextlib.contextmanager
+def receivers():
+    """Receivers of every destination besides /metrics and the window log; gives the options that switch them on."""
+    otlp = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OtlpSink)
+    statsd = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    statsd.bind(("127.0.0.1", 0))
+    statsd.settimeout(0.2)
+    ended = threading.Event()
+
+    def drain():
+        while not ended.is_set():
+            with contextlib.suppress(socket.timeout):
+                statsd.recv(65536)
+
+    threads = [threading.Thread(target=otlp.serve_forever, daemon=True), threading.Thread(target=drain, daemon=True)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield (f"--otlp-endpoint=http://127.0.0.1:{otlp.server_address[1]}", "--statsd-format=dogstatsd", "--emf",
+               f"--statsd-address=udp://127.0.0.1:{statsd.getsockname()[1]}")
+    finally:
+        otlp.shutdown()
+        ended.set()
+        for thread in threads:
+            thread.join()
+        otlp.server_close()
+        statsd.close()
 
 
 def sample_count(page):
@@ -41,9 +86,11 @@ def share_of_a_core(world, seconds):
     return (world.cpu()["metrics-agent"] - before) / (time.monotonic() - began)
 
 
-def run_agent(build, seconds, pages=PAGES, symbols=1000, rate=5000):
-    work = Work(seconds=seconds + 600, rate=rate, symbols=symbols, watch=False, agent_flags=DESTINATIONS)
-    with World(Mdpipe(build), work, build) as world:
+def run_agent(build, seconds, pages=PAGES, symbols=1000, rate=5000, all_destinations=True):
+    with contextlib.ExitStack() as stack:
+        flags = stack.enter_context(receivers()) if all_destinations else ()
+        work = Work(seconds=seconds + 600, rate=rate, symbols=symbols, watch=False, agent_flags=flags)
+        world = stack.enter_context(World(Mdpipe(build), work, build))
         world.go()
         time.sleep(2 * WARM_UP_SECONDS)
         share = share_of_a_core(world, seconds) if seconds else None
