@@ -39,6 +39,7 @@ class Install(unittest.TestCase):
         wanted += [f"share/doc/mdpipe/{name}" for name in ("README.md", "CHANGELOG.md", "LICENSE", "configuration.md")]
         wanted += [f"lib/mdpipe/libmdpipe_{name}_names.so" for name in ("crypto", "ssl")]  # for metrics-agent's TLS
         wanted += ["lib/sysusers.d/mdpipe.conf", "lib/tmpfiles.d/mdpipe.conf"]
+        wanted += [f"lib/mdpipe/libmdpipe_{library}_names.so" for library in ("ssl", "crypto")]  # metrics-agent loads them for TLS
         self.assertEqual([], [path for path in wanted if not (self.prefix / path).is_file()])
         installed = {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*") if path.is_file()}
         self.assertEqual(set(), installed - set(wanted), "installed, but nobody expects it")
