@@ -116,15 +116,18 @@ void App::start_metrics() {
 
 // Every destination that is configured, any number at once.
 void App::make_forwarders() {
-  const auto save = [this] { windows_->save_progress(); };
+  const auto save = [this](std::string_view destination) {
+    return [this, destination] { windows_->save_progress(destination); };
+  };
   if (!config_.otlp.endpoint.empty()) {
-    forwarders_.push_back(
-        std::make_unique<OtlpForwarder>(io_, store_, intake_.own(), config_.otlp, config_.runtime_dir, save));
+    forwarders_.push_back(std::make_unique<OtlpForwarder>(io_, store_, intake_.own(), config_.otlp,
+                                                          config_.runtime_dir, save("otlp")));
   }
   if (auto statsd = make_statsd_options(config_.statsd).value()) {
     log::info("forwarding to statsd",
               {{"address", config_.statsd.address}, {"format", config_.statsd.format}});
-    forwarders_.push_back(std::make_unique<Statsd>(io_, store_, *std::move(statsd), intake_.own(), save));
+    forwarders_.push_back(
+        std::make_unique<Statsd>(io_, store_, *std::move(statsd), intake_.own(), save("statsd")));
   }
   if (auto emf = make_emf_options(config_.emf, config_.log_level).value())
     forwarders_.push_back(std::make_unique<EmfLog>(store_, *std::move(emf), intake_.own()));
@@ -247,7 +250,7 @@ void App::wait_for_forwarders(SteadyTime deadline) {
                                 [](const auto& forwarder) { return forwarder->is_idle(); });
   const bool is_told = !alerts_ || alerts_->is_idle();
   if ((idle && is_told) || steady_now() >= deadline) {
-    if (windows_) windows_->save_progress();
+    for (const auto& forwarder : forwarders_) windows_->save_progress(forwarder->name());
     return io_.stop();
   }
   drain_timer_.expires_after(kIdlePoll);

@@ -13,7 +13,9 @@ namespace {
 constexpr auto kBounds = [] {
   std::array<std::uint64_t, kLatencyBounds.size()> bounds{};
   for (std::size_t i = 0; i < bounds.size(); ++i)
-    bounds[i] = static_cast<std::uint64_t>(kLatencyBounds[i] * 1e9 + 0.5);
+    // Above zero, and std::lround is not constexpr.
+    bounds[i] =
+        static_cast<std::uint64_t>(kLatencyBounds[i] * 1e9 + 0.5);  // NOLINT(bugprone-incorrect-roundings)
   return bounds;
 }();
 constexpr auto kBoundsBelow = [] {

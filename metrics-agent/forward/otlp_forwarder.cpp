@@ -17,13 +17,13 @@ using Fate = OtlpVerdict::Fate;
 using metrics::Metric;
 
 // An answer is a few hundred bytes; a proxy's page of an error some thousand.
-constexpr std::size_t kAnswerBytesMax = 64U << 10U;
+constexpr std::size_t kOtlpAnswerBytesMax = 64U << 10U;
 
 Temporality temporality_of(const OtlpOptions& options) {
   return options.temporality == "delta" ? Temporality::Delta : Temporality::Cumulative;
 }
 
-std::string host_name() {
+std::string resource_host() {
   std::array<char, 256> name{};
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
@@ -33,7 +33,7 @@ OtlpForm form_of(const OtlpOptions& options, const std::string& instance) {
   form.temporality = temporality_of(options);
   form.histograms = options.histograms == "explicit" ? HistogramForm::Explicit : HistogramForm::Exponential;
   form.version = kVersion;
-  const std::string host = host_name();
+  const std::string host = resource_host();
   form.resource = {{"service.name", options.service_name},
                    {"service.instance.id", host + ":" + instance},
                    {"service.version", std::string(kVersion)},
@@ -55,7 +55,7 @@ http::ClientOptions client_options(const OtlpOptions& options) {
   out.ca_file = options.ca_file;
   out.timeout = options.timeout;
   out.connect_timeout = std::min(out.connect_timeout, options.timeout);
-  out.answer_bytes_max = kAnswerBytesMax;
+  out.answer_bytes_max = kOtlpAnswerBytesMax;
   return out;
 }
 

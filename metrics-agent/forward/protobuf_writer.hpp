@@ -2,7 +2,7 @@
 // Writes messages in the encoding of Protocol Buffers, which is five functions long where the fields are
 // known: https://protobuf.dev/programming-guides/encoding/. Knows no schema; field numbers are the caller's
 // to get right. Pure.
-#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -36,15 +36,20 @@ class ProtobufWriter {
     raw_varint(value.size());
     bytes_.append(value);
   }
-  // A message inside of this one, or a packed list of raw values: `fill` writes what is in it.
+  // A message inside of this one, or a packed list of raw values: `fill` writes what is in it. Its length is
+  // due before it and known only afterwards: most are below 128 bytes, so one byte is kept free for it.
   template <typename Fill>
   void message(unsigned field, Fill&& fill) {
     tag(field, kBytes);
-    const auto begin = static_cast<std::ptrdiff_t>(bytes_.size());
+    const std::size_t length_at = bytes_.size();
+    bytes_ += '\0';
     fill();
-    const auto end = static_cast<std::ptrdiff_t>(bytes_.size());
-    raw_varint(static_cast<std::uint64_t>(end - begin));  // known only now, and due before
-    std::rotate(bytes_.begin() + begin, bytes_.begin() + end, bytes_.end());
+    std::uint64_t length = bytes_.size() - length_at - 1;
+    std::array<char, 10> varint{};  // of 64 bits at most
+    std::size_t size = 0;
+    for (; length >= 0x80; length >>= 7U) varint[size++] = static_cast<char>((length & 0x7fU) | 0x80U);
+    varint[size++] = static_cast<char>(length);
+    bytes_.replace(length_at, 1, varint.data(), size);
   }
 
   void raw_varint(std::uint64_t value) {

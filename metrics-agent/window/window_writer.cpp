@@ -1,5 +1,7 @@
 #include "metrics-agent/window/window_writer.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "libshared/log/log.hpp"
@@ -32,6 +34,7 @@ void WindowWriter::end_window(SteadyTime now) {
   for (const auto& forwarder : forwarders_) forwarder->on_window(window);
   if (file_.usable()) {
     cover();
+    for (std::size_t i = 0; i < forwarders_.size(); ++i) encode_forwarder(i);
     file_.stage(encode_state());
   }
   for (const WindowLine& line : lines) {
@@ -50,18 +53,23 @@ void WindowWriter::cover() {
   covered_ = encode_messages(checkpoint.covered);
 }
 
-void WindowWriter::save_progress() {
+void WindowWriter::save_progress(std::string_view destination) {
   if (!file_.usable() || !end_) return;  // nothing was handed out before the first window
+  for (std::size_t i = 0; i < forwarders_.size(); ++i) {
+    if (forwarders_[i]->name() == destination) encode_forwarder(i);
+  }
   file_.stage(encode_state());
   file_.commit();
 }
 
+void WindowWriter::encode_forwarder(std::size_t index) {
+  undelivered_.resize(forwarders_.size());
+  undelivered_[index].clear();
+  if (const auto state = forwarders_[index]->state()) undelivered_[index] = encode_messages({*state});
+}
+
 std::string WindowWriter::encode_state() const {
-  std::vector<metrics::Delta> undelivered;
-  for (const auto& forwarder : forwarders_) {
-    if (auto state = forwarder->state()) undelivered.push_back(std::move(*state));
-  }
-  return encode_checkpoint(end_, covered_, encode_messages(undelivered), boot_id_);
+  return encode_checkpoint(end_, covered_, fmt::format("{}", fmt::join(undelivered_, "")), boot_id_);
 }
 
 }  // namespace mdpipe::agent

@@ -2,6 +2,8 @@
 // Ends windows: closes the book, hands the window to the forwarders, writes one log line an exchange and
 // saves where the next window begins and what each destination has not taken yet.
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "libshared/time/time.hpp"
@@ -22,11 +24,12 @@ class WindowWriter {
   void end_window(SteadyTime now);
 
   // A destination has taken something between two windows.
-  void save_progress();
+  void save_progress(std::string_view destination);
 
  private:
   WindowCheckpoint load(const Forwarders& forwarders);
   void cover();
+  void encode_forwarder(std::size_t index);
   [[nodiscard]] std::string encode_state() const;
 
   const SnapshotStore& store_;
@@ -34,8 +37,9 @@ class WindowWriter {
   std::string boot_id_;
   WindowStateFile file_;
   WindowBook book_;
-  std::optional<SteadyTime> end_;  // of the last window
-  std::string covered_;            // by it, as the state file has it
+  std::optional<SteadyTime> end_;         // of the last window
+  std::string covered_;                   // by it, as the state file has it
+  std::vector<std::string> undelivered_;  // by forwarder, likewise
 };
 
 }  // namespace mdpipe::agent
