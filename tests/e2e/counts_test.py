@@ -20,8 +20,8 @@ INTERVAL = 10  # seconds between full messages
 SAMPLE = re.compile(r"(\w+){(.*)}$")
 LABEL = re.compile(r'(\w+)="([^"]*)"')
 GROWING = ("_total", "_bucket", "_count", "_sum")
-# Not counted by the components, or a process's own.
-NOT_THEIRS = ("process_", "collector_metric_deltas_lost_total")
+# Not counted by the components but by metrics-agent, or a process's own.
+NOT_THEIRS = ("process_", "collector_metric_deltas_lost_total", "collector_forward", "collector_alert_", "collector_http_")
 
 
 class Sampler:

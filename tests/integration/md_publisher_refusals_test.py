@@ -319,7 +319,8 @@ class Cuts(RefusalTest):
         reader.deliver()
         seqs = self.seqs()
         self.assertEqual(seqs, sorted(set(seqs)))
-        self.assertEqual(seqs[-5:], list(range(reader.last_seq - 4, reader.last_seq + 1)))
+        tail = min(5, len(seqs))  # the first event after the cut may be the one that shows it
+        self.assertEqual(seqs[-tail:], list(range(reader.last_seq - tail + 1, reader.last_seq + 1)))
         gap, = self.gaps()
         self.assertNotIn("seq", gap)
         self.assertEqual((gap["type"], gap["exchange"], gap["symbol"], gap["channel"], gap["state"], gap["ts"], gap["lost"]),
