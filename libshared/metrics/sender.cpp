@@ -8,7 +8,7 @@ namespace {
 
 constexpr auto kInterval = std::chrono::seconds(1);
 constexpr int kFullEvery = 10;  // seconds
-// The kernel's account of a process is half of what an idle one's message costs.
+// The kernel's account of a process, which takes opening two files of /proc.
 constexpr int kUsageEvery = 5;     // seconds; divides kFullEvery
 constexpr int kFullsForAgent = 3;  // an agent that has come knows nothing, and one message may be lost
 // Messages kept for an agent that is away; further ones are dropped, and the totals in the next one heal
