@@ -179,7 +179,7 @@ class Hole:
     """Events between two entries of one channel and symbol that are not in Redis."""
     after: tuple  # place of the entry before; (-1, 0) where there is none
     before: tuple  # place of the entry after
-    connection: tuple  # the newest one before that of the entry after: what was being read when it ended
+    connection: tuple  # the newest one, of all lines, before that of the entry after: what was being read when it ended
     lost: dict  # content -> Sent, of frames that were sent and not read
     unwatched: int  # trades that the exchange made while nobody was connected
 
@@ -191,11 +191,11 @@ class Hole:
 class Line:
     """One channel of one symbol: its frames by connection, and how far Redis holds them."""
 
-    def __init__(self, name, findings):
+    def __init__(self, name, findings, known):
         self.name = name
         self.findings = findings
         self.connections = collections.OrderedDict()  # connection -> deque of Sent that are open
-        self.known = []  # connections, rising
+        self.known = known  # connections, rising; of all lines, as a line may not yet flow on one when it ends
         self.place = (-1, 0)
         self.number = (0, 0)  # (start of the simulator, trade number) of the last entry
         self.recent = collections.OrderedDict()
@@ -287,6 +287,7 @@ class Checker:
     def __init__(self):
         self.findings = Findings()
         self.numbering = Numbering(self.findings)
+        self.connections = []  # that frames were sent on, rising
         self.lines = {}
         self.breaks = {}  # (channel, symbol) -> places of feed events that own up to something missing
         self.feeds = 0
@@ -294,7 +295,7 @@ class Checker:
 
     def line(self, channel, symbol):
         if (channel, symbol) not in self.lines:
-            self.lines[channel, symbol] = Line(f"{channel} {symbol}", self.findings)
+            self.lines[channel, symbol] = Line(f"{channel} {symbol}", self.findings, self.connections)
         return self.lines[channel, symbol]
 
     def on_sent(self, frame):

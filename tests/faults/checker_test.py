@@ -125,6 +125,17 @@ class CheckerTest(unittest.TestCase):
         _, hole = checker.holes()[-1]
         self.assertEqual((len(hole.lost), len(hole.unread())), (3, 1))
 
+    def test_what_a_line_lost_before_the_newest_connection_is_not_unread(self):
+        """ETH_JPY did not flow yet on connection 2, on which BTC_JPY was read when the reader ended."""
+        checker = Checker()
+        eth = [trade_line(number, connection, symbol="ETH_JPY") for number, connection in ((1, 1), (2, 1), (3, 3))]
+        for line in (*eth[:2], *self.sent(1, connection=2), eth[2]):
+            checker.on_sent(sent_from_line(line, 0))
+        for entry in (trade(1, 1, "ETH_JPY"), trade(1, 2), trade(3, 1, "ETH_JPY")):
+            checker.on_entry(*entry)
+        (_, hole), = checker.holes()
+        self.assertEqual((len(hole.lost), len(hole.unread())), (1, 0))
+
     def test_a_gap_that_md_publisher_reports(self):
         found = self.check(self.sent(1), [trade(1, 1), ("feed", {"channel": "trade", "symbol": "BTC_JPY", "state": "gap"})])
         self.assertEqual(found, {"reported by md-publisher": 1})

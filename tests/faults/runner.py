@@ -15,7 +15,7 @@ READ_MAX = 2000  # entries a read
 SETTLE_MAX = 20.0  # seconds until every channel of every symbol flows again: subscriptions are paced
 QUIET_MAX = 30.0  # seconds until everything sent is in Redis once the exchange is silent
 BALANCE_MAX = 15.0  # seconds until the counts agree then; an interval is one second
-UNREAD_SECONDS = 2.0  # that a frame may have been on its way from the exchange when a reader ends; up to 1.5 s were seen
+UNREAD_SECONDS = 1.0  # of the load that may be on its way from the exchange when a reader ends
 
 
 class SentTail:
