@@ -308,11 +308,15 @@ class HttpTest(unittest.TestCase):
         self.assertIn("--metrics-tls-cert-file", self.refused(f"--metrics-tls-cert-file={passwords}", f"--metrics-tls-key-file={key}"))
 
     def test_a_warning_where_everybody_may_read(self):
+        def warnings():
+            return sum("without a password" in message for message in agent.messages())
+
         agent = self.agent(metrics_bind_address="0.0.0.0")
-        self.assertEqual(sum("without a password" in message for message in agent.messages()), 1)
-        agent.kill()
+        wait_for(lambda: warnings() == 1, "the warning, which follows the line with the port")
+        agent.stop()
         agent = self.agent(metrics_bind_address="0.0.0.0", metrics_basic_auth_file=self.passwords(scraper="s3cret"))
-        self.assertEqual(sum("without a password" in message for message in agent.messages()), 0)
+        agent.stop()
+        self.assertEqual(warnings(), 0)
 
     # --- TLS
 
