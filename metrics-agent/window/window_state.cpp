@@ -22,6 +22,7 @@ namespace {
 // hex "\n", then one metrics message a source and one a destination with undelivered counts, each behind its
 // length in four bytes, low byte first.
 constexpr std::string_view kMagic = "mdpipe-window-state 1\n";
+constexpr std::size_t kLengthBytes = 4;
 constexpr std::size_t kFileBytesMax = 64 << 20;
 constexpr std::size_t kCoveredSourcesMax = 512;
 constexpr std::int64_t kForgetAfterNs = 7LL * 24 * 3600 * 1'000'000'000;
@@ -41,28 +42,36 @@ std::optional<std::string_view> take_line(std::string_view& bytes) {
 }
 
 std::optional<std::string_view> take_message(std::string_view& bytes) {
-  if (bytes.size() < 4) return std::nullopt;
+  if (bytes.size() < kLengthBytes) return std::nullopt;
   std::size_t length = 0;
-  for (unsigned i = 0; i < 4; ++i) length |= std::size_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
-  if (bytes.size() - 4 < length) return std::nullopt;
-  const std::string_view message = bytes.substr(4, length);
-  bytes.remove_prefix(4 + length);
+  for (std::size_t i = 0; i < kLengthBytes; ++i)
+    length |= std::size_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+  bytes.remove_prefix(kLengthBytes);
+  if (bytes.size() < length) return std::nullopt;
+  const std::string_view message = bytes.substr(0, length);
+  bytes.remove_prefix(length);
   return message;
 }
 
-bool write_file(const std::string& path, std::string_view bytes) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-  if (fd < 0) return false;
+bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(fd, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      const int error = errno;
-      close(fd);
-      errno = error;
-      return false;
-    }
+    if (written <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+bool write_file(const std::string& path, const StatePieces& pieces) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  if (fd < 0) return false;
+  for (const std::string_view piece : pieces) {
+    if (write_all(fd, piece)) continue;
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return false;
   }
   return close(fd) == 0;  // no fsync: the state has to outlive the process, a reboot starts every epoch anew
 }
@@ -80,30 +89,27 @@ std::string read_boot_id() {
   return id;
 }
 
-std::string encode_messages(const std::vector<metrics::Delta>& deltas) {
-  wire::ByteBuffer message;
-  std::string out;
-  for (const metrics::Delta& delta : deltas) {
-    message.clear();
-    encode(delta, message);
-    for (unsigned i = 0; i < 4; ++i) out += static_cast<char>((message.size() >> (8 * i)) & 0xffU);
-    out += message.view();
-  }
-  return out;
+void append_message(const metrics::Delta& delta, wire::ByteBuffer& out) {
+  const std::size_t begin = out.size();
+  out.append(std::string_view("\0\0\0\0", kLengthBytes));
+  encode(delta, out);
+  const std::size_t bytes = out.size() - begin - kLengthBytes;
+  for (std::size_t i = 0; i < kLengthBytes; ++i)
+    out.data()[begin + i] = static_cast<char>((bytes >> (8 * i)) & 0xffU);
 }
 
-std::string encode_checkpoint(std::optional<SteadyTime> end, std::string_view covered,
-                              std::string_view undelivered, std::string_view boot_id) {
-  std::string out =
-      fmt::format("{}{}\n{}\n{:08x}\n", kMagic, boot_id, end ? end->time_since_epoch().count() : 0,
-                  checksum(undelivered, checksum(covered)));
-  out.reserve(out.size() + covered.size() + undelivered.size());
-  return out.append(covered).append(undelivered);
+std::string checkpoint_head(std::optional<SteadyTime> end, std::string_view boot_id,
+                            const StatePieces& messages) {
+  std::uint32_t sum = 0;
+  for (const std::string_view piece : messages) sum = checksum(piece, sum);
+  return fmt::format("{}{}\n{}\n{:08x}\n", kMagic, boot_id, end ? end->time_since_epoch().count() : 0, sum);
 }
 
 std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_view boot_id) {
-  return encode_checkpoint(checkpoint.end, encode_messages(checkpoint.covered),
-                           encode_messages(checkpoint.undelivered), boot_id);
+  wire::ByteBuffer messages;
+  for (const metrics::Delta& delta : checkpoint.covered) append_message(delta, messages);
+  for (const metrics::Delta& delta : checkpoint.undelivered) append_message(delta, messages);
+  return checkpoint_head(checkpoint.end, boot_id, {messages.view()}).append(messages.view());
 }
 
 Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClock& clock) {
@@ -159,10 +165,10 @@ WindowCheckpoint WindowStateFile::load(const BootClock& clock) {
   return {};
 }
 
-void WindowStateFile::stage(const std::string& bytes) {
+void WindowStateFile::stage(const StatePieces& pieces) {
   staged_ = false;
   if (!usable()) return;
-  if (!write_file(staged_path(path_), bytes)) return give_up("write", errno);
+  if (!write_file(staged_path(path_), pieces)) return give_up("write", errno);
   staged_ = true;
 }
 

@@ -9,6 +9,7 @@
 
 #include "libshared/result/result.hpp"
 #include "libshared/time/time.hpp"
+#include "libshared/wire/byte_buffer.hpp"
 #include "metrics-agent/window/window.hpp"
 
 namespace mdpipe::agent {
@@ -20,11 +21,14 @@ struct BootClock {
 };
 std::string read_boot_id();
 
+// The file is a head and messages behind it. They may lie in several pieces, which are megabytes at thousands
+// of series and partly used again.
+using StatePieces = std::vector<std::string_view>;
+void append_message(const metrics::Delta& delta, wire::ByteBuffer& out);
+std::string checkpoint_head(std::optional<SteadyTime> end, std::string_view boot_id,
+                            const StatePieces& messages);
+// All in one.
 std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_view boot_id);
-// In two parts, where the first is used again with other undelivered counts.
-std::string encode_messages(const std::vector<metrics::Delta>& deltas);
-std::string encode_checkpoint(std::optional<SteadyTime> end, std::string_view covered,
-                              std::string_view undelivered, std::string_view boot_id);
 // Entries that were not heard of for a week are left out; `end` is empty where the machine has booted since.
 Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClock& clock);
 
@@ -38,7 +42,7 @@ class WindowStateFile {
 
   // Saving takes two steps so that the log lines of a window can be written right between them: a kill before
   // stage() has finished repeats nothing, one after commit() neither, and the gap is one rename long.
-  void stage(const std::string& bytes);
+  void stage(const StatePieces& pieces);
   void commit();
 
   [[nodiscard]] bool usable() const { return !path_.empty(); }

@@ -1,7 +1,5 @@
 #include "metrics-agent/window/window_writer.hpp"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 #include "libshared/log/log.hpp"
@@ -35,7 +33,7 @@ void WindowWriter::end_window(SteadyTime now) {
   if (file_.usable()) {
     cover();
     for (std::size_t i = 0; i < forwarders_.size(); ++i) encode_forwarder(i);
-    file_.stage(encode_state());
+    stage();
   }
   for (const WindowLine& line : lines) {
     log::info("metrics", {{"exchange", line.exchange}, {"metrics", log::Json{line.metrics}}});
@@ -43,14 +41,15 @@ void WindowWriter::end_window(SteadyTime now) {
   if (lines.empty()) log::debug("window without an exchange");
   for (const auto& forwarder : forwarders_) forwarder->write_lines();
   file_.commit();
-  if (forwarders_.empty()) std::string().swap(covered_);
+  if (forwarders_.empty()) covered_ = {};
 }
 
 // The totals of thousands of series: as messages for as long as it takes, as bytes afterwards.
 void WindowWriter::cover() {
   const WindowCheckpoint checkpoint = book_.checkpoint(store_);
   end_ = checkpoint.end;
-  covered_ = encode_messages(checkpoint.covered);
+  covered_.clear();
+  for (const metrics::Delta& delta : checkpoint.covered) append_message(delta, covered_);
 }
 
 void WindowWriter::save_progress(std::string_view destination) {
@@ -58,18 +57,22 @@ void WindowWriter::save_progress(std::string_view destination) {
   for (std::size_t i = 0; i < forwarders_.size(); ++i) {
     if (forwarders_[i]->name() == destination) encode_forwarder(i);
   }
-  file_.stage(encode_state());
+  stage();
   file_.commit();
 }
 
 void WindowWriter::encode_forwarder(std::size_t index) {
   undelivered_.resize(forwarders_.size());
   undelivered_[index].clear();
-  if (const auto state = forwarders_[index]->state()) undelivered_[index] = encode_messages({*state});
+  if (const auto state = forwarders_[index]->state()) append_message(*state, undelivered_[index]);
 }
 
-std::string WindowWriter::encode_state() const {
-  return encode_checkpoint(end_, covered_, fmt::format("{}", fmt::join(undelivered_, "")), boot_id_);
+void WindowWriter::stage() {
+  StatePieces pieces = {covered_.view()};
+  for (const wire::ByteBuffer& messages : undelivered_) pieces.push_back(messages.view());
+  const std::string head = checkpoint_head(end_, boot_id_, pieces);
+  pieces.insert(pieces.begin(), head);
+  file_.stage(pieces);
 }
 
 }  // namespace mdpipe::agent

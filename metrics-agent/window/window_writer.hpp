@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "libshared/time/time.hpp"
+#include "libshared/wire/byte_buffer.hpp"
 #include "metrics-agent/forward/forwarder.hpp"
 #include "metrics-agent/window/window.hpp"
 #include "metrics-agent/window/window_state.hpp"
@@ -30,16 +31,16 @@ class WindowWriter {
   WindowCheckpoint load(const Forwarders& forwarders);
   void cover();
   void encode_forwarder(std::size_t index);
-  [[nodiscard]] std::string encode_state() const;
+  void stage();
 
   const SnapshotStore& store_;
   const Forwarders& forwarders_;
   std::string boot_id_;
   WindowStateFile file_;
   WindowBook book_;
-  std::optional<SteadyTime> end_;         // of the last window
-  std::string covered_;                   // by it, as the state file has it
-  std::vector<std::string> undelivered_;  // by forwarder, likewise
+  std::optional<SteadyTime> end_;              // of the last window
+  wire::ByteBuffer covered_;                   // by it, as the state file has it
+  std::vector<wire::ByteBuffer> undelivered_;  // by forwarder, likewise
 };
 
 }  // namespace mdpipe::agent

@@ -76,9 +76,9 @@ class WindowStateFileTest : public testing::Test {
 TEST_F(WindowStateFileTest, SavesWhatTheNextOneLoads) {
   WindowStateFile first(folder_);
   EXPECT_TRUE(first.load(clock_).covered.empty());
-  first.stage(encode_checkpoint(sample(), "boot"));
+  first.stage({encode_checkpoint(sample(), "boot")});
   EXPECT_TRUE(WindowStateFile(folder_).load(clock_).covered.empty());  // not committed
-  first.stage(encode_checkpoint(sample(), "boot"));
+  first.stage({encode_checkpoint(sample(), "boot")});
   first.commit();
   EXPECT_EQ(WindowStateFile(folder_).load(clock_).covered.size(), 1U);
 }
@@ -103,7 +103,7 @@ TEST_F(WindowStateFileTest, WithoutAFolderThereIsNoState) {
   WindowStateFile unwritable("/proc/nowhere");
   EXPECT_TRUE(unwritable.load(clock_).covered.empty());
   EXPECT_FALSE(unwritable.usable());
-  unwritable.stage("x");
+  unwritable.stage({"x"});
   unwritable.commit();
 }
 
