@@ -39,11 +39,15 @@ std::string_view cut_utf8(std::string_view text, std::size_t bytes_max) {
 }
 
 // An empty part would leave two dots together, or a tag without a value.
-std::string made_safe(std::string_view text, std::size_t bytes_max, bool (*is_safe)(char)) {
-  std::string out(text.empty() ? kNoValue : cut_utf8(text, bytes_max));
-  std::replace_if(
-      out.begin(), out.end(), [is_safe](char c) { return !is_safe(c); }, '_');
-  return out;
+template <typename IsSafe>
+void append_safe(std::string_view text, std::size_t bytes_max, IsSafe is_safe, std::string& out) {
+  const std::string_view cut = text.empty() ? kNoValue : cut_utf8(text, bytes_max);
+  for (const char c : cut) out += is_safe(c) ? c : '_';
+}
+
+void append_tag(std::string_view key, std::string_view value, std::string& out) {
+  out.append(key).append(1, ':');
+  append_safe(value, kTagBytesMax - key.size() - 1, is_tag_character, out);
 }
 
 std::string without_trailing_zeros(std::string text) {
@@ -68,14 +72,24 @@ std::string duration_text(double value) {
   return decimals == 0 ? text : without_trailing_zeros(text);
 }
 
-// "|@0.015625", or nothing for a single observation.
-std::string rate_text(std::uint64_t weight) {
-  if (weight == 1) return {};
-  return "|@" + without_trailing_zeros(fmt::format("{:.20f}", 1.0 / static_cast<double>(weight)));
+// By power of two: "|@0.015625" for the sixth, nothing for a single observation. 20 decimals are all there
+// are.
+std::vector<std::string> make_rate_texts() {
+  std::vector<std::string> texts(1);
+  for (std::uint64_t weight = 2; weight <= kSampleWeightMax; weight *= 2)
+    texts.push_back("|@" + without_trailing_zeros(fmt::format("{:.20f}", 1.0 / static_cast<double>(weight))));
+  return texts;
 }
 
-void add_covered(const HistogramSample& sample, std::uint32_t index, std::vector<Undelivered::Part>& counts) {
-  for (const auto& [bucket, count] : sample.covers) counts.push_back({index, bucket, count});
+const std::string& rate_text(std::uint64_t weight) {
+  static const std::vector<std::string> kTexts = make_rate_texts();
+  return kTexts[static_cast<std::size_t>(__builtin_ctzll(weight))];
+}
+
+using Parts = std::vector<Undelivered::Part>;
+
+void add_covered(const HistogramSample& sample, std::uint32_t index, Parts& parts) {
+  for (const auto& [bucket, count] : sample.covers) parts.push_back({index, bucket, count});
 }
 
 // Fills one datagram after the other.
@@ -83,15 +97,15 @@ class Packer {
  public:
   explicit Packer(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  // Lines that have to stay together, without their last line end.
-  void add(std::string_view lines, std::size_t points, const std::vector<Undelivered::Part>& counts = {}) {
+  // Lines that have to stay together, without their last line end, and the counts they tell.
+  void add(std::string_view lines, std::size_t points, const Parts& parts) {
     Datagram& datagram = datagram_for(lines.size());
     if (&datagram != &out_.too_long) {
       if (!datagram.text.empty()) datagram.text += '\n';
       datagram.text += lines;
     }
     datagram.points += points;
-    datagram.counts.insert(datagram.counts.end(), counts.begin(), counts.end());
+    datagram.counts.insert(datagram.counts.end(), parts.begin(), parts.end());
   }
   Datagrams finish() { return std::move(out_); }
 
@@ -108,6 +122,7 @@ class Packer {
   Datagrams out_;
 };
 
+// Writes each line into the same memory: there are thousands in a window.
 class Formatter {
  public:
   explicit Formatter(const StatsdFormat& format) : format_(format), packer_(format.datagram_bytes_max) {
@@ -115,15 +130,23 @@ class Formatter {
   }
 
   void counter(std::uint32_t index, const SeriesKey& key, std::uint64_t count) {
-    packer_.add(fmt::format("{}:{}|c{}", name_of(key), count, tags_of(key)), 1, {{index, 0, count}});
+    line_.clear();
+    append_name(key);
+    line_.append(1, ':').append(fmt::format_int(count).c_str()).append("|c");
+    append_tags(key);
+    parts_.assign(1, {index, 0, count});
+    packer_.add(line_, 1, parts_);
   }
 
   // A sign makes a plain StatsD gauge relative, so that a negative one is set to 0 first.
   void gauge(const SeriesKey& key, double value) {
-    const std::string name = name_of(key), tags = tags_of(key);
-    const bool is_relative = is_plain() && value < 0;
-    packer_.add(fmt::format("{}{}:{}|g{}", is_relative ? name + ":0|g\n" : "", name, gauge_text(value), tags),
-                1);
+    line_.clear();
+    append_name(key);
+    const std::size_t name_bytes = line_.size();
+    if (is_plain() && value < 0) line_.append(":0|g\n").append(line_, 0, name_bytes);
+    line_.append(1, ':').append(gauge_text(value)).append("|g");
+    append_tags(key);
+    packer_.add(line_, 1, {});
   }
 
   void histogram(std::uint32_t index, const SeriesKey& key, const HistogramSum& histogram) {
@@ -136,37 +159,42 @@ class Formatter {
   [[nodiscard]] bool is_plain() const { return format_.flavour == StatsdFlavour::Statsd; }
 
   // A timer is in milliseconds, and its name says so.
-  [[nodiscard]] std::string name_of(const SeriesKey& key) const {
+  void append_name(const SeriesKey& key) {
     std::string_view base = key.info->name;
-    if (!is_plain()) return format_.prefix + std::string(base);
+    line_ += format_.prefix;
+    if (!is_plain()) return void(line_ += base);
     const bool is_timer = key.info->kind == metrics::Kind::Histogram;
     if (is_timer) base.remove_suffix(kSecondsSuffix.size());
-    std::string name = format_.prefix + std::string(base) + (is_timer ? "_ms" : "");
-    for (const std::string_view label : key.labels)
-      name.append(1, '.').append(made_safe(label, kNamePartBytesMax, is_name_character));
-    return name;
+    line_.append(base).append(is_timer ? "_ms" : "");
+    for (const std::string_view label : key.labels) {
+      line_ += '.';
+      append_safe(label, kNamePartBytesMax, is_name_character, line_);
+    }
   }
 
-  // With its separator; nothing for plain StatsD.
-  [[nodiscard]] std::string tags_of(const SeriesKey& key) const {
-    if (is_plain()) return {};
-    std::string tags;
-    for (std::size_t i = 0; i < key.labels.size(); ++i)
-      tags.append(1, ',').append(statsd_tag(key.info->labels[i], key.labels[i]));
-    if (!constant_tags_.empty()) tags.append(1, ',').append(constant_tags_);
-    if (tags.empty()) return {};
-    return "|#" + tags.substr(1);
+  // With their separator; nothing for plain StatsD.
+  void append_tags(const SeriesKey& key) {
+    if (is_plain() || (key.labels.size() == 0 && constant_tags_.empty())) return;
+    std::string_view separator = "|#";
+    for (std::size_t i = 0; i < key.labels.size(); ++i) {
+      line_ += std::exchange(separator, ",");
+      append_tag(key.info->labels[i], key.labels[i], line_);
+    }
+    if (!constant_tags_.empty()) line_.append(separator).append(constant_tags_);
   }
 
   // One line a sample: StatsD takes its percentiles of the values alone.
   void timers(std::uint32_t index, const SeriesKey& key, const HistogramSum& histogram) {
-    const std::string name = name_of(key);
+    line_.clear();
+    append_name(key);
+    const std::size_t name_bytes = line_.size();
     for (const HistogramSample& sample : samples_by_rank(histogram.buckets)) {
-      std::vector<Undelivered::Part> counts;
-      add_covered(sample, index, counts);
       const double milliseconds = metrics::quantile_bucket_middle(sample.bucket) * 1e-6;
-      packer_.add(fmt::format("{}:{}|ms{}", name, duration_text(milliseconds), rate_text(sample.weight)), 1,
-                  counts);
+      line_.resize(name_bytes);
+      line_.append(1, ':').append(duration_text(milliseconds)).append("|ms").append(rate_text(sample.weight));
+      parts_.clear();
+      add_covered(sample, index, parts_);
+      packer_.add(line_, 1, parts_);
     }
   }
 
@@ -175,34 +203,41 @@ class Formatter {
     std::map<std::uint64_t, std::vector<HistogramSample>> by_weight;
     for (HistogramSample& sample : samples_by_bucket(histogram.buckets))
       by_weight[sample.weight].push_back(std::move(sample));
-    const std::string name = name_of(key), tags = tags_of(key);
+    line_.clear();
+    append_name(key);
+    const std::string name = std::exchange(line_, {});
+    append_tags(key);
+    const std::string tags = line_;
     for (const auto& [weight, samples] : by_weight)
       value_lines(index, name, "|d" + rate_text(weight) + tags, samples);
   }
 
   void value_lines(std::uint32_t index, const std::string& name, const std::string& tail,
                    const std::vector<HistogramSample>& samples) {
-    std::string line = name;
     std::size_t points = 0;
-    std::vector<Undelivered::Part> counts;
-    const auto end_line = [&] {
-      packer_.add(line + tail, points, counts);
-      line = name;
+    const auto begin_line = [&] {
+      line_ = name;
       points = 0;
-      counts.clear();
+      parts_.clear();
     };
+    begin_line();
     for (const HistogramSample& sample : samples) {
       const std::string value = ":" + duration_text(metrics::quantile_bucket_middle(sample.bucket) * 1e-9);
-      if (points > 0 && line.size() + value.size() + tail.size() > format_.datagram_bytes_max) end_line();
-      line += value;
+      if (points > 0 && line_.size() + value.size() + tail.size() > format_.datagram_bytes_max) {
+        packer_.add(line_ += tail, points, parts_);
+        begin_line();
+      }
+      line_ += value;
       ++points;
-      add_covered(sample, index, counts);
+      add_covered(sample, index, parts_);
     }
-    if (points > 0) end_line();
+    if (points > 0) packer_.add(line_ += tail, points, parts_);
   }
 
   const StatsdFormat& format_;
   std::string constant_tags_;
+  std::string line_;
+  Parts parts_;  // of line_
   Packer packer_;
 };
 
@@ -219,7 +254,9 @@ static_assert(histograms_of_another_unit() == 0, "a histogram is a duration in s
 }  // namespace
 
 std::string statsd_tag(std::string_view key, std::string_view value) {
-  return fmt::format("{}:{}", key, made_safe(value, kTagBytesMax - key.size() - 1, is_tag_character));
+  std::string out;
+  append_tag(key, value, out);
+  return out;
 }
 
 Datagrams statsd_datagrams(const Undelivered& counts, const SnapshotStore& store,
