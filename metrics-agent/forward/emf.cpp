@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <map>
 #include <string_view>
@@ -33,7 +34,21 @@ constexpr std::size_t metrics_in_document() {
 static_assert(metrics_in_document() <= kMetricsMax);
 static_assert(metrics::kLabelsMax + 1 <= kDimensionsMax);
 
-using Dimensions = std::vector<std::pair<std::string_view, std::string>>;  // name and value
+// Name and value of each, as the labels have them: a window has thousands of series and a few documents.
+class Dimensions {
+ public:
+  using Pair = std::pair<std::string_view, std::string_view>;
+  void add(std::string_view name, std::string_view value) { pairs_[size_++] = {name, value}; }
+  [[nodiscard]] const Pair* begin() const { return pairs_.data(); }
+  [[nodiscard]] const Pair* end() const { return pairs_.data() + size_; }
+  bool operator<(const Dimensions& other) const {
+    return std::lexicographical_compare(begin(), end(), other.begin(), other.end());
+  }
+
+ private:
+  std::array<Pair, metrics::kLabelsMax + 1> pairs_;
+  std::size_t size_ = 0;
+};
 
 // What one document says, by metric in the order of the catalogue.
 struct DocumentValues {
@@ -56,11 +71,11 @@ std::string dimension_value(std::string_view label) {
   return out;
 }
 
-Dimensions dimensions_of(const SeriesKey& key, const EmfOptions& options) {
+Dimensions dimensions_of(const SeriesKey& key, bool with_symbols) {
   Dimensions out;
   for (std::size_t i = 0; i < key.labels.size(); ++i) {
     const std::string_view name = key.info->labels[i];
-    if (name != "symbol" || options.with_symbols) out.emplace_back(name, dimension_value(key.labels[i]));
+    if (name != "symbol" || with_symbols) out.add(name, key.labels[i]);
   }
   return out;
 }
@@ -86,32 +101,47 @@ void collect_counts(const SnapshotStore& store, const Window& window, const EmfO
     const Cell& cell = store.cells()[i];
     if (cell.total() == 0) continue;
     const SeriesKey key = store.key(cell);
-    documents[dimensions_of(key, options)].counts[key.info->metric] += window.counts[i];
+    documents[dimensions_of(key, options.with_symbols)].counts[key.info->metric] += window.counts[i];
   }
   for (const auto& [index, histogram] : window.histograms) {
     const SeriesKey key = store.key(store.cells()[index]);
-    documents[dimensions_of(key, options)].histograms[key.info->metric].add(histogram);
+    documents[dimensions_of(key, options.with_symbols)].histograms[key.info->metric].add(histogram);
   }
 }
 
 // The number of feeds in each state, never by symbol.
-void collect_states(const SeriesKey& key, double value, Documents& documents) {
-  for (const FeedState state : kFeedStates) {
-    Dimensions dimensions = dimensions_of(key, EmfOptions());
-    dimensions.emplace_back("state", to_string(state));
-    documents[dimensions].gauges[key.info->metric] += value == static_cast<double>(state) ? 1 : 0;
+class StateCounts {
+ public:
+  void add(const SeriesKey& key, double value) {
+    auto& feeds = feeds_[{dimensions_of(key, false), key.info->metric}];
+    for (std::size_t i = 0; i < feeds.size(); ++i)
+      feeds[i] += value == static_cast<double>(kFeedStates[i]) ? 1 : 0;
   }
-}
+  void write(Documents& documents) const {
+    for (const auto& [group, feeds] : feeds_) {
+      for (std::size_t i = 0; i < feeds.size(); ++i) {
+        Dimensions dimensions = group.first;
+        dimensions.add("state", to_string(kFeedStates[i]));
+        documents[dimensions].gauges[group.second] = feeds[i];
+      }
+    }
+  }
+
+ private:
+  std::map<std::pair<Dimensions, Metric>, std::array<double, std::size(kFeedStates)>> feeds_;
+};
 
 // With symbols a feed's own state is the number of it.
 void collect_gauges(const SnapshotStore& store, const EmfOptions& options, Documents& documents) {
+  StateCounts states;
   for_each_gauge(store, [&](const SeriesKey& key, double value) {
     if (is_left_out(*key.info)) return;
     const bool is_state = key.info->kind == Kind::StateSet;
-    if (is_state) collect_states(key, value, documents);
+    if (is_state) states.add(key, value);
     if (!is_state || options.with_symbols)
-      documents[dimensions_of(key, options)].gauges[key.info->metric] += value;
+      documents[dimensions_of(key, options.with_symbols)].gauges[key.info->metric] += value;
   });
+  states.write(documents);
 }
 
 // The two lists that one document is written from: what its metrics are, and their values as members of the
@@ -162,7 +192,7 @@ EmfDocument document_of(const Dimensions& dimensions, const DocumentValues& valu
   std::string names, targets;
   for (const auto& [name, value] : dimensions) {
     fmt::format_to(std::back_inserter(names), R"({}"{}")", names.empty() ? "" : ",", name);
-    fmt::format_to(std::back_inserter(targets), R"(,"{}":{})", name, json_text(value));
+    fmt::format_to(std::back_inserter(targets), R"(,"{}":{})", name, json_text(dimension_value(value)));
   }
   return {
       fmt::format(
