@@ -241,6 +241,7 @@ void App::finish() {
     receive(kMessagesAtStop);
     intake_.tick(instant_now());
     windows_->end_window(steady_now());
+    for (const auto& forwarder : forwarders_) forwarder->finish();
   }
   wait_for_forwarders(steady_now() + kForwardersDeadline);
 }

@@ -32,7 +32,9 @@ class Forwarder {
   [[nodiscard]] virtual std::optional<metrics::Delta> state() const { return std::nullopt; }
   virtual void restore(const metrics::Delta& /*state*/) {}
 
-  // At the end of the program: whether nothing is on its way any more.
+  // The program ends, and no window follows: send what was to wait for its time.
+  virtual void finish() {}
+  // Then: whether nothing is on its way any more.
   [[nodiscard]] virtual bool is_idle() const { return true; }
 };
 

@@ -86,6 +86,16 @@ OtlpForwarder::OtlpForwarder(asio::io_context& io, const SnapshotStore& store, m
 
 void OtlpForwarder::on_window(const Window& window) {
   counts_.add(store_, window, wall_now());
+  passed_ += window.span;
+  if (passed_ + window.span / 2 >= std::chrono::seconds(options_.interval_seconds)) make_due();
+}
+
+void OtlpForwarder::finish() {
+  if (passed_.count() > 0) make_due();
+}
+
+void OtlpForwarder::make_due() {
+  passed_ = {};
   is_due_ = true;
   proceed();
 }

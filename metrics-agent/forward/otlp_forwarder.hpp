@@ -1,7 +1,7 @@
 #pragma once
-// Sends metrics by OTLP/HTTP: a round over all series at the end of each window, one request on its way at a
-// time. Only the shell: what is counted, how it is written, what an answer means and when to try again is
-// decided in OtlpCounts, OtlpEncoder, judge() and OtlpRetry.
+// Sends metrics by OTLP/HTTP: a round over all series once an interval, at the end of a window, one request
+// on its way at a time. Only the shell: what is counted, how it is written, what an answer means and when to
+// try again is decided in OtlpCounts, OtlpEncoder, judge() and OtlpRetry.
 //
 // An outage costs no counts. Totals are simply sent anew; of increments a request that failed is sent again
 // as it is, and after OtlpRetry::kAttemptsMax times its counts leave with the next round.
@@ -35,11 +35,13 @@ class OtlpForwarder final : public Forwarder {
 
   [[nodiscard]] std::string_view name() const override { return "otlp"; }
   void on_window(const Window& window) override;
+  void finish() override;
   [[nodiscard]] std::optional<metrics::Delta> state() const override { return counts_.state(name()); }
   void restore(const metrics::Delta& state) override { counts_.restore(state); }
   [[nodiscard]] bool is_idle() const override { return !client_.is_busy(); }
 
  private:
+  void make_due();
   void proceed();
   bool make_request();
   void end_round();
@@ -58,7 +60,9 @@ class OtlpForwarder final : public Forwarder {
   OtlpEncoder encoder_;
   OtlpRetry retry_;
   OtlpRequest request_;  // the one on its way or waiting to be sent again; without points there is none
-  bool is_due_ = false;  // a window has ended since the round began
+  // Windows since a round was due; the first one is sent, so that it is soon seen whether all is set up well.
+  std::chrono::nanoseconds passed_ = std::chrono::hours(1);
+  bool is_due_ = false;
   bool has_delivered_ = false;  // increments, since the state was saved
   bool is_waiting_ = false;
   asio::steady_timer timer_;

@@ -71,10 +71,10 @@ Result<bool> check_ca_file(const std::string& path) {
 void declare_otlp_options(config::OptionTable& table, OtlpOptions& options) {
   table.section("OpenTelemetry");
   table
-      .add("otlp-endpoint", options.endpoint,
-           "Send metrics by OTLP/HTTP to this address at the end of each window: http(s)://HOST:4318; "
-           "/v1/metrics is "
-           "added where it has no path. Empty: not at all.")
+      .add(
+          "otlp-endpoint", options.endpoint,
+          "Send metrics by OTLP/HTTP to this address: http(s)://HOST:4318; /v1/metrics is added where it has "
+          "no path. Empty: not at all.")
       .secrecy(config::Secrecy::Url)
       .value_name("URL");
   table
@@ -92,6 +92,12 @@ void declare_otlp_options(config::OptionTable& table, OtlpOptions& options) {
       .add("otlp-ca-file", options.ca_file,
            "Certificate authorities that may vouch for the receiver; empty for the system's.")
       .value_name("FILE");
+  table
+      .add("otlp-interval-seconds", options.interval_seconds,
+           "Send at the end of the first window that ends so long after the last time; a window's length or "
+           "less: "
+           "with each.")
+      .range(1, 3600);
   table.add("otlp-timeout", options.timeout, "A request that has no answer for this long has failed.")
       .range(100, 300'000);
   table.add("otlp-service-name", options.service_name, "The attribute service.name.").value_name("NAME");

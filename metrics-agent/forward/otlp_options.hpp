@@ -1,5 +1,6 @@
 #pragma once
 // The options of the OpenTelemetry destination, and what they come to once they are checked.
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@ struct OtlpOptions {
   std::string histograms = "exponential";
   std::string compression = "gzip";
   std::string ca_file;
+  std::int64_t interval_seconds = 60;  // OpenTelemetry's own default
   config::Milliseconds timeout = std::chrono::seconds(10);
   std::string service_name = "mdpipe";
   config::StringList resource_attributes;

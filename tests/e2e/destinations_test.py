@@ -52,7 +52,8 @@ class DestinationsTest(unittest.TestCase):
         self.addCleanup(self.otlp.stop)
 
     def start(self, **options):
-        self.options = {"emf": "true", "emf_symbols": "true", "otlp_endpoint": f"http://127.0.0.1:{self.otlp.port}", **options}
+        self.options = {"emf": "true", "emf_symbols": "true", "otlp_endpoint": f"http://127.0.0.1:{self.otlp.port}",
+                        "otlp_interval_seconds": "1", **options}
         self.simulator, url = self.stack.simulator("gmo", symbols=SYMBOLS, rate=400, book_levels=5, seed=7, garbage_every=50,
                                                    garbage_kinds="truncated,unknown-channel", max_connection_age="4s")
         self.start_agent()

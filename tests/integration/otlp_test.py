@@ -49,7 +49,8 @@ class OtlpTest(unittest.TestCase):
         return self.receivers[-1]
 
     def agent(self, receiver, **options):
-        self.agents.append(Agent(BINARY, self.folder, **{"otlp_endpoint": f"http://127.0.0.1:{receiver.port}", **options}))
+        settings = {"otlp_endpoint": f"http://127.0.0.1:{receiver.port}", "otlp_interval_seconds": 1, **options}
+        self.agents.append(Agent(BINARY, self.folder, **settings))
         return self.agents[-1]
 
     def component(self, name="ws-reader", source="gmo"):
@@ -66,6 +67,16 @@ class OtlpTest(unittest.TestCase):
     def count(reader, count):
         reader.add(*RECEIVED, count)
         reader.send()
+
+    def test_is_sent_with_the_first_window_once_an_interval_and_at_the_end(self):
+        receiver = self.receiver()
+        agent = self.agent(receiver, otlp_interval_seconds=3600)
+        wait_for(lambda: receiver.requests, "the first window")
+        self.reader_that_counted(5)
+        wait_for(lambda: len(agent.windows("gmo")) >= 2, "more windows")
+        self.assertEqual(len(receiver.requests), 1)
+        agent.stop()
+        self.wait_last(receiver, 5)
 
     def wait_last(self, receiver, value, series=RECEIVED_TEXT):
         wait_for(lambda: receiver.last().get(series) == value, f"{series} {value}", AFTER_OUTAGE)
