@@ -10,7 +10,6 @@
 namespace mdpipe::agent {
 namespace {
 
-using std::chrono::seconds;
 using Change = AlertState::Change;
 
 class AlertStateTest : public testing::Test {
@@ -19,7 +18,7 @@ class AlertStateTest : public testing::Test {
     return state_.update(value, rule_, may_fire, at(second).steady);
   }
 
-  AlertRule rule_{true, 10, seconds(30), seconds(60)};
+  AlertRule rule_{true, 10, std::chrono::seconds(30), std::chrono::seconds(60)};
   AlertState state_;
 };
 
@@ -46,7 +45,7 @@ TEST_F(AlertStateTest, AMomentOfPeaceBeginsTheTimeAnew) {
 }
 
 TEST_F(AlertStateTest, FiresAtOnceWhereNoTimeIsGiven) {
-  rule_.hold = seconds(0);
+  rule_.hold = std::chrono::seconds(0);
   EXPECT_EQ(update(11, 0), Change::Fired);
 }
 
@@ -87,7 +86,7 @@ TEST_F(AlertStateTest, WaitsWhileSomethingElseExplainsIt) {
 }
 
 TEST(Growth, CountsWhatIsInTheWindow) {
-  Growth growth(seconds(60));
+  Growth growth(std::chrono::seconds(60));
   EXPECT_EQ(growth.update(0, at(0).steady), 0U);
   EXPECT_EQ(growth.update(7, at(10).steady), 7U);
   EXPECT_EQ(growth.update(7, at(68).steady), 7U);
@@ -97,14 +96,14 @@ TEST(Growth, CountsWhatIsInTheWindow) {
 }
 
 TEST(Growth, ALongTimeWithoutLookingLosesNothingNewAndKeepsNothingOld) {
-  Growth growth(seconds(60));
+  Growth growth(std::chrono::seconds(60));
   growth.update(5, at(0).steady);
   EXPECT_EQ(growth.update(12, at(100'000).steady), 7U);
   EXPECT_EQ(growth.update(12, at(100'061).steady), 0U);
 }
 
 TEST(WebhookPace, KeepsItsIntervalAndDoublesItsPatience) {
-  WebhookPace pace(seconds(30));
+  WebhookPace pace(std::chrono::seconds(30));
   EXPECT_TRUE(pace.may_send(at(0).steady));
   pace.on_answer(WebhookVerdict::Sent, {}, at(0).steady);
   EXPECT_FALSE(pace.may_send(at(29).steady));
@@ -122,8 +121,8 @@ TEST(WebhookPace, KeepsItsIntervalAndDoublesItsPatience) {
 }
 
 TEST(WebhookPace, WaitsAsLongAsItIsAskedToButNotForEver) {
-  WebhookPace pace(seconds(30));
-  pace.on_answer(WebhookVerdict::RateLimited, seconds(77), at(0).steady);
+  WebhookPace pace(std::chrono::seconds(30));
+  pace.on_answer(WebhookVerdict::RateLimited, std::chrono::seconds(77), at(0).steady);
   EXPECT_FALSE(pace.may_send(at(76).steady));
   EXPECT_TRUE(pace.may_send(at(77).steady));
   pace.on_answer(WebhookVerdict::RateLimited, std::chrono::hours(1'000'000), at(100).steady);

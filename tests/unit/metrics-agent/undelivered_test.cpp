@@ -10,7 +10,7 @@ namespace {
 
 using metrics::Metric;
 
-const std::vector<std::string> kLatency = {"gmo", "md:ticker"};
+const std::vector<std::string> kTickerLatency = {"gmo", "md:ticker"};
 
 // Two readers that count the same series, and a histogram; a window ends with each call.
 class UndeliveredTest : public testing::Test {
@@ -18,7 +18,7 @@ class UndeliveredTest : public testing::Test {
   Window window(double seconds, std::uint64_t first, std::uint64_t second, std::uint64_t latencies) {
     store_.apply(a_.counter(Metric::MessagesReceived, kTicker, first).message(), at(seconds));
     store_.apply(b_.counter(Metric::MessagesReceived, kTicker, second)
-                     .histogram(Metric::PublishLatency, kLatency, latencies, 5'000'000)
+                     .histogram(Metric::PublishLatency, kTickerLatency, latencies, 5'000'000)
                      .message(),
                  at(seconds));
     return book_.close(store_, at(seconds).steady);
