@@ -7,6 +7,8 @@
 #include <asio/write.hpp>
 #include <utility>
 
+#include "md-publisher/tls_stream.hpp"
+
 namespace mdpipe::publisher {
 namespace {
 
@@ -95,6 +97,7 @@ class UnixStream final : public SocketStream<asio::local::stream_protocol> {
 
 std::unique_ptr<ByteStream> ByteStream::make(asio::io_context& io, const RedisAddress& address) {
   if (!address.unix_path.empty()) return std::make_unique<UnixStream>(io, address.unix_path);
+  if (address.is_tls) return make_tls_stream(io, address);
   return std::make_unique<TcpStream>(io, address);
 }
 

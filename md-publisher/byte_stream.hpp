@@ -1,6 +1,6 @@
 #pragma once
-// A connected stream of bytes to Redis: TCP or a Unix socket today. TLS joins here as another implementation,
-// and nothing above notices.
+// A connected stream of bytes to Redis: TCP, a Unix socket or TLS (tls_stream.hpp). Nothing above knows
+// which.
 #include <asio/io_context.hpp>
 #include <cstddef>
 #include <functional>

@@ -1,6 +1,9 @@
 #include "md-publisher/config.hpp"
 
+#include <fmt/format.h>
+
 #include "libshared/transport/endpoint.hpp"
+#include "md-publisher/tls_stream.hpp"
 
 namespace mdpipe::publisher {
 namespace {
@@ -22,13 +25,39 @@ Result<bool> check_endpoints(Config& config) {
   return true;
 }
 
-Result<bool> check(Config& config) {
+Result<bool> check_tls(Config& config) {
+  const TlsFiles& files = config.redis_tls;
+  const bool any =
+      !files.ca.empty() || !files.cert.empty() || !files.key.empty() || !files.server_name.empty();
+  if (any && !config.redis.is_tls)
+    return Error{ErrorKind::BadConfig,
+                 "a --redis-tls- option is set but --redis-url has no TLS: write rediss://, or leave it out"};
+  config.redis.tls = files;
+  return config.redis.is_tls ? check_tls_files(files) : true;
+}
+
+Result<bool> check_redis(Config& config) {
   auto address = parse_redis_url(config.redis_url);
   if (!address) return address.error();
   config.redis = std::move(address.value());
+  if (!config.redis_user.empty()) {
+    if (!config.redis.user.empty() && config.redis.user != config.redis_user)
+      return Error{ErrorKind::BadConfig, "--redis-user and the user in --redis-url differ: name one of them"};
+    config.redis.user = config.redis_user;
+  }
   auto password = read_password(config.redis_password_file);
   if (!password) return password.error();
   if (password.value()) config.redis.password = *password.value();
+  if (!config.redis.user.empty() && config.redis.password.empty())
+    return Error{ErrorKind::BadConfig,
+                 fmt::format("user '{}' of Redis has no password: name a file that holds it in "
+                             "--redis-password-file",
+                             config.redis.user)};
+  return check_tls(config);
+}
+
+Result<bool> check(Config& config) {
+  if (const auto redis = check_redis(config); !redis) return redis.error();
   auto naming = StreamNaming::parse(config.stream_name);
   if (!naming) return naming.error();
   config.naming = std::move(naming.value());
@@ -50,14 +79,29 @@ void add_options(config::OptionTable& table, Config& config) {
   table.section("Redis");
   table
       .add("redis-url", config.redis_url,
-           "redis://[user[:password]@]host[:port][/database] or unix:///path[?db=N].")
+           "redis://[user[:password]@]host[:port][/database], rediss:// for TLS, or unix:///path[?db=N].")
       .secrecy(config::Secrecy::Url)
       .value_name("URL");
+  table.add("redis-user", config.redis_user, "ACL user, where the URL names none.").value_name("NAME");
   table
       .add(
           "redis-password-file", config.redis_password_file,
           "File that holds the password; without it systemd's credential redis_password, where there is one.")
       .value_name("FILE");
+  table
+      .add("redis-tls-ca-file", config.redis_tls.ca,
+           "CA certificates that may have signed the server's (PEM); default those of the system.")
+      .value_name("FILE");
+  table
+      .add("redis-tls-cert-file", config.redis_tls.cert,
+           "Our certificate, for a server that wants one (PEM).")
+      .value_name("FILE");
+  table.add("redis-tls-key-file", config.redis_tls.key, "The key of our certificate (PEM).")
+      .value_name("FILE");
+  table
+      .add("redis-tls-server-name", config.redis_tls.server_name,
+           "Name that the server's certificate must be for, where it is not the host of the URL.")
+      .value_name("NAME");
   table.add("redis-timeout", config.redis_timeout, "A command unanswered for so long ends the connection.")
       .range(100, 600'000);
   table

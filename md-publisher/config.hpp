@@ -12,7 +12,9 @@ namespace mdpipe::publisher {
 
 struct Config {
   std::string redis_url = "redis://127.0.0.1:6379";
+  std::string redis_user;           // empty: that of the URL, or Redis's default user
   std::string redis_password_file;  // empty: the systemd credential redis_password, where there is one
+  TlsFiles redis_tls;
   std::string stream_name = "md:{type}";
   std::string cursor_key = "md:cursor";
   std::string state_key = "md:state";

@@ -11,7 +11,9 @@ namespace mdpipe::publisher {
 namespace {
 
 constexpr std::string_view kForms =
-    "expected redis://[user[:password]@]host[:port][/database] or unix:///path[?db=N]";
+    "expected redis://[user[:password]@]host[:port][/database], the same with rediss:// for TLS, or "
+    "unix://[user[:password]@]/path[?db=N]";
+constexpr int kDatabaseMax = 1'000'000;
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
   if (text.substr(0, prefix.size()) != prefix) return false;
@@ -68,6 +70,33 @@ bool take_host(std::string_view text, RedisAddress& address) {
   return !address.host.empty();
 }
 
+// "?db=N" off the end of `rest`; other parameters are refused, a password among them would be seen by
+// everyone.
+bool take_query(std::string_view& rest, RedisAddress& address) {
+  const std::size_t query = rest.find('?');
+  if (query == std::string_view::npos) return true;
+  std::string_view parameter = rest.substr(query + 1);
+  rest = rest.substr(0, query);
+  return take_prefix(parameter, "db=") && parse_int(parameter, 0, kDatabaseMax, address.database);
+}
+
+// What is wrong with the rest of a URL behind "unix://"; empty where nothing is.
+std::string_view read_unix(std::string_view rest, RedisAddress& address) {
+  address.unix_path = std::string(rest);
+  return address.unix_path.empty() || address.unix_path.front() != '/' ? "the socket's path is not absolute"
+                                                                       : "";
+}
+
+// The same behind "redis://".
+std::string_view read_tcp(std::string_view rest, RedisAddress& address) {
+  const std::size_t slash = rest.find('/');
+  if (slash != std::string_view::npos && slash + 1 < rest.size() &&
+      !parse_int(rest.substr(slash + 1), 0, kDatabaseMax, address.database)) {
+    return "the database is not a number";
+  }
+  return take_host(rest.substr(0, slash), address) ? "" : "host or port is wrong";
+}
+
 }  // namespace
 
 std::string RedisAddress::display() const {
@@ -76,34 +105,19 @@ std::string RedisAddress::display() const {
 }
 
 Result<RedisAddress> parse_redis_url(std::string_view url) {
-  constexpr int kDatabaseMax = 1'000'000;
   const auto bad = [url](std::string_view why) {
     return Error{ErrorKind::BadConfig,
                  fmt::format("--redis-url '{}': {}; {}", config::mask_url(url), why, kForms)};
   };
   RedisAddress address;
   std::string_view rest = url;
-  if (take_prefix(rest, "unix://")) {
-    const std::size_t query = rest.find('?');
-    address.unix_path = std::string(rest.substr(0, query));
-    if (address.unix_path.empty() || address.unix_path.front() != '/')
-      return bad("the socket's path is not absolute");
-    if (query == std::string_view::npos) return address;
-    std::string_view parameter = rest.substr(query + 1);
-    if (!take_prefix(parameter, "db=") || !parse_int(parameter, 0, kDatabaseMax, address.database)) {
-      return bad("the only parameter is db=NUMBER");
-    }
-    return address;
-  }
-  if (take_prefix(rest, "rediss://")) return bad("TLS is not supported by this version");
-  if (!take_prefix(rest, "redis://")) return bad("unknown scheme");
+  const bool is_unix = take_prefix(rest, "unix://");
+  address.is_tls = !is_unix && take_prefix(rest, "rediss://");
+  if (!is_unix && !address.is_tls && !take_prefix(rest, "redis://")) return bad("unknown scheme");
   if (!take_user(rest, address)) return bad("user or password has a stray '%' (write it as %25)");
-  const std::size_t slash = rest.find('/');
-  if (slash != std::string_view::npos && slash + 1 < rest.size() &&
-      !parse_int(rest.substr(slash + 1), 0, kDatabaseMax, address.database)) {
-    return bad("the database is not a number");
-  }
-  if (!take_host(rest.substr(0, slash), address)) return bad("host or port is wrong");
+  if (!take_query(rest, address)) return bad("the only parameter is db=NUMBER");
+  const std::string_view wrong = is_unix ? read_unix(rest, address) : read_tcp(rest, address);
+  if (!wrong.empty()) return bad(wrong);
   return address;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
-// Where Redis is and who we are there, from a URL and a password file. TLS ("rediss://") is refused by name
-// for now.
+// Where Redis is and who we are there, from a URL, a user, a password file and the files of TLS.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +8,12 @@
 
 namespace mdpipe::publisher {
 
+// All empty: the system's CAs, no certificate of our own, the name of the URL.
+struct TlsFiles {
+  std::string ca, cert, key;
+  std::string server_name;  // what the server's certificate has to be for, where it is not the URL's host
+};
+
 struct RedisAddress {
   std::string host;  // empty where `unix_path` is set
   std::string port = "6379";
@@ -16,13 +21,15 @@ struct RedisAddress {
   std::string user;      // empty: Redis's default user
   std::string password;  // empty: no AUTH
   int database = 0;
+  bool is_tls = false;
+  TlsFiles tls;
 
   // "127.0.0.1:6379/0" or "/run/redis/redis.sock", without secrets.
   [[nodiscard]] std::string display() const;
 };
 
-// "redis://[user[:password]@]host[:port][/database]" or "unix:///path[?db=N]". BadConfig names what is wrong
-// with it.
+// "redis[s]://[user[:password]@]host[:port][/database]" or "unix://[user[:password]@]/path[?db=N]", as
+// redis-cli and redis-py have them. BadConfig names what is wrong with it.
 Result<RedisAddress> parse_redis_url(std::string_view url);
 
 // The password in `file`, else in systemd's credential "redis_password", else nothing. BadConfig where it

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "md-publisher/tls_failure.hpp"
+
 namespace mdpipe::publisher {
 namespace {
 
@@ -40,7 +42,7 @@ void RedisWriter::connect() {
   stream_ = ByteStream::make(io_, options_.address);
   expect_answer_in_time();
   stream_->connect([this](const std::error_code& ec) {
-    if (ec) return lose(fmt::format("cannot connect: {}", ec.message()));
+    if (ec) return on_broken(fmt::format("cannot connect to {}", options_.address.display()), ec);
     greet();
   });
 }
@@ -56,7 +58,7 @@ void RedisWriter::greet() {
 void RedisWriter::send(const std::string& bytes) {
   expect_answer_in_time();
   stream_->write(bytes, [this](const std::error_code& ec) {
-    if (ec) lose(fmt::format("cannot write: {}", ec.message()));
+    if (ec) on_broken("cannot write", ec);
   });
 }
 
@@ -82,9 +84,19 @@ void RedisWriter::send_transaction() {
 void RedisWriter::read_more() {
   stream_->read_some(read_buffer_.data(), read_buffer_.size(),
                      [this](const std::error_code& ec, std::size_t bytes) {
-                       if (ec) return lose(fmt::format("the connection ended: {}", ec.message()));
+                       if (ec) return on_broken("the connection ended", ec);
                        on_bytes(bytes);
                      });
+}
+
+void RedisWriter::on_broken(std::string_view what, const std::error_code& ec) {
+  std::string reason = fmt::format("{}: {}", what, ec.message());
+  if (state_ == State::Greeting && !options_.address.is_tls)
+    reason += " before it answered anything; where the port speaks TLS, write rediss://";
+  if (ec.category() != tls_category()) return lose(reason);
+  const RedisAddress& address = options_.address;
+  const std::string& host = address.tls.server_name.empty() ? address.host : address.tls.server_name;
+  lose(reason, RefusedCommand{Refusal::Tls, ec.message(), "TLS", {}, tls_remedy(ec, host)});
 }
 
 void RedisWriter::on_bytes(std::size_t bytes) {
@@ -194,7 +206,10 @@ void RedisWriter::refuse(const RefusedCommand& refused) {
 void RedisWriter::expect_answer_in_time() {
   timeout_timer_.expires_after(options_.timeout);
   timeout_timer_.async_wait([this](const asio::error_code& ec) {
-    if (!ec) lose(fmt::format("no answer within --redis-timeout {} ms", options_.timeout.count()));
+    if (ec) return;
+    const bool is_handshake = state_ == State::Connecting && options_.address.is_tls;
+    lose(fmt::format("no answer within --redis-timeout {} ms{}", options_.timeout.count(),
+                     is_handshake ? "; where the port does not speak TLS, write redis://" : ""));
   });
 }
 

@@ -80,6 +80,7 @@ class RedisWriter {
   void ask_or_send();
   void send_transaction();
   void read_more();
+  void on_broken(std::string_view what, const std::error_code& ec);
   void on_bytes(std::size_t bytes);
   void on_reply();
   void on_greeting_reply(const Reply& reply);

@@ -30,6 +30,7 @@ constexpr std::array<RefusalInfo, kRefusals> kInfos = {{
      "Redis cannot save to disk and takes no writes: see its log and its disk."},
     {Refusal::Cluster, "cluster", RetryPolicy::Reconnect,
      "Redis Cluster is not supported: --redis-url must name a Redis that holds all keys itself."},
+    {Refusal::Tls, "tls", RetryPolicy::Slow, "See the certificates on both sides."},
     {Refusal::Other, "other", RetryPolicy::Reconnect, "See Redis's own words and its log."},
 }};
 
@@ -110,6 +111,7 @@ milliseconds retry_delay(RetryPolicy policy, unsigned failures, milliseconds lim
 }
 
 std::string remedy(const RefusedCommand& refused, std::string_view user) {
+  if (!refused.advice.empty()) return refused.advice;
   const std::string_view sentence = info(refused.kind).remedy;
   if (refused.kind != Refusal::NoPerm || refused.command.empty()) return std::string(sentence);
   return fmt::format("{} Allow it: ACL SETUSER {} +{}{}{}", sentence, user.empty() ? "default" : user,

@@ -19,6 +19,7 @@ enum class Refusal {
   NoReplicas,
   Misconf,
   Cluster,
+  Tls,  // no answer of Redis: its certificate, or what it thinks of ours
   Other,
 };
 
@@ -52,9 +53,10 @@ std::chrono::milliseconds retry_delay(RetryPolicy policy, unsigned failures, std
 // A command that Redis refused, for the log and the metrics.
 struct RefusedCommand {
   Refusal kind = Refusal::Other;
-  std::string error;    // Redis's own words
-  std::string command;  // "XADD"
-  std::string key;      // empty where there is none
+  std::string error;     // Redis's own words
+  std::string command;   // "XADD"
+  std::string key;       // empty where there is none
+  std::string advice{};  // what to do, where it is more than the kind says
 };
 
 // The remedy, with the ACL rule where one is missing.

@@ -116,6 +116,8 @@ std::optional<Milliseconds> parse_duration(std::string_view text) {
 std::string mask_url(std::string_view url) {
   const std::size_t scheme = url.find("://");
   const std::size_t start = scheme == std::string_view::npos ? 0 : scheme + 3;
+  if (const std::size_t parameter = url.find("password="); parameter != std::string_view::npos)
+    return mask_url(url.substr(0, parameter)) + "password=***";
   const std::size_t at = url.find_last_of('@');
   const std::size_t colon = url.find(':', start);
   if (colon == std::string_view::npos) return std::string(url);

@@ -23,7 +23,7 @@ LOST = "Redis lost; the readers keep the events"
 EMPTIED = "Redis holds less of a source than it had confirmed: it was emptied, failed over or restored"
 CUT = "someone deleted or trimmed a stream; the feeds in it get a gap"
 UNGUARDED = "the length of a stream may not be asked for; nobody will notice when it is deleted or trimmed"
-REASONS = ("oom", "readonly", "noperm", "wrongtype", "auth", "loading", "busy", "noreplicas", "misconf", "cluster", "other")
+REASONS = ("oom", "readonly", "noperm", "wrongtype", "auth", "loading", "busy", "noreplicas", "misconf", "cluster", "tls", "other")
 RIGHTS = ("+xadd", "+xlen", "+hset", "+hlen", "+hgetall", "+multi", "+exec")
 
 

@@ -103,11 +103,26 @@ TEST(RedisUrl, refuses_the_rest_with_what_it_expects) {
   }
 }
 
-TEST(RedisUrl, refuses_tls_by_name) { EXPECT_THAT(error("rediss://h"), HasSubstr("TLS is not supported")); }
+TEST(RedisUrl, has_tls_with_an_s) {
+  EXPECT_FALSE(parse("redis://h").is_tls);
+  const RedisAddress address = parse("rediss://md:secret@h:6380/2");
+  EXPECT_TRUE(address.is_tls);
+  EXPECT_EQ(address.display(), "h:6380/2");
+}
+
+TEST(RedisUrl, a_unix_socket_may_have_a_user) {
+  const RedisAddress address = parse("unix://md:se%40cret@/run/redis.sock?db=2");
+  EXPECT_EQ(address.user, "md");
+  EXPECT_EQ(address.password, "se@cret");
+  EXPECT_EQ(address.unix_path, "/run/redis.sock");
+  EXPECT_EQ(address.database, 2);
+}
+
+TEST(RedisUrl, a_database_may_be_a_parameter) { EXPECT_EQ(parse("redis://h:1?db=7").database, 7); }
 
 TEST(RedisUrl, errors_hide_the_password) {
-  for (const auto* url : {"redis://u:hunter2@h:x", "rediss://:hunter2@h", "http://u:hunter2@h",
-                          "redis://u:hunter2%z@h", "unix://u:hunter2@/s"}) {
+  for (const auto* url : {"redis://u:hunter2@h:x", "rediss://:hunter2@h:x", "http://u:hunter2@h",
+                          "redis://u:hunter2%z@h", "unix://u:hunter2@s", "unix:///s?password=hunter2"}) {
     EXPECT_THAT(error(url), AllOf(Not(HasSubstr("hunter2")), HasSubstr("***"))) << url;
   }
 }
