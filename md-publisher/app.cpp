@@ -33,8 +33,13 @@ metrics::CollectorOptions collector_options(const Config& config) {
 }
 
 RedisOptions redis_options(const Config& config) {
-  return {config.redis,         config.cursor_key,          config.state_key,
-          config.redis_timeout, config.reconnect_delay_max, config.no_retry};
+  return {config.redis,
+          config.cursor_key,
+          config.state_key,
+          config.redis_timeout,
+          config.reconnect_delay_max,
+          config.no_retry,
+          config.stream_bytes_max.count};
 }
 
 }  // namespace
@@ -73,6 +78,7 @@ RedisEvents App::redis_events() {
   };
   events.on_removed = [this](const std::vector<Removed>& removed) { on_removed(removed); };
   events.on_unguarded = [this](const RefusedCommand& refused) { metrics_.unguarded(refused); };
+  events.on_kept = [this](const Upkeep::Report& report) { on_kept(report); };
   events.on_lost = [this](const Loss& loss) { on_redis_lost(loss); };
   events.on_gave_up = [this](const std::string& reason) {
     log::error("Redis cannot be reached", {{"redis", config_.redis.display()}, {"reason", reason}});
@@ -184,6 +190,12 @@ void App::on_committed(const Transaction& transaction, const Outcome& outcome) {
   writing_->clear();
   write_next();
   if (paused_) events_.rearm();
+  if (stopping_ && redis_.is_idle()) finish();
+}
+
+void App::on_kept(const Upkeep::Report& report) {
+  metrics_.kept(report);
+  write_next();
   if (stopping_ && redis_.is_idle()) finish();
 }
 

@@ -40,6 +40,7 @@ class App {
 
   void on_redis_ready(const Cursors& cursors);
   void on_committed(const Transaction& transaction, const Outcome& outcome);
+  void on_kept(const Upkeep::Report& report);
   void on_removed(const std::vector<Removed>& removed);
   void note_gaps(const Outcome& outcome);
   void on_redis_emptied(const Transaction& transaction);

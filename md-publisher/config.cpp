@@ -61,7 +61,7 @@ Result<bool> check(Config& config) {
   auto naming = StreamNaming::parse(config.stream_name);
   if (!naming) return naming.error();
   config.naming = std::move(naming.value());
-  auto trim = TrimPolicy::parse(config.maxlen);
+  auto trim = TrimPolicy::parse(config.maxlen, config.maxage);
   if (!trim) return trim.error();
   config.trim = std::move(trim.value());
   if (config.cursor_key.empty())
@@ -129,6 +129,13 @@ void add_options(config::OptionTable& table, Config& config) {
       .add("maxlen", config.maxlen,
            "Entries each stream is trimmed to (about), by type: 100000,orderbook=20000; 0 keeps all.")
       .value_name("N[,TYPE=N]...");
+  table
+      .add("maxage", config.maxage,
+           "Age at which entries are trimmed (about), by type: 24h,orderbook=90m; 0 keeps all.")
+      .value_name("TIME[,TYPE=TIME]...");
+  table.add(
+      "stream-bytes-max", config.stream_bytes_max,
+      "Memory of all streams together, at which each is trimmed by the same part (about); 0 is no limit.");
   table.add("cursor-key", config.cursor_key, "Hash in which each reader's last written position is kept.")
       .value_name("KEY");
   table.add("state-key", config.state_key, "Hash in which the present state of each feed is kept.")

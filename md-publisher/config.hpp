@@ -20,6 +20,8 @@ struct Config {
   std::string state_key = "md:state";
   std::string format = "fields";
   std::string maxlen = "100000,orderbook=20000";
+  std::string maxage = "0";
+  config::Bytes stream_bytes_max{0};  // 0: no limit
 
   std::string source = "md-publisher";
   std::string runtime_dir = "/run/mdpipe";

@@ -14,7 +14,10 @@ PublisherMetrics::PublisherMetrics(metrics::MetricsCollector& collector, std::st
     : collector_(collector),
       redis_user_(redis_user.empty() ? "default" : std::move(redis_user)),
       redis_up_(collector.series(Metric::RedisUp, {collector.options().component})),
-      buffer_bytes_(collector.series(Metric::RedisBufferBytes, {collector.options().source})) {
+      buffer_bytes_(collector.series(Metric::RedisBufferBytes, {collector.options().source})),
+      memory_used_(collector.series(Metric::RedisMemoryUsed, {collector.options().component})),
+      memory_max_(collector.series(Metric::RedisMemoryMax, {collector.options().component})),
+      stream_bytes_(collector.series(Metric::StreamBytes, {collector.options().component})) {
   for (const RefusalInfo& refusal : all_refusals()) {
     refusals_.at(static_cast<std::size_t>(refusal.kind)) =
         collector.series(Metric::RedisRefusals, {collector.options().component, refusal.label});
@@ -131,6 +134,37 @@ void PublisherMetrics::removed(const std::vector<Removed>& removed) {
       log::warn("someone deleted or trimmed a stream; the feeds in it get a gap",
                 {{"stream", stream.key->name}, {"entries", stream.entries}, {"suppressed", *suppressed}});
     }
+  }
+}
+
+void PublisherMetrics::kept(const Upkeep::Report& report) {
+  if (report.memory) memory(*report.memory);
+  if (report.stream_bytes) collector_.set(stream_bytes_, static_cast<double>(*report.stream_bytes));
+  if (!report.refused) return;
+  count_refusal(report.refused->kind);
+  log::warn("Redis does not let its memory be looked after; streams may grow until it refuses writes",
+            {{"command", report.refused->command},
+             {"error", report.refused->error},
+             {"remedy", remedy(*report.refused, redis_user_)}});
+}
+
+void PublisherMetrics::memory(const RedisMemory& memory) {
+  constexpr double kNearlyFull = 0.9;
+  const auto used = static_cast<double>(memory.used), max = static_cast<double>(memory.max);
+  collector_.set(memory_used_, used);
+  collector_.set(memory_max_, max);
+  if (memory.max == 0) return;
+  if (memory.evicts && !std::exchange(said_evicts_, true)) {
+    log::warn("at its maxmemory this Redis deletes streams and positions to make room",
+              {{"remedy", "CONFIG SET maxmemory-policy noeviction, or a volatile- policy"}});
+  }
+  if (used < kNearlyFull * max) return;
+  if (const auto suppressed = memory_limit_.admit(steady_now())) {
+    log::warn("Redis is nearly at its maxmemory; then it refuses writes",
+              {{"used_bytes", memory.used},
+               {"max_bytes", memory.max},
+               {"remedy", "raise maxmemory, or keep less with --maxlen, --maxage or --stream-bytes-max"},
+               {"suppressed", *suppressed}});
   }
 }
 

@@ -29,6 +29,7 @@ class PublisherMetrics {
   void redis_lost(const Loss& loss);
   void refused(const RefusedCommand& refused, std::chrono::milliseconds retry);
   void removed(const std::vector<Removed>& removed);
+  void kept(const Upkeep::Report& report);
   void unguarded(const RefusedCommand& refused);
   void batch_refused(std::string_view why);
   void events_malformed(std::string_view source, std::uint64_t count);
@@ -41,12 +42,15 @@ class PublisherMetrics {
   void drop(const Stream& of, std::string_view reason, std::uint64_t count);
   void entry_refused(const RefusedEntry& refused);
   void count_refusal(Refusal kind);
+  void memory(const RedisMemory& memory);
 
   metrics::MetricsCollector& collector_;
   std::string redis_user_;
-  metrics::Series redis_up_, buffer_bytes_;
+  metrics::Series redis_up_, buffer_bytes_, memory_used_, memory_max_, stream_bytes_;
   std::array<metrics::Series, kRefusals> refusals_;
   bool said_unguarded_ = false;
+  bool said_evicts_ = false;
+  log::RateLimit memory_limit_{std::chrono::minutes(1)};
   log::RateLimit lost_limit_, refused_entry_limit_, refused_batch_limit_, malformed_limit_,
       lost_events_limit_, refused_limit_, removed_limit_;
 };

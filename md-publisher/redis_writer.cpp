@@ -12,6 +12,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kReadBufferBytes = 64U << 10U;
+constexpr auto kUpkeepInterval = std::chrono::seconds(1);
 
 std::string in_words(const RefusedCommand& refused) {
   return fmt::format("{}{}{} refused: {}", refused.command, refused.key.empty() ? "" : " ", refused.key,
@@ -26,13 +27,16 @@ RedisWriter::RedisWriter(asio::io_context& io, RedisOptions options, RedisEvents
       events_(std::move(events)),
       timeout_timer_(io),
       retry_timer_(io),
+      upkeep_timer_(io),
       random_(std::random_device{}()),
-      read_buffer_(kReadBufferBytes) {}
+      read_buffer_(kReadBufferBytes),
+      upkeep_(options_.stream_bytes_max) {}
 
 void RedisWriter::stop() {
   stopped_ = true;
   timeout_timer_.cancel();
   retry_timer_.cancel();
+  upkeep_timer_.cancel();
   if (stream_) stream_->close();
   state_ = State::Down;
 }
@@ -64,7 +68,34 @@ void RedisWriter::send(const std::string& bytes) {
 
 void RedisWriter::write(Transaction& transaction) {
   in_flight_ = &transaction;
+  upkeep_.touch(transaction);
+  begin();
+}
+
+void RedisWriter::begin() {
+  if (upkeep_is_due_) return keep_up();
   ask_or_send();
+}
+
+// Without a transaction too: streams grow old while nothing is written.
+void RedisWriter::keep_up() {
+  upkeep_is_due_ = false;
+  if (upkeep_.prepare(steady_now(), wall_now())) {
+    step_ = Step::KeepingUp;
+    send(upkeep_.commands());
+  } else if (in_flight_ != nullptr) {
+    ask_or_send();
+  }
+}
+
+void RedisWriter::schedule_upkeep() {
+  upkeep_timer_.expires_after(kUpkeepInterval);
+  upkeep_timer_.async_wait([this](const asio::error_code& ec) {
+    if (ec) return;
+    upkeep_is_due_ = true;
+    if (is_ready() && is_idle()) keep_up();
+    schedule_upkeep();
+  });
 }
 
 void RedisWriter::ask_or_send() {
@@ -115,6 +146,7 @@ void RedisWriter::on_bytes(std::size_t bytes) {
 void RedisWriter::on_reply() {
   const Reply& reply = replies_.reply();
   if (state_ == State::Greeting) return on_greeting_reply(reply);
+  if (step_ == Step::KeepingUp) return on_upkeep_reply(reply);
   if (in_flight_ == nullptr || step_ == Step::Waiting)
     return lose(fmt::format("an answer nobody asked for: {}", reply.text));
   if (step_ == Step::Asking) return on_preflight_reply(reply);
@@ -135,7 +167,16 @@ void RedisWriter::on_greeting_reply(const Reply& reply) {
   stored_cursors_.clear();
   for (const auto& [source, cursor] : greeting_.cursors()) stored_cursors_.insert(source);
   state_ = State::Ready;
+  schedule_upkeep();
   events_.on_ready(greeting_.cursors());
+}
+
+void RedisWriter::on_upkeep_reply(const Reply& reply) {
+  if (!upkeep_.on_reply(reply)) return;
+  timeout_timer_.cancel();
+  step_ = Step::Idle;
+  if (in_flight_ != nullptr) ask_or_send();
+  events_.on_kept(upkeep_.report());
 }
 
 void RedisWriter::on_preflight_reply(const Reply& reply) {
@@ -168,6 +209,7 @@ void RedisWriter::on_executed(const Reply& reply) {
   auto outcome = read_outcome(reply, *in_flight_, steady_now());
   if (!outcome) return lose("the answer does not fit the transaction");
   const Transaction& transaction = *std::exchange(in_flight_, nullptr);
+  step_ = Step::Idle;
   failures_ = refusals_ = 0;  // not before: Redis may be reached and refuse every write
   if (!outcome->refused.empty() || outcome->states_refused) preflight_.forget();
   outcome->cursors_gone = lack_cursors(transaction, outcome->cursors_created);
@@ -198,7 +240,7 @@ void RedisWriter::refuse(const RefusedCommand& refused) {
   const milliseconds delay = retry_delay(policy, refusals_++, options_.reconnect_delay_max);
   retry_timer_.expires_after(delay);
   retry_timer_.async_wait([this](const asio::error_code& ec) {
-    if (!ec && in_flight_ != nullptr && step_ == Step::Waiting) ask_or_send();
+    if (!ec && in_flight_ != nullptr && step_ == Step::Waiting) begin();
   });
   events_.on_refused(refused, delay);
 }
@@ -218,6 +260,9 @@ void RedisWriter::lose(const std::string& reason, std::optional<RefusedCommand> 
   stream_->close();
   state_ = State::Down;
   in_flight_ = nullptr;
+  if (step_ == Step::KeepingUp) upkeep_.on_lost();
+  step_ = Step::Idle;
+  upkeep_timer_.cancel();
   timeout_timer_.cancel();
   if (options_.no_retry) return events_.on_gave_up(reason);
   const milliseconds delay = reconnect_delay(refused);

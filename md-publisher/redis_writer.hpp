@@ -22,6 +22,7 @@
 #include "md-publisher/refusal.hpp"
 #include "md-publisher/reply_reader.hpp"
 #include "md-publisher/transaction.hpp"
+#include "md-publisher/upkeep.hpp"
 
 namespace mdpipe::publisher {
 
@@ -39,6 +40,7 @@ struct RedisEvents {
   std::function<void(const RefusedCommand&, std::chrono::milliseconds retry)> on_refused;
   std::function<void(const std::vector<Removed>&)> on_removed;  // seen before a transaction
   std::function<void(const RefusedCommand&)> on_unguarded;      // a stream is written without its guard
+  std::function<void(const Upkeep::Report&)> on_kept;  // once a second; also where it has become idle
   // The connection or the transaction failed; what was on its way counts as not written. A new try follows by
   // itself.
   std::function<void(const Loss&)> on_lost;
@@ -51,6 +53,7 @@ struct RedisOptions {
   std::chrono::milliseconds timeout{10'000};
   std::chrono::milliseconds reconnect_delay_max{5'000};
   bool no_retry = false;
+  std::uint64_t stream_bytes_max = 0;
 };
 
 class RedisWriter {
@@ -61,7 +64,7 @@ class RedisWriter {
   void stop();
 
   [[nodiscard]] bool is_ready() const { return state_ == State::Ready; }
-  [[nodiscard]] bool is_idle() const { return in_flight_ == nullptr; }
+  [[nodiscard]] bool is_idle() const { return in_flight_ == nullptr && step_ != Step::KeepingUp; }
   // False also while a refused transaction waits for its next try.
   [[nodiscard]] bool takes_writes() const {
     return is_ready() && (in_flight_ == nullptr || step_ != Step::Waiting);
@@ -72,11 +75,15 @@ class RedisWriter {
 
  private:
   enum class State { Down, Connecting, Greeting, Ready };
-  enum class Step { Asking, Writing, Waiting };  // of the transaction in flight
+  // Of the transaction in flight; upkeep may run without one.
+  enum class Step { Idle, KeepingUp, Asking, Writing, Waiting };
 
   void connect();
   void greet();
   void send(const std::string& bytes);
+  void begin();
+  void keep_up();
+  void schedule_upkeep();
   void ask_or_send();
   void send_transaction();
   void read_more();
@@ -84,6 +91,7 @@ class RedisWriter {
   void on_bytes(std::size_t bytes);
   void on_reply();
   void on_greeting_reply(const Reply& reply);
+  void on_upkeep_reply(const Reply& reply);
   void on_preflight_reply(const Reply& reply);
   void on_transaction_reply(const Reply& reply);
   void on_exec(const Reply& reply);
@@ -97,21 +105,23 @@ class RedisWriter {
   asio::io_context& io_;
   RedisOptions options_;
   RedisEvents events_;
-  asio::steady_timer timeout_timer_, retry_timer_;
+  asio::steady_timer timeout_timer_, retry_timer_, upkeep_timer_;
   std::mt19937_64 random_;
   std::unique_ptr<ByteStream> stream_;
   ReplyReader replies_;
   std::vector<char> read_buffer_;
   Greeting greeting_;
   Preflight preflight_;
+  Upkeep upkeep_;
   State state_ = State::Down;
-  Step step_ = Step::Asking;
+  Step step_ = Step::Idle;
   Transaction* in_flight_ = nullptr;
   std::size_t replies_seen_ = 0;
   std::optional<RefusedCommand> queue_error_;          // the first error while the transaction was queued
   std::set<std::string, std::less<>> stored_cursors_;  // sources whose cursor Redis has
   unsigned failures_ = 0;                              // since the last transaction that Redis took
   unsigned refusals_ = 0;                              // the same
+  bool upkeep_is_due_ = false;
   bool stopped_ = false;
 };
 

@@ -5,7 +5,25 @@
 #include <algorithm>
 #include <charconv>
 
+#include "libshared/config/options.hpp"
+
 namespace mdpipe::publisher {
+namespace {
+
+std::optional<std::uint64_t> parse_count(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<std::uint64_t> parse_age(std::string_view text) {
+  const auto age = config::parse_duration(text);
+  if (!age || age->count() < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(age->count());
+}
+
+}  // namespace
 
 Result<StreamNaming> StreamNaming::parse(std::string_view pattern) {
   const auto bad = [pattern](std::string_view why) {
@@ -60,34 +78,42 @@ std::string StreamNaming::name(std::string_view type, std::string_view exchange,
   return out;
 }
 
-Result<TrimPolicy> TrimPolicy::parse(std::string_view text) {
-  TrimPolicy policy;
-  const std::string whole(text);
+std::optional<std::string> TrimPolicy::parse_items(std::string_view text, ParseValue parse_value,
+                                                   ByType& out) {
   while (!text.empty()) {
     const std::size_t comma = std::min(text.find(','), text.size());
     const std::string_view item = text.substr(0, comma);
     text.remove_prefix(std::min(comma + 1, text.size()));
     const std::size_t equals = item.find('=');
-    const std::string_view number = equals == std::string_view::npos ? item : item.substr(equals + 1);
-    std::uint64_t value = 0;
-    const auto [end, ec] = std::from_chars(number.data(), number.data() + number.size(), value);
-    if (ec != std::errc() || end != number.data() + number.size()) {
-      return Error{ErrorKind::BadConfig, fmt::format("--maxlen '{}': '{}' is no entry count; write 100000 or "
-                                                     "100000,orderbook=20000 (0 does not trim)",
-                                                     whole, item)};
-    }
+    const auto value = parse_value(equals == std::string_view::npos ? item : item.substr(equals + 1));
+    if (!value) return std::string(item);
     if (equals == std::string_view::npos) {
-      policy.default_ = value;
+      out.usual = *value;
     } else {
-      policy.by_type_[std::string(item.substr(0, equals))] = value;
+      out.exceptions[std::string(item.substr(0, equals))] = *value;
     }
+  }
+  return std::nullopt;
+}
+
+Result<TrimPolicy> TrimPolicy::parse(std::string_view maxlen, std::string_view maxage) {
+  TrimPolicy policy;
+  if (const auto wrong = parse_items(maxlen, parse_count, policy.maxlen_)) {
+    return Error{ErrorKind::BadConfig, fmt::format("--maxlen '{}': '{}' is no entry count; write 100000 or "
+                                                   "100000,orderbook=20000 (0 does not trim)",
+                                                   maxlen, *wrong)};
+  }
+  if (const auto wrong = parse_items(maxage, parse_age, policy.maxage_)) {
+    return Error{ErrorKind::BadConfig, fmt::format("--maxage '{}': '{}' is no age; write 24h or "
+                                                   "24h,orderbook=90m (0 does not trim)",
+                                                   maxage, *wrong)};
   }
   return policy;
 }
 
-std::uint64_t TrimPolicy::maxlen(std::string_view type) const {
-  const auto found = by_type_.find(type);
-  return found == by_type_.end() ? default_ : found->second;
+std::uint64_t TrimPolicy::ByType::of(std::string_view type) const {
+  const auto found = exceptions.find(type);
+  return found == exceptions.end() ? usual : found->second;
 }
 
 }  // namespace mdpipe::publisher

@@ -1,7 +1,9 @@
 #pragma once
 // The name of the stream an event belongs to, from a template, and how long each stream may grow.
+#include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,16 +30,28 @@ class StreamNaming {
   std::vector<Piece> pieces_;
 };
 
-// MAXLEN by event type: "100000,orderbook=20000"; 0 does not trim.
+// How long streams of a type may grow, in entries ("100000,orderbook=20000") and in age ("24h,orderbook=1h");
+// 0 does not trim.
 class TrimPolicy {
  public:
-  static Result<TrimPolicy> parse(std::string_view text);
+  static Result<TrimPolicy> parse(std::string_view maxlen, std::string_view maxage = "0");
 
-  [[nodiscard]] std::uint64_t maxlen(std::string_view type) const;
+  [[nodiscard]] std::uint64_t maxlen(std::string_view type) const { return maxlen_.of(type); }
+  [[nodiscard]] std::chrono::milliseconds maxage(std::string_view type) const {
+    return std::chrono::milliseconds(maxage_.of(type));
+  }
 
  private:
-  std::uint64_t default_ = 0;
-  std::map<std::string, std::uint64_t, std::less<>> by_type_;
+  struct ByType {
+    [[nodiscard]] std::uint64_t of(std::string_view type) const;
+    std::uint64_t usual = 0;
+    std::map<std::string, std::uint64_t, std::less<>> exceptions;
+  };
+  using ParseValue = std::optional<std::uint64_t> (*)(std::string_view);
+  // The item that is wrong, where one is.
+  static std::optional<std::string> parse_items(std::string_view text, ParseValue parse_value, ByType& out);
+
+  ByType maxlen_, maxage_;
 };
 
 }  // namespace mdpipe::publisher

@@ -61,6 +61,8 @@ Stream StreamTable::make(std::string_view type, std::string_view exchange, std::
     stream.front_words += 3;
     key.maxlen = key.maxlen == 0 ? maxlen : std::min(key.maxlen, maxlen);
   }
+  if (const auto maxage = trim_.maxage(type); maxage.count() > 0)
+    key.maxage = key.maxage.count() == 0 ? maxage : std::min(key.maxage, maxage);
   resp::append_bulk("*", stream.xadd_front);
   ++stream.front_words;
   using metrics::Metric;

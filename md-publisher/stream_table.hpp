@@ -19,11 +19,12 @@ namespace mdpipe::publisher {
 struct Stream;
 
 struct RedisKey {
-  std::string name;                  // "md:trade"
-  std::uint32_t id = 0;              // 0, 1, 2, ...
-  std::uint64_t maxlen = 0;          // the shortest that one of its types is trimmed to; 0: none is trimmed
-  std::vector<const Stream*> feeds;  // what is written to it
-  metrics::Series removed;           // entries that someone else removed
+  std::string name;          // "md:trade"
+  std::uint32_t id = 0;      // 0, 1, 2, ...
+  std::uint64_t maxlen = 0;  // the shortest that one of its types is trimmed to; 0: none is trimmed
+  std::chrono::milliseconds maxage{0};  // the same
+  std::vector<const Stream*> feeds;     // what is written to it
+  metrics::Series removed;              // entries that someone else removed
   StreamWatch watch;
   std::uint64_t checked_in = 0;  // the round of checks (Preflight) it passed last
   bool guarded = false;          // its length may be asked for

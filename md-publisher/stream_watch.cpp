@@ -11,7 +11,9 @@ bool StreamWatch::is_due(SteadyTime now) const {
 }
 
 std::uint64_t StreamWatch::on_length(std::uint64_t length, std::uint64_t maxlen, SteadyTime now) {
-  std::uint64_t least = std::exchange(length_, length) + std::exchange(written_, 0);
+  std::uint64_t least = this->length();
+  length_ = length;
+  written_ = trimmed_ = 0;
   if (maxlen > 0) least = std::min(least, maxlen);
   const bool first = !looked_;
   looked_ = now;

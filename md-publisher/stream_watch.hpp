@@ -2,6 +2,7 @@
 // Finds out that someone else deleted from a stream or trimmed it, from nothing but its length. Other writers
 // only make a stream longer, and our own trimming never goes below its limit; a stream that is shorter than
 // both allow was cut by a hand. Pure core; whoever asks Redis is elsewhere.
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -18,6 +19,12 @@ class StreamWatch {
   void on_written(std::uint64_t entries) { written_ += entries; }
   // So many of them it did not take.
   void on_refused(std::uint64_t entries) { written_ -= entries; }
+  // So many we removed ourselves, besides what `maxlen` of on_length removes.
+  void on_trimmed(std::uint64_t entries) { trimmed_ += entries; }
+  // About how many entries there are.
+  [[nodiscard]] std::uint64_t length() const {
+    return length_ + written_ - std::min(trimmed_, length_ + written_);
+  }
 
   // The length now, after all that on_written said; entries whose fate is unknown may be in it. `maxlen` is
   // what we trim to, about, or 0. Returns how many entries someone else removed since the look before, at
@@ -31,6 +38,7 @@ class StreamWatch {
   std::optional<SteadyTime> looked_;
   std::uint64_t length_ = 0;   // at that look
   std::uint64_t written_ = 0;  // since that look
+  std::uint64_t trimmed_ = 0;  // the same
 };
 
 }  // namespace mdpipe::publisher

@@ -135,6 +135,10 @@ def buffers():
             waiting without their answer.""", (8, 7),
                    [Query("collector_unconfirmed_bytes", "memory {{source}}"), Query("collector_spool_bytes", "disk {{source}}"),
                     Query("collector_redis_buffer_bytes", "to Redis {{source}}")], "bytes", steps(GREEN, 48 * 2**20, AMBER, 2**30, RED)),
+        timeseries("Redis's memory", """used: by Redis's own account. limit: its maxmemory, at which it refuses writes; none where it has none. streams: where
+            --stream-bytes-max limits them.""", (8, 7),
+                   [Query("collector_redis_memory_used_bytes", "used"), Query("collector_redis_memory_max_bytes > 0", "limit"),
+                    Query("collector_stream_bytes > 0", "streams")], "bytes", steps(GREEN)),
         counts("Pauses in reading", "Times that a reader did not read from the exchange, for at most half a second, as Redis took events too slowly.",
                (8, 7), [Query(counted("exchange", "collector_input_pauses_total", EXCHANGE), "{{exchange}}")], SOME_IS_NORMAL),
     ]

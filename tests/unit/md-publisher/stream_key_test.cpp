@@ -51,5 +51,16 @@ TEST(TrimPolicy, names_the_item_that_is_wrong) {
   }
 }
 
+TEST(TrimPolicy, has_ages_too) {
+  const auto policy = TrimPolicy::parse("0", "24h,orderbook=90m,trade=0");
+  ASSERT_TRUE(policy);
+  EXPECT_EQ(policy.value().maxage("ticker"), std::chrono::hours(24));
+  EXPECT_EQ(policy.value().maxage("orderbook"), std::chrono::minutes(90));
+  EXPECT_EQ(policy.value().maxage("trade").count(), 0);
+  for (const auto* item : {"old", "trade=", "trade=-1s", "1 day"}) {
+    EXPECT_THAT(TrimPolicy::parse("0", item).error().message, AllOf(HasSubstr("--maxage"), HasSubstr(item)));
+  }
+}
+
 }  // namespace
 }  // namespace mdpipe::publisher

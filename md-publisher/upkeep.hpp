@@ -1,0 +1,86 @@
+#pragma once
+// What is done about memory once a second, between two transactions: entries that are too old are trimmed,
+// all streams together are kept below a number of bytes, and Redis is asked how much memory it has left.
+// Makes the commands and judges the answers; sends nothing. Not inside a transaction, as a right that is
+// missing for it would cost the events.
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libshared/time/time.hpp"
+#include "md-publisher/refusal.hpp"
+#include "md-publisher/reply_reader.hpp"
+#include "md-publisher/transaction.hpp"
+
+namespace mdpipe::publisher {
+
+// INFO memory of Redis.
+struct RedisMemory {
+  std::uint64_t used = 0;
+  std::uint64_t max = 0;  // 0: no limit
+  bool evicts = false;    // at the limit Redis deletes keys without asking, ours too
+};
+
+std::optional<RedisMemory> parse_memory(std::string_view info);
+
+class Upkeep {
+ public:
+  struct Report {
+    std::optional<RedisMemory> memory;  // where it was asked for
+    std::optional<std::uint64_t>
+        stream_bytes;                       // of all streams written to since the start, where it is limited
+    std::uint64_t trimmed = 0;              // entries
+    std::optional<RefusedCommand> refused;  // the first time that a right is missing
+  };
+
+  // 0: all streams together may have any size.
+  explicit Upkeep(std::uint64_t stream_bytes_max) : stream_bytes_max_(stream_bytes_max) {}
+
+  // The streams of a transaction that is about to be written.
+  void touch(const Transaction& transaction);
+
+  // Collects what is due; false where nothing is.
+  bool prepare(SteadyTime now, UnixNanos wall);
+  [[nodiscard]] const std::string& commands() const { return commands_; }
+  // Takes the next answer; true with the last one.
+  bool on_reply(const Reply& reply);
+  [[nodiscard]] const Report& report() const { return report_; }  // valid after the last answer
+
+  // The connection ended: what was asked of it may or may not have been done.
+  void on_lost();
+
+ private:
+  enum class Kind { Memory, TrimAge, TrimBytes, Size };
+  struct Kept {
+    RedisKey* key = nullptr;
+    std::uint64_t bytes = 0;
+    bool grown = true;  // written to since its size was asked for
+  };
+  struct Asked {
+    Kind kind;
+    std::size_t kept;
+  };
+
+  void ask_of_streams(UnixNanos wall);
+  template <typename... Words>
+  void ask(Asked asked, const Words&... words);
+  void on_refused(Kind kind, const Reply& reply, const std::string& key);
+  [[nodiscard]] bool may(Kind kind) const { return !forbidden_[static_cast<std::size_t>(kind)]; }
+
+  std::uint64_t stream_bytes_max_;
+  std::vector<Kept> kept_;
+  std::vector<std::size_t> places_;  // by number of the key: where it stands in kept_, plus one
+  std::uint64_t total_bytes_ = 0;
+  std::size_t next_ = 0;  // in kept_, where the next round goes on
+  std::optional<SteadyTime> memory_asked_at_;
+  std::string commands_;
+  std::vector<Asked> asked_;
+  std::size_t answered_ = 0;
+  Report report_;
+  std::array<bool, 4> forbidden_{}, said_{};  // by Kind; forbidden on this connection, ever told
+};
+
+}  // namespace mdpipe::publisher
