@@ -158,6 +158,16 @@ Option& Option::default_shown(std::string text) {
   default_text_ = std::move(text);
   return *this;
 }
+Option& Option::reloads() {
+  reloads_ = true;
+  return *this;
+}
+
+std::string Option::shown() const {
+  std::string value = show_();
+  if (secrecy_ == Secrecy::Secret && !value.empty()) return "***";
+  return secrecy_ == Secrecy::Url ? mask_url(value) : value;
+}
 
 OptionTable::OptionTable(std::string program, std::string summary)
     : program_(std::move(program)), summary_(std::move(summary)) {
@@ -509,6 +519,7 @@ std::string OptionTable::help() const {
     out += fmt::format("  --{}={}\n", option.flag_, option.value_name_);
     out += fmt::format("      {}\n", option.help_);
     if (!option.choices_.empty()) out += fmt::format("      one of: {}\n", fmt::join(option.choices_, ", "));
+    if (option.reloads_) out += "      A change takes effect on SIGHUP.\n";
     out += fmt::format("      env {}, key {}, default {}\n", option.env_, snake(option.flag_),
                        option.default_text_.empty() ? "none" : option.default_text_);
   }
@@ -527,30 +538,24 @@ std::string OptionTable::help() const {
 std::string OptionTable::effective_values() const {
   std::string out;
   for (const Option& option : options_) {
-    std::string value = option.show_();
-    if (option.secrecy_ == Secrecy::Secret && !value.empty()) value = "***";
-    if (option.secrecy_ == Secrecy::Url) value = mask_url(value);
-    out += fmt::format("{} = {}  # {}\n", snake(option.flag_), toml_string(value), option.origin_);
+    out += fmt::format("{} = {}  # {}\n", snake(option.flag_), toml_string(option.shown()), option.origin_);
   }
   return out;
 }
 
-std::string OptionTable::completion(std::string_view shell) const {
-  std::string flags;
-  for (const Option& option : options_) flags += fmt::format("--{}= ", option.flag_);
-  flags += "--config= --check-config --completion= --help --version";
-  if (shell == "bash") {
-    return fmt::format(
-        "_{0}() {{\n"
-        "  local word=${{COMP_WORDS[COMP_CWORD]}}\n"
-        "  mapfile -t COMPREPLY < <(compgen -W '{1}' -- \"$word\")\n"
-        "  [[ ${{COMPREPLY[0]-}} == *= ]] && compopt -o nospace\n"
-        "}}\n"
-        "complete -o default -F _{0} {2}\n",
-        snake(program_), flags, program_);
+Difference OptionTable::difference(const OptionTable& fresh) const {
+  Difference out;
+  for (std::size_t i = 0; i < options_.size(); ++i) {
+    const Option& before = options_[i];
+    const Option& after = fresh.options_[i];
+    if (before.show_() == after.show_()) continue;
+    if (before.reloads_) {
+      out.taken.push_back(fmt::format("{}: {} -> {}", before.flag_, before.shown(), after.shown()));
+    } else {
+      out.kept.push_back(before.flag_);
+    }
   }
-  if (shell == "zsh") return fmt::format("#compdef {}\ncompadd -S '' -- {}\n_files\n", program_, flags);
-  return {};
+  return out;
 }
 
 }  // namespace mdpipe::config

@@ -40,14 +40,19 @@ class Option {
   Option& value_name(std::string name);
   // What --help says for the default, where it depends on other options.
   Option& default_shown(std::string text);
+  // A new value takes effect when the configuration is read again; all others wait for a restart.
+  Option& reloads();
 
  private:
   friend class OptionTable;
   friend class Loader;
 
+  [[nodiscard]] std::string shown() const;  // the present value, masked where it is secret
+
   std::string flag_, env_, help_, value_name_ = "VALUE", default_text_, origin_ = "default";
   bool is_switch_ = false;
   bool is_list_ = false;
+  bool reloads_ = false;
   Secrecy secrecy_ = Secrecy::Public;
   std::vector<std::string> choices_;
   std::int64_t min_ = std::numeric_limits<std::int64_t>::min();
@@ -63,6 +68,12 @@ enum class Action { Run, ShowAndExit };
 struct Outcome {
   Action action = Action::Run;
   std::string text;  // to print on standard output before exiting with 0
+};
+
+// How a configuration that was read again differs from the running one; secrets are masked.
+struct Difference {
+  std::vector<std::string> taken;  // "symbols: A,B -> A,C"
+  std::vector<std::string> kept;   // flags of options that cannot change while the program runs
 };
 
 class OptionTable {
@@ -94,6 +105,8 @@ class OptionTable {
 
   [[nodiscard]] std::string help() const;
   [[nodiscard]] std::string effective_values() const;  // TOML with the origin of each value as a comment
+  // `fresh` is a table of the same program.
+  [[nodiscard]] Difference difference(const OptionTable& fresh) const;
   [[nodiscard]] std::string completion(std::string_view shell) const;
   [[nodiscard]] const std::string& program() const { return program_; }
 

@@ -63,13 +63,54 @@ class Install(unittest.TestCase):
                 self.assertEqual((0, ""), (checked.returncode, checked.stderr))
                 self.assertIn(str(example), checked.stdout)
 
-    def test_completions_name_every_option(self):
+    def bash_completions(self, program, *words):
+        """What bash offers for the last of the words, split as bash splits a command line: also at '='."""
+        script = self.prefix / f"share/bash-completion/completions/{program}"
+        asked = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _${1//-/_}; printf "%s\\n" "${COMPREPLY[@]}"'
+        shown = subprocess.run(["bash", "-c", asked, "bash", str(script), program, *words], capture_output=True, text=True)
+        self.assertEqual("", shown.stderr)
+        return shown.stdout.split()
+
+    def help_options(self, program):
+        """{flag: choices} of --help."""
+        text = subprocess.run([self.prefix / "bin" / program, "--help"], check=True, capture_output=True, text=True).stdout
+        options, flag = {}, None
+        for line in text.splitlines():
+            if found := re.match(r"  (?:-h, )?--([a-z0-9-]+)(=true\|false)?", line):
+                flag = found.group(1)
+                options[flag] = ["true", "false"] if found.group(2) else []
+            elif line.startswith("      one of: "):
+                options[flag] = line.split(": ", 1)[1].split(", ")
+        return options
+
+    def test_bash_completes_every_option_and_its_values(self):
         for name in PROGRAMS:
             with self.subTest(name):
-                script = self.prefix / f"share/bash-completion/completions/{name}"
-                asked = f'source "$1"; COMP_WORDS=({name} --conf); COMP_CWORD=1; _{name.replace("-", "_")} 2>/dev/null; echo "${{COMPREPLY[@]}}"'
-                shown = subprocess.run(["bash", "-c", asked, "bash", str(script)], capture_output=True, text=True)
-                self.assertIn("--config=", shown.stdout, shown.stderr)
+                options = self.help_options(name)
+                self.assertEqual(sorted(options), sorted(word.strip("-=") for word in self.bash_completions(name, "--")))
+                for flag, choices in options.items():
+                    if choices:
+                        self.assertEqual(choices, self.bash_completions(name, f"--{flag}", "="), flag)
+                        self.assertEqual(choices[:1], self.bash_completions(name, f"--{flag}", "=", choices[0]), flag)
+        self.assertEqual(["ticker,trade", "ticker,trades"], self.bash_completions("ws-reader", "--channels", "=", "ticker,tr"))
+
+    @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
+    def test_zsh_completes_every_option_and_its_values(self):
+        for name in PROGRAMS:
+            with self.subTest(name):
+                script = self.prefix / f"share/zsh/site-functions/_{name}"
+                # What zsh's own function would make of it is zsh's; here it says what it was given.
+                shown = subprocess.run(["zsh", "-f", "-c", '_arguments() { print -rl -- "$@" }; source "$1"', "zsh", str(script)],
+                                       capture_output=True, text=True, check=True)
+                given = {}
+                for line in shown.stdout.splitlines():
+                    flag, rest = re.match(r"(?:\(- \*\))?(?:-h|--([a-z-]+))=?\[(.*)", line).groups()
+                    given[flag] = rest
+                options = self.help_options(name)
+                self.assertEqual(set(options), set(given) - {None})
+                for flag, choices in options.items():
+                    if choices:
+                        self.assertIn(" ".join(choices), given[flag], flag)
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
     def test_systemd_accepts_the_units(self):

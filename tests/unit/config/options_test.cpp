@@ -247,6 +247,28 @@ TEST_F(OptionTableTest, completions_offer_every_option) {
   }
 }
 
+TEST_F(OptionTableTest, a_difference_tells_what_may_change_from_what_waits_and_masks_secrets) {
+  std::string text = "a", other = "x", secret = "hunter2", url = "redis://me:hunter2@host";
+  OptionTable fresh("prog", "Does a thing.");
+  OptionTable running("prog", "Does a thing.");
+  std::string new_text = "b", new_other = "y", new_secret = "hunter3", new_url = "redis://me:hunter3@host";
+  const auto declare = [](OptionTable& table, std::string& a, std::string& b, std::string& c,
+                          std::string& d) {
+    table.add("text", a, "A text.").reloads();
+    table.add("other", b, "Another.");
+    table.add("secret", c, "A secret.").secrecy(Secrecy::Secret).reloads();
+    table.add("url", d, "An address.").secrecy(Secrecy::Url).reloads();
+  };
+  declare(running, text, other, secret, url);
+  declare(fresh, new_text, new_other, new_secret, new_url);
+  const Difference found = running.difference(fresh);
+  EXPECT_THAT(found.taken, testing::ElementsAre("text: a -> b", "secret: *** -> ***",
+                                                "url: redis://me:***@host -> redis://me:***@host"));
+  EXPECT_THAT(found.kept, testing::ElementsAre("other"));
+  EXPECT_THAT(running.difference(running).taken, testing::IsEmpty());
+  EXPECT_THAT(running.help(), HasSubstr("takes effect on SIGHUP"));
+}
+
 TEST_F(OptionTableTest, the_last_check_sees_all_values_and_its_error_stands) {
   table_.validate_with([this]() -> Result<bool> {
     if (count_ > 50) return Error{ErrorKind::BadConfig, "too many"};

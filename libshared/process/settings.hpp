@@ -1,0 +1,64 @@
+#pragma once
+// A program's configuration together with the option table that refers to it, and how both are read again
+// while it runs (SIGHUP): the same flags and environment, and the file as it is now.
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "libshared/config/options.hpp"
+#include "libshared/result/result.hpp"
+
+namespace mdpipe::process {
+
+template <typename Config>
+class Settings {
+ public:
+  struct Start {
+    std::string program, summary;
+    void (*declare)(config::OptionTable& table, Config& config);
+    int argc;
+    const char* const* argv;  // lives as long as the process
+  };
+
+  explicit Settings(Start start) : start_(std::move(start)), options(start_.program, start_.summary) {
+    start_.declare(options, config);
+  }
+  Settings(const Settings&) = delete;
+  Settings& operator=(const Settings&) = delete;
+
+  [[nodiscard]] const Start& start() const { return start_; }
+
+  [[nodiscard]] Result<std::unique_ptr<Settings>> read_again() const {
+    auto fresh = std::make_unique<Settings>(start_);
+    const auto loaded = fresh->options.load(start_.argc, start_.argv);
+    if (!loaded) return loaded.error();
+    return fresh;
+  }
+
+ private:
+  Start start_;
+
+ public:
+  Config config;
+  config::OptionTable options;
+};
+
+// Both log what a reload came to.
+void report_refused(const Error& error);
+void report_reload(const config::Difference& difference);
+
+// Reads the configuration again and hands it to `take`, which copies what Option::reloads() marks. One that
+// is wrong, or that `check` does not want, changes nothing.
+template <typename Config>
+void reload(const Settings<Config>& running, const std::function<void(const Config& fresh)>& take,
+            const std::function<Result<bool>(const Config& fresh)>& check = {}) {
+  const auto fresh = running.read_again();
+  if (!fresh) return report_refused(fresh.error());
+  if (check) {
+    if (const auto checked = check(fresh.value()->config); !checked) return report_refused(checked.error());
+  }
+  report_reload(running.options.difference(fresh.value()->options));
+  take(fresh.value()->config);
+}
+
+}  // namespace mdpipe::process
