@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "libshared/event/event.hpp"
 #include "libshared/log/log.hpp"
@@ -44,7 +45,7 @@ RedisOptions redis_options(const Config& config) {
 
 }  // namespace
 
-App::App(const Config& config)
+App::App(const Config& config, std::function<void()> on_reload)
     : config_(config),
       collector_(collector_options(config)),
       metrics_(collector_, config.redis.user),
@@ -55,7 +56,8 @@ App::App(const Config& config)
       redis_(io_, redis_options(config), redis_events()),
       sender_(io_, zmq_, collector_, config.metrics_endpoint,
               [this] { metrics_.buffered(filling_->commands().size() + writing_->commands().size()); }),
-      signals_(io_, [this](int) { stop(); }),
+      signals_(
+          io_, [this](int) { stop(); }, std::move(on_reload)),
       announce_timer_(io_),
       confirm_timer_(io_),
       stop_timer_(io_),

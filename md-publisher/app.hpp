@@ -3,6 +3,7 @@
 // back over PUB. The only place that knows all parts.
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 #include <zmq.hpp>
 
@@ -25,8 +26,8 @@ namespace mdpipe::publisher {
 
 class App {
  public:
-  // Borrows the config for its life. Throws process::StartupError.
-  explicit App(const Config& config);
+  // Borrows the config for its life; `on_reload` runs in the loop on SIGHUP. Throws process::StartupError.
+  App(const Config& config, std::function<void()> on_reload);
 
   // Returns the exit code.
   int run();

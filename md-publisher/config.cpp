@@ -160,7 +160,8 @@ void add_options(config::OptionTable& table, Config& config) {
   table.section("Observation");
   table.add("enable-metrics", config.enable_metrics, "Count and send metrics.");
   table.add("log-level", config.log_level, "Least level that is logged.")
-      .one_of({"trace", "debug", "info", "warn", "error", "fatal"});
+      .one_of({"trace", "debug", "info", "warn", "error", "fatal"})
+      .reloads();
   table.validate_with([&config] { return check(config); });
 }
 

@@ -2,18 +2,23 @@
 
 #include "libshared/log/log.hpp"
 #include "libshared/process/run_main.hpp"
+#include "libshared/process/settings.hpp"
 #include "md-publisher/app.hpp"
 #include "md-publisher/config.hpp"
 
 int main(int argc, char** argv) {
   using namespace mdpipe;
-  publisher::Config config;
-  config::OptionTable options(
-      "md-publisher",
-      "Writes the events of all readers to Redis Streams, each exactly once, and says how far it got.");
-  publisher::add_options(options, config);
-  return process::run_main(options, argc, argv, [&config] {
-    log::configure("md-publisher", *log::parse_level(config.log_level), STDOUT_FILENO);
-    return publisher::App(config).run();
+  process::Settings<publisher::Config> settings(
+      {"md-publisher",
+       "Writes the events of all readers to Redis Streams, each exactly once, and says how far it got.",
+       publisher::add_options, argc, argv});
+  const auto take = [&config = settings.config](const publisher::Config& fresh) {
+    config.log_level = fresh.log_level;
+    log::set_level(*log::parse_level(config.log_level));
+  };
+  return process::run_main(settings.options, argc, argv, [&] {
+    log::configure("md-publisher", *log::parse_level(settings.config.log_level), STDOUT_FILENO);
+    const auto reload = [&] { process::reload<publisher::Config>(settings, take); };
+    return publisher::App(settings.config, reload).run();
   });
 }

@@ -73,10 +73,11 @@ bool is_loopback(const std::string& address) { return asio::ip::make_address(add
 
 }  // namespace
 
-App::App(const Config& config)
-    : config_(config),
-      store_(limits_of(config)),
-      intake_(store_, counter_file(config)),
+App::App(process::Settings<Config>& settings)
+    : settings_(settings),
+      config_(settings.config),
+      store_(limits_of(config_)),
+      intake_(store_, counter_file(config_)),
       tick_timer_(io_),
       window_timer_(io_),
       watchdog_timer_(io_),
@@ -168,9 +169,27 @@ HttpHooks App::http_hooks() {
   return hooks;
 }
 
-// What cannot be read stays as it was.
 void App::reload() {
-  log::debug("SIGHUP: reloading passwords, certificate and key");
+  process::reload<Config>(settings_, [this](const Config& fresh) { take(fresh); });
+}
+
+// What Option::reloads() marks, and the files that were named at the start: they may have been written anew.
+void App::take(const Config& fresh) {
+  config_.component_timeout = fresh.component_timeout;
+  store_.set_component_timeout(config_.component_timeout);
+  config_.alert_limits = fresh.alert_limits;
+  config_.alert_for = fresh.alert_for;
+  config_.alert_off = fresh.alert_off;
+  config_.alert_keep = fresh.alert_keep;
+  config_.alert_rules = fresh.alert_rules;
+  if (alerts_) alerts_->set_rules(config_.alert_rules);
+  config_.log_level = fresh.log_level;
+  log::set_level(*log::parse_level(config_.log_level));
+  read_files_again();
+}
+
+// What cannot be read stays as it was.
+void App::read_files_again() {
   if (passwords_) {
     auto passwords = PasswordFile::read(config_.basic_auth_file);
     if (passwords) passwords_->replace(std::move(passwords.value()));

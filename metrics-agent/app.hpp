@@ -8,6 +8,7 @@
 #include <zmq.hpp>
 
 #include "libshared/process/notify.hpp"
+#include "libshared/process/settings.hpp"
 #include "libshared/process/stop_signals.hpp"
 #include "libshared/transport/socket.hpp"
 #include "metrics-agent/alerts/alerts.hpp"
@@ -24,7 +25,8 @@ namespace mdpipe::agent {
 
 class App {
  public:
-  explicit App(const Config& config);
+  // Borrows the settings for its life.
+  explicit App(process::Settings<Config>& settings);
 
   // Until SIGTERM or SIGINT; throws process::StartupError where a socket or port cannot be had.
   int run();
@@ -43,9 +45,12 @@ class App {
   void finish();
   void wait_for_forwarders(SteadyTime deadline);
   void reload();
+  void take(const Config& fresh);
+  void read_files_again();
   std::string status() const;
 
-  Config config_;
+  process::Settings<Config>& settings_;
+  Config& config_;
   asio::io_context io_;
   zmq::context_t context_;
   process::Notifier notifier_;

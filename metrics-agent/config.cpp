@@ -71,16 +71,19 @@ void declare_alert_options(config::OptionTable& options, Config& config) {
   options.section("Alerts");
   options.add("alerts", config.alerts, "Watch for trouble: log it, show it as collector_alert_firing.");
   options.add("alert-limits", config.alert_limits, "Other limits than the default ones, by alert.")
-      .value_name("NAME=NUMBER,...");
+      .value_name("NAME=NUMBER,...")
+      .reloads();
   options
       .add("alert-for", config.alert_for,
            "How long a limit must be exceeded, other than by default, by alert.")
-      .value_name("NAME=TIME,...");
-  options.add("alert-off", config.alert_off, "Alerts that never fire.").value_name("NAME,...");
+      .value_name("NAME=TIME,...")
+      .reloads();
+  options.add("alert-off", config.alert_off, "Alerts that never fire.").value_name("NAME,...").reloads();
   options
       .add("alert-keep", config.alert_keep,
            "An alert is over when its value was at most half of the limit for this long.")
-      .range(0, 86'400'000);
+      .range(0, 86'400'000)
+      .reloads();
   options
       .add("alert-webhook-url-file", config.alert_webhook_url_file,
            "File that holds the address to call; without it systemd's credential alert_webhook_url, where "
@@ -117,7 +120,8 @@ void declare_options(config::OptionTable& options, Config& config) {
   options
       .add("component-timeout", config.component_timeout,
            "A component that sends nothing for this long is dead.")
-      .range(1000, 3'600'000);
+      .range(1000, 3'600'000)
+      .reloads();
   options
       .add("series-max", config.series_max,
            "Series kept over all components; further ones are refused and counted.")
@@ -158,7 +162,8 @@ void declare_options(config::OptionTable& options, Config& config) {
   declare_alert_options(options, config);
   options.section("Logs");
   options.add("log-level", config.log_level, "Least level that is logged.")
-      .one_of({"trace", "debug", "info", "warn", "error", "fatal"});
+      .one_of({"trace", "debug", "info", "warn", "error", "fatal"})
+      .reloads();
   options.validate_with([&config] { return check(config); });
 }
 

@@ -6,12 +6,12 @@
 #include "metrics-agent/config.hpp"
 
 int main(int argc, char** argv) {
-  mdpipe::agent::Config config;
-  mdpipe::config::OptionTable options(
-      "metrics-agent", "Merges the metrics of all mdpipe components, logs windows and serves Prometheus.");
-  mdpipe::agent::declare_options(options, config);
-  return mdpipe::process::run_main(options, argc, argv, [&config] {
-    mdpipe::log::configure("metrics-agent", *mdpipe::log::parse_level(config.log_level), STDOUT_FILENO);
-    return mdpipe::agent::App(config).run();
+  using namespace mdpipe;
+  process::Settings<agent::Config> settings(
+      {"metrics-agent", "Merges the metrics of all mdpipe components, logs windows and serves Prometheus.",
+       agent::declare_options, argc, argv});
+  return process::run_main(settings.options, argc, argv, [&settings] {
+    log::configure("metrics-agent", *log::parse_level(settings.config.log_level), STDOUT_FILENO);
+    return agent::App(settings).run();
   });
 }

@@ -11,7 +11,8 @@ HEAD = """# Configuration
 Each option is a flag, an environment variable and a key of the TOML file named by `--config`. A flag wins over the
 environment, the environment over the file. Unknown keys are errors. `--check-config` prints the effective values with their
 origin, secrets masked. Times are written as `1500ms`, `10s` or `5m`, sizes as `65536`, `64KiB` or `16MiB`, lists as
-`A,B` and in TOML also as `["A", "B"]`.
+`A,B` and in TOML also as `["A", "B"]`. Options that may change while the program runs say so: SIGHUP (`systemctl reload`) reads the
+file again.
 
 Under systemd the files are `/etc/mdpipe/NAME.toml` for `ws-reader@NAME`, `/etc/mdpipe/md-publisher.toml` and
 `/etc/mdpipe/metrics-agent.toml`; examples are in [examples/](../examples). A password of Redis belongs into the file of

@@ -35,41 +35,43 @@ Moment moment_now() { return {wall_now(), steady_now()}; }
 
 }  // namespace
 
-App::App(const Config& config)
-    : config_(config),
-      collector_(collector_options(config)),
-      adapter_(venues::make_adapter(config.exchange)),
-      metrics_(collector_, config.exchange, config.subscriptions()),
-      source_lock_(uses_link() ? std::optional(lock_source(config)) : std::nullopt),
-      spool_(open_spool(config, collector_)),
+App::App(process::Settings<Config>& settings)
+    : settings_(settings),
+      config_(settings.config),
+      collector_(collector_options(config_)),
+      adapter_(venues::make_adapter(config_.exchange)),
+      metrics_(collector_, config_.exchange, config_.subscriptions()),
+      source_lock_(uses_link() ? std::optional(lock_source(config_)) : std::nullopt),
+      spool_(open_spool(config_, collector_)),
       epoch_(begin_epoch(spool_.get())),
-      reckoning_(make_reckoning(config, collector_, spool_.get(), epoch_)),
-      outbox_(config.source, epoch_, outbox_limits(config), spool_use(config, spool_.get()),
+      reckoning_(make_reckoning(config_, collector_, spool_.get(), epoch_)),
+      outbox_(config_.source, epoch_, outbox_limits(config_), spool_use(config_, spool_.get()),
               reckoning_ ? reckoning_->lives() : OutboxLives()),
-      brake_(brake_limits(config)),
-      tap_(uses_link() && config.tap_endpoint != "none"
-               ? std::make_unique<Tap>(io_, zmq_, config.tap_endpoint)
+      brake_(brake_limits(config_)),
+      tap_(uses_link() && config_.tap_endpoint != "none"
+               ? std::make_unique<Tap>(io_, zmq_, config_.tap_endpoint)
                : nullptr),
-      feed_publisher_(config.from_stdin
+      feed_publisher_(config_.from_stdin
                           ? nullptr
                           : std::make_unique<FeedPublisher>(
-                                collector_, config.exchange, config.subscriptions(),
+                                collector_, config_.exchange, config_.subscriptions(),
                                 FeedPublisher::Actions{
                                     [this](const Event& event) { pipeline_.keep(event); },
                                     [this](const venues::Subscription& subscription) {
                                       return session_->resubscribe(subscription);
                                     },
                                     [this](const std::string& reason) { session_->reconnect(reason); }})),
-      feeds_(config.from_stdin
+      feeds_(config_.from_stdin
                  ? nullptr
-                 : std::make_unique<FeedMonitor>(config.subscriptions(),
-                                                 config.stale_limits(adapter_->profile()), *feed_publisher_)),
-      conflator_(config.conflated_types.empty()
+                 : std::make_unique<FeedMonitor>(
+                       config_.subscriptions(), config_.stale_limits(adapter_->profile()), *feed_publisher_)),
+      conflator_(config_.conflated_types.empty()
                      ? nullptr
-                     : std::make_unique<Conflator>(config.conflated_types, config.behind_limit)),
-      pipeline_({*adapter_, metrics_, outbox_, tap_.get(), feeds_.get(), conflator_.get()}, config.symbols,
+                     : std::make_unique<Conflator>(config_.conflated_types, config_.behind_limit)),
+      pipeline_({*adapter_, metrics_, outbox_, tap_.get(), feeds_.get(), conflator_.get()}, config_.symbols,
                 [this] { schedule_flush(); }),
-      signals_(io_, [this](int) { stop("signal"); }),
+      signals_(
+          io_, [this](int) { stop("signal"); }, [this] { reload(); }),
       stop_timer_(io_),
       watchdog_timer_(io_),
       retention_timer_(io_),
@@ -310,6 +312,47 @@ void App::on_refused() {
   stop("refused");
 }
 
+void App::reload() {
+  if (stopping_) return;
+  process::reload<Config>(
+      settings_, [this](const Config& fresh) { take(fresh); },
+      [this](const Config& fresh) -> Result<bool> {
+        if (fresh.exchange == config_.exchange) return true;
+        // Symbols are an exchange's own: those of another mean nothing to this one.
+        return Error{ErrorKind::BadConfig,
+                     fmt::format("--exchange '{}': this reader is {}'s; restart it, or start one more",
+                                 fresh.exchange, config_.exchange)};
+      });
+}
+
+// What Option::reloads() marks.
+void App::take(const Config& fresh) {
+  const auto changes = changes_between(config_.subscriptions(), fresh.subscriptions());
+  config_.symbols = fresh.symbols;
+  config_.channels = fresh.channels;
+  config_.stale_after = fresh.stale_after;
+  config_.log_level = fresh.log_level;
+  log::set_level(*log::parse_level(config_.log_level));
+  if (!feeds_) return pipeline_.set_symbols(config_.symbols);
+  feeds_->set_stale_after(config_.stale_limits(adapter_->profile()));
+  if (!changes.ended.empty() || !changes.begun.empty()) change_subscriptions(changes);
+}
+
+void App::change_subscriptions(const SubscriptionChanges& changes) {
+  log::info("subscriptions change", {{"begun", changes.begun.size()}, {"ended", changes.ended.size()}});
+  const Moment now = moment_now();
+  pipeline_.end_feeds(changes.ended, now.steady);
+  feeds_->remove(changes.ended, "no longer collected", now);
+  metrics_.end(changes.ended);
+  for (const auto& ended : changes.ended) {
+    if (books_fetcher_ && ended.channel == EventType::OrderBook) books_fetcher_->forget(ended.symbol);
+  }
+  metrics_.begin(changes.begun);
+  pipeline_.begin_feeds(changes.begun);
+  feeds_->add(changes.begun, "collected from here on", now);
+  session_->change(changes.ended, changes.begun);
+}
+
 void App::stop(const std::string& why) {
   if (stopping_) return;
   stopping_ = true;
@@ -352,6 +395,7 @@ void App::finish(int exit_code) {
               {"api_errors", totals.api_errors},
               {"rejected", totals.rejected},
               {"unknown_symbols", totals.unknown_symbols},
+              {"no_longer_wanted", totals.no_longer_wanted},
               {"held", pipeline_.held_events()},
               {"unconfirmed", unconfirmed},
               {"lost", left}});

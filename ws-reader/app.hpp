@@ -11,6 +11,7 @@
 #include "libshared/metrics/sender.hpp"
 #include "libshared/process/lock_file.hpp"
 #include "libshared/process/notify.hpp"
+#include "libshared/process/settings.hpp"
 #include "libshared/process/stop_signals.hpp"
 #include "ws-reader/books/rest_fetcher.hpp"
 #include "ws-reader/config.hpp"
@@ -25,14 +26,15 @@
 #include "ws-reader/reckoning.hpp"
 #include "ws-reader/session.hpp"
 #include "ws-reader/spool.hpp"
+#include "ws-reader/subscription_changes.hpp"
 #include "ws-reader/tap.hpp"
 
 namespace mdpipe::reader {
 
 class App {
  public:
-  // Borrows the config for its life. Throws process::StartupError.
-  explicit App(const Config& config);
+  // Borrows the settings for its life. Throws process::StartupError.
+  explicit App(process::Settings<Config>& settings);
 
   // Returns the exit code.
   int run();
@@ -52,6 +54,9 @@ class App {
   void write_to_stdout();
   void brake();
   void release_brake();
+  void reload();
+  void take(const Config& fresh);
+  void change_subscriptions(const SubscriptionChanges& changes);
   void stop(const std::string& why);
   void on_drained_check();
   void on_redis_lost(std::uint64_t after, std::uint64_t to);
@@ -63,7 +68,8 @@ class App {
   void before_metrics();
   void feed_watchdog();
 
-  const Config& config_;
+  process::Settings<Config>& settings_;
+  Config& config_;
   asio::io_context io_{1};  // one thread runs it
   zmq::context_t zmq_;
   metrics::MetricsCollector collector_;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "libshared/log/log.hpp"
 #include "libshared/transport/endpoint.hpp"
@@ -147,13 +149,11 @@ Result<bool> check(Config& config) {
 
 std::vector<venues::Subscription> Config::subscriptions() const {
   std::vector<venues::Subscription> wanted;
+  std::set<std::pair<EventType, std::string_view>> known;  // "trade" and "trades" are the same
   for (const auto& symbol : symbols) {
     for (const auto& channel : channels) {
       const EventType type = *parse_channel(channel);
-      const bool doubled = std::any_of(wanted.begin(), wanted.end(), [&](const venues::Subscription& other) {
-        return other.channel == type && other.symbol == symbol;
-      });
-      if (!doubled) wanted.push_back({type, symbol});
+      if (known.emplace(type, symbol).second) wanted.push_back({type, symbol});
     }
   }
   return wanted;
@@ -172,14 +172,17 @@ void add_options(config::OptionTable& table, Config& config) {
   using config::Milliseconds;
   table.section("What to collect");
   table.add("exchange", config.exchange, "The exchange.").one_of(venues::exchange_names());
-  table.add("symbols", config.symbols, "Symbols as the exchange writes them; with --stdin, empty takes all.");
+  table.add("symbols", config.symbols, "Symbols as the exchange writes them; with --stdin, empty takes all.")
+      .reloads();
   table.add("channels", config.channels, "Kinds of market data.")
-      .one_of({"ticker", "trade", "orderbook", "trades", "orderbooks"});
+      .one_of({"ticker", "trade", "orderbook", "trades", "orderbooks"})
+      .reloads();
   table
       .add("stale-after", config.stale_after,
            "Least silence that is called stale, by channel; a thin market is given longer.")
       .value_name("CHANNEL=TIME,...")
-      .default_shown("ticker=30s,trade=5m,orderbook=15s");
+      .default_shown("ticker=30s,trade=5m,orderbook=15s")
+      .reloads();
   table
       .add("books", config.books,
            "Order books only as their exchange's recipe allows, or every frame as it came.")
@@ -275,7 +278,8 @@ void add_options(config::OptionTable& table, Config& config) {
   table.section("Observation");
   table.add("enable-metrics", config.enable_metrics, "Count and send metrics.");
   table.add("log-level", config.log_level, "Least level that is logged.")
-      .one_of({"trace", "debug", "info", "warn", "error", "fatal"});
+      .one_of({"trace", "debug", "info", "warn", "error", "fatal"})
+      .reloads();
   table.validate_with([&config] { return check(config); });
 }
 

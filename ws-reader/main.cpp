@@ -7,14 +7,14 @@
 
 int main(int argc, char** argv) {
   using namespace mdpipe;
-  reader::Config config;
-  config::OptionTable options(
-      "ws-reader",
-      "Reads one exchange's public WebSocket, normalizes it, and hands every event to md-publisher.");
-  reader::add_options(options, config);
-  return process::run_main(options, argc, argv, [&config] {
+  process::Settings<reader::Config> settings(
+      {"ws-reader",
+       "Reads one exchange's public WebSocket, normalizes it, and hands every event to md-publisher.",
+       reader::add_options, argc, argv});
+  return process::run_main(settings.options, argc, argv, [&settings] {
+    const reader::Config& config = settings.config;
     log::configure("ws-reader", *log::parse_level(config.log_level),
                    config.to_stdout ? STDERR_FILENO : STDOUT_FILENO);
-    return reader::App(config).run();
+    return reader::App(settings).run();
   });
 }

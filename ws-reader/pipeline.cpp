@@ -5,9 +5,7 @@
 namespace mdpipe::reader {
 
 Pipeline::Pipeline(Parts parts, const std::vector<std::string>& symbols, std::function<void()> on_event)
-    : parts_(parts), wanted_(symbols.size()), after_event_(std::move(on_event)) {
-  for (const auto& symbol : symbols) wanted_.find_or_add(symbol);
-}
+    : parts_(parts), wanted_(symbols), after_event_(std::move(on_event)) {}
 
 void Pipeline::check_books(BookHooks hooks) {
   hooks_ = std::move(hooks);
@@ -45,6 +43,19 @@ void Pipeline::on_disconnected() {
   if (books_) books_->on_disconnected();
 }
 
+// What was held for Redis goes first: behind the last word about a feed nothing of it may come.
+void Pipeline::end_feeds(const std::vector<venues::Subscription>& feeds, SteadyTime now) {
+  release_conflated(now, true);
+  for (const auto& feed : feeds) {
+    wanted_.remove(feed);
+    if (books_ && feed.channel == EventType::OrderBook) books_->forget(feed.symbol);
+  }
+}
+
+void Pipeline::begin_feeds(const std::vector<venues::Subscription>& feeds) {
+  for (const auto& feed : feeds) wanted_.add(feed);
+}
+
 void Pipeline::count(const venues::FrameResult& result) {
   ++totals_.frames;
   switch (result.kind) {
@@ -66,9 +77,15 @@ void Pipeline::count(const venues::FrameResult& result) {
 }
 
 void Pipeline::on_event(const Event& event) {
-  if (wanted_.size() > 0 && !wanted_.find(event.symbol)) {
-    ++totals_.unknown_symbols;
-    return parts_.metrics.unknown_symbol(event.symbol);
+  switch (wanted_.judge(event.type(), event.symbol)) {
+    case WantedFeeds::Verdict::Wanted:
+      break;
+    case WantedFeeds::Verdict::NoLonger:
+      ++totals_.no_longer_wanted;
+      return;
+    case WantedFeeds::Verdict::Unknown:
+      ++totals_.unknown_symbols;
+      return parts_.metrics.unknown_symbol(event.symbol);
   }
   ++totals_.events;
   parts_.metrics.event(event, std::exchange(frame_bytes_left_, 0));

@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "libshared/intern/string_index.hpp"
 #include "libshared/time/time.hpp"
 #include "ws-reader/books/book_guard.hpp"
 #include "ws-reader/conflator.hpp"
@@ -17,6 +16,7 @@
 #include "ws-reader/reader_metrics.hpp"
 #include "ws-reader/tap.hpp"
 #include "ws-reader/venues/adapter.hpp"
+#include "ws-reader/wanted_feeds.hpp"
 
 namespace mdpipe::reader {
 
@@ -53,6 +53,11 @@ class Pipeline final : private venues::EventSink, private BookSink {
   void on_book_snapshot_failed(std::string_view symbol, SteadyTime now);
   void on_disconnected();
 
+  // Which events are collected, while the program runs: with standard input by symbol alone.
+  void end_feeds(const std::vector<venues::Subscription>& feeds, SteadyTime now);
+  void begin_feeds(const std::vector<venues::Subscription>& feeds);
+  void set_symbols(const std::vector<std::string>& symbols) { wanted_ = WantedFeeds(symbols); }
+
   // Numbers an event, keeps it and offers it to the tap. Events of the exchange come here by on_frame().
   void keep(const Event& event);
   // Keeps what was held while Redis was behind, once it has caught up or, with `at_once`, in any case.
@@ -60,7 +65,7 @@ class Pipeline final : private venues::EventSink, private BookSink {
 
   struct Totals {
     std::uint64_t frames = 0, events = 0, control = 0, other = 0, api_errors = 0, rejected = 0,
-                  unknown_symbols = 0;
+                  unknown_symbols = 0, no_longer_wanted = 0;
   };
   [[nodiscard]] const Totals& totals() const { return totals_; }
   // Order book deltas that wait for a snapshot, and events that wait for Redis to catch up.
@@ -86,7 +91,7 @@ class Pipeline final : private venues::EventSink, private BookSink {
   void keep_whole_book(const Event& newest);
 
   Parts parts_;
-  StringIndex wanted_;
+  WantedFeeds wanted_;
   std::function<void()> after_event_;
   std::optional<BookGuard> books_;
   BookHooks hooks_;

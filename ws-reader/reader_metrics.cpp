@@ -40,7 +40,18 @@ ReaderMetrics::ReaderMetrics(metrics::MetricsCollector& collector, std::string e
   spool_bytes_ = collector.series(Metric::SpoolBytes, {source});
   negative_latency_ = collector.series(Metric::NegativeLatency, {exchange_});
   clock_offset_ = collector.series(Metric::ClockOffset, {exchange_});
+  begin(subscriptions);
+}
+
+void ReaderMetrics::begin(const std::vector<venues::Subscription>& subscriptions) {
   for (const auto& wanted : subscriptions) find_stream(wanted.channel, wanted.symbol);
+}
+
+void ReaderMetrics::end(const std::vector<venues::Subscription>& subscriptions) {
+  for (const auto& unwanted : subscriptions) {
+    if (const StreamSeries* stream = find_stream(unwanted.channel, unwanted.symbol))
+      collector_.withdraw(stream->last_message);
+  }
 }
 
 ReaderMetrics::StreamSeries ReaderMetrics::make_stream(EventType type, std::string_view symbol) {

@@ -32,6 +32,10 @@ class ReaderMetrics {
   ReaderMetrics(metrics::MetricsCollector& collector, std::string exchange,
                 const std::vector<venues::Subscription>& subscriptions);
 
+  // Subscriptions that come and go later. Counters of those that went stay, as totals do.
+  void begin(const std::vector<venues::Subscription>& subscriptions);
+  void end(const std::vector<venues::Subscription>& subscriptions);
+
   void frame(const venues::FrameResult& result, std::string_view frame);
   void frame_too_large(std::size_t bytes, std::size_t bytes_max);
   void binary_frame(std::string_view frame);

@@ -24,6 +24,11 @@ std::string pacing_file(const Config& config, const venues::Profile& profile) {
   return fmt::format("{}/pace-{}", config.runtime_dir, profile.exchange);
 }
 
+// Nobody waits for the answers; an unsubscription may well be refused.
+void forget_ids(std::vector<venues::Request>& requests) {
+  for (auto& request : requests) request.id.reset();
+}
+
 }  // namespace
 
 Session::Session(asio::io_context& io, const Config& config, const venues::Adapter& adapter,
@@ -73,7 +78,7 @@ void Session::on_open() {
   connect_timer_.cancel();
   open_ = true;
   heard_ = true;
-  opened_at_ = steady_now();
+  opened_at_ = subscribing_since_ = steady_now();
   log::info("connected", {{"url", url_}});
   metrics_.connected(was_connected_);
   was_connected_ = true;
@@ -95,13 +100,30 @@ bool Session::resubscribe(const venues::Subscription& subscription) {
   auto requests = adapter_.resubscribe(subscription, next_request_id_);
   if (requests.empty()) return false;
   next_request_id_ += requests.size();
-  const bool was_idle = to_send_.empty();
-  for (auto& request : requests) {
-    request.id.reset();  // nobody waits for the answers; an unsubscription may well be refused
-    to_send_.push_back(std::move(request));
-  }
-  if (was_idle) send_next_request();
+  forget_ids(requests);
+  enqueue(std::move(requests));
   return true;
+}
+
+void Session::change(const std::vector<venues::Subscription>& ended,
+                     const std::vector<venues::Subscription>& begun) {
+  if (!open_ || stopping_) return;
+  auto requests = adapter_.unsubscribe(ended, next_request_id_);
+  forget_ids(requests);
+  next_request_id_ += requests.size();
+  for (auto& request : adapter_.subscribe(begun, next_request_id_)) {
+    ++next_request_id_;
+    requests.push_back(std::move(request));
+  }
+  requests_sent_ = subscribed_ = false;
+  subscribing_since_ = steady_now();
+  enqueue(std::move(requests));
+}
+
+void Session::enqueue(std::vector<venues::Request> requests) {
+  const bool was_idle = to_send_.empty();
+  for (auto& request : requests) to_send_.push_back(std::move(request));
+  if (was_idle) send_next_request();
 }
 
 void Session::reconnect(const std::string& reason) {
@@ -131,7 +153,7 @@ void Session::check_subscribed() {
   subscribed_ = true;
   log::info("subscribed",
             {{"streams", config_.subscriptions().size()},
-             {"ms", std::chrono::duration_cast<milliseconds>(steady_now() - opened_at_).count()}});
+             {"ms", std::chrono::duration_cast<milliseconds>(steady_now() - subscribing_since_).count()}});
   events_.on_subscribed();
 }
 

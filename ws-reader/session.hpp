@@ -50,6 +50,9 @@ class Session final : private WebSocketHandler {
   // Ends this subscription and begins it again, after what waits to be sent and within the pacing. False
   // where nothing was done: not connected, too much is waiting, or the exchange has no way to do it.
   bool resubscribe(const venues::Subscription& subscription);
+  // Ends and begins subscriptions on the living connection, after what waits to be sent and within the
+  // pacing. Without a connection the next one asks for what is configured then.
+  void change(const std::vector<venues::Subscription>& ended, const std::vector<venues::Subscription>& begun);
   // Connects anew, also where this connection seems well. With --no-retry it stays.
   void reconnect(const std::string& reason);
 
@@ -64,6 +67,7 @@ class Session final : private WebSocketHandler {
 
   void connect();
   void give_up_connection(const std::string& reason);
+  void enqueue(std::vector<venues::Request> requests);
   void send_next_request();
   void on_request_queue_empty();
   void check_subscribed();
@@ -93,6 +97,7 @@ class Session final : private WebSocketHandler {
   bool awaiting_pong_ = false;
   bool heard_ = false;  // something came since the idle watch last looked
   SteadyTime opened_at_{};
+  SteadyTime subscribing_since_{};
   bool requests_sent_ = false;
   std::deque<venues::Request> to_send_;
   venues::Request last_sent_;

@@ -85,7 +85,9 @@ enum class FeedState {
   Stale,  // silent beyond its limit
   Gap,    // events are missing; a book stays so until it is whole again
   Down,   // no connection
+  Ended,  // no longer collected: the last a consumer hears of it
 };
+// Those of a feed that is collected, in the order of the enumeration.
 inline constexpr FeedState kFeedStates[] = {FeedState::Pending, FeedState::Live, FeedState::Quiet,
                                             FeedState::Stale,   FeedState::Gap,  FeedState::Down};
 
@@ -103,6 +105,8 @@ constexpr std::string_view to_string(FeedState state) {
       return "gap";
     case FeedState::Down:
       return "down";
+    case FeedState::Ended:
+      return "ended";
   }
   return "";
 }

@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,6 +54,8 @@ class MetricsCollector {
   void set(Series series, double value) {
     if (series.id_ != Series::kNone) slots_[series.id_].gauge = value;
   }
+  // The gauge ends: it is shown nowhere any more, until it is set again. Travels as NaN.
+  void withdraw(Series gauge) { set(gauge, std::numeric_limits<double>::quiet_NaN()); }
   // For counters that something else counts, such as processor time: fractions are kept.
   void set_total(Series series, double total) { set(series, total); }
   void observe(Series series,

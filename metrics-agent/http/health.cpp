@@ -46,6 +46,7 @@ bool is_unhealthy(const FeedReport& feed, UnixNanos now) {
   switch (*feed.state) {
     case FeedState::Live:
     case FeedState::Quiet:
+    case FeedState::Ended:
       return false;
     case FeedState::Pending:
       return feed.since.count != 0 && now - feed.since > kPendingMax;

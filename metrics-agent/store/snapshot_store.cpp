@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "libshared/json/json_string.hpp"
@@ -220,7 +221,7 @@ void SnapshotStore::set_values(Source& source, const metrics::Delta& delta) {
     Cell* cell = cell_of(source, id);
     if (cell == nullptr || !is_gauge_on_wire(info(*cell))) continue;
     cell->gauge = value;
-    cell->gauge_stamp = stamp_;
+    cell->gauge_stamp = std::isnan(value) ? 0 : stamp_;  // NaN: its component withdrew it
   }
   for (const auto& [id, totals] : delta.histograms) {
     Cell* cell = cell_of(source, id);

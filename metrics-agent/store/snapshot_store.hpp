@@ -94,6 +94,8 @@ class SnapshotStore {
 
   Applied apply(const metrics::Delta& delta, Instant now);
 
+  void set_component_timeout(std::chrono::nanoseconds timeout) { limits_.component_timeout = timeout; }
+
   // Marks sources as down that were not heard for the timeout; returns those that changed.
   std::vector<SourceIndex> expire(SteadyTime now);
 

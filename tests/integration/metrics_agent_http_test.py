@@ -288,7 +288,7 @@ class HttpTest(unittest.TestCase):
         with open(os.path.join(self.folder, "passwords"), "w", encoding="ascii") as file:
             file.write("scraper:plain\n")
         agent.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: any("cannot be read again" in message for message in agent.messages()), "the error in the log")
+        wait_for(lambda: "the new configuration is refused; the old one stays" in agent.messages(), "the error in the log")
         self.assertEqual(agent.request("/metrics", headers=basic("scraper", "after"))[0], 200)
         self.assertNotIn("plain", json.dumps(agent.lines))
 

@@ -194,6 +194,10 @@ class Stack:
         self.programs.append(program)
         return program
 
+    def program(self, name, **options):
+        """With these options and no others."""
+        return self._start(name, options)
+
     def publisher(self, **options):
         return self._start("md-publisher", {"runtime_dir": self.folder, "redis_url": self.redis.url, **options})
 

@@ -102,14 +102,23 @@ void BookGuard::become_whole(Book& book, const Event& snapshot) {
 }
 
 void BookGuard::on_disconnected() {
-  for (Book& book : books_) {
-    drop_held(book, BookDrop::BeforeSnapshot);
-    book.kept.clear();
-    book.state = State::Empty;
-    book.snapshot_due.reset();
-    book.first_id.reset();
-    book.is_asked = false;
-  }
+  for (Book& book : books_) empty(book);
+}
+
+void BookGuard::forget(std::string_view symbol) {
+  const auto id = symbols_.find(symbol);
+  if (!id) return;
+  empty(books_[*id]);
+  books_[*id].is_gap = false;
+}
+
+void BookGuard::empty(Book& book) {
+  drop_held(book, BookDrop::BeforeSnapshot);
+  book.kept.clear();
+  book.state = State::Empty;
+  book.snapshot_due.reset();
+  book.first_id.reset();
+  book.is_asked = false;
 }
 
 }  // namespace mdpipe::reader

@@ -81,6 +81,8 @@ class BookGuard {
   void on_rest_failed(std::string_view symbol, SteadyTime now);
   // The connection is lost, and with it every book.
   void on_disconnected();
+  // The symbol is no longer collected; should it be again, it begins with a snapshot.
+  void forget(std::string_view symbol);
 
   [[nodiscard]] std::uint64_t held_events() const { return held_events_; }
   // The symbol's book where it is whole, else null. Not for FullFrames, whose newest frame is the book.
@@ -105,6 +107,7 @@ class BookGuard {
   };
 
   Book& book_of(std::string_view symbol);
+  void empty(Book& book);
   void on_full_frame(Book& book, const Event& event);
   void on_channel_snapshot(Book& book, const Event& event, SteadyTime now);
   void on_channel_delta(Book& book, const Event& event, SteadyTime now);

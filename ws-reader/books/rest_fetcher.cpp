@@ -38,6 +38,8 @@ class HttpFetcher final : public RestFetcher {
     schedule();
   }
 
+  void forget(std::string_view symbol) override { queue_.remove(symbol); }
+
   void stop() override {
     stopped_ = true;
     client_.stop();
@@ -56,7 +58,8 @@ class HttpFetcher final : public RestFetcher {
     pause_timer_.async_wait([this, is_backoff](const asio::error_code& ec) {
       scheduled_ = false;
       if (ec || stopped_) return;
-      if (is_backoff) return schedule();  // now for the pacer's slot
+      if (!queue_.wait(steady_now())) return;  // forgotten meanwhile
+      if (is_backoff) return schedule();       // now for the pacer's slot
       send();
     });
   }

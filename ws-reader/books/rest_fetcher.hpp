@@ -39,6 +39,8 @@ class RestFetcher {
 
   // Asks for a symbol's book; failures are repeated until it is there. No handler runs inside this call.
   virtual void request(std::string_view symbol) = 0;
+  // Forgets a request, also one that failed and waits to be repeated. A body on its way may still be taken.
+  virtual void forget(std::string_view symbol) = 0;
   virtual void stop() = 0;
 
   // Throws process::StartupError where libcurl cannot be set up.

@@ -13,6 +13,11 @@ bool RestQueue::add(std::string_view symbol) {
   return true;
 }
 
+void RestQueue::remove(std::string_view symbol) {
+  waiting_.erase(std::remove(waiting_.begin(), waiting_.end(), symbol), waiting_.end());
+  if (current_ == symbol) is_current_unwanted_ = true;
+}
+
 std::optional<milliseconds> RestQueue::wait(SteadyTime now) const {
   if (waiting_.empty() || !current_.empty()) return std::nullopt;
   return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(not_before_ - now));
@@ -21,6 +26,7 @@ std::optional<milliseconds> RestQueue::wait(SteadyTime now) const {
 const std::string& RestQueue::take() {
   current_ = std::move(waiting_.front());
   waiting_.pop_front();
+  is_current_unwanted_ = false;
   return current_;
 }
 
@@ -40,7 +46,7 @@ milliseconds RestQueue::on_failed(SteadyTime now, std::chrono::seconds asked) {
   failed.swap(current_);
   // It may have been asked for again meanwhile; beyond the limit, by the one that is on its way, is no
   // matter.
-  if (std::find(waiting_.begin(), waiting_.end(), failed) == waiting_.end())
+  if (!is_current_unwanted_ && std::find(waiting_.begin(), waiting_.end(), failed) == waiting_.end())
     waiting_.push_back(std::move(failed));
   return delay;
 }

@@ -26,6 +26,9 @@ class RestQueue {
   // A symbol that waits already is not added again. False where the queue is full.
   [[nodiscard]] bool add(std::string_view symbol);
 
+  // Nobody wants the symbol's book any more: it is not fetched, or not again where it is on its way.
+  void remove(std::string_view symbol);
+
   // How long from `now` until the next request may go out; nothing where none waits or one is on its way.
   [[nodiscard]] std::optional<std::chrono::milliseconds> wait(SteadyTime now) const;
 
@@ -41,6 +44,7 @@ class RestQueue {
   Limits limits_;
   std::deque<std::string> waiting_;
   std::string current_;  // empty: none is on its way
+  bool is_current_unwanted_ = false;
   unsigned failures_ = 0;
   SteadyTime not_before_{};
 };

@@ -16,6 +16,9 @@ using std::chrono::seconds;
 constexpr std::uint32_t kNoFeed = ~std::uint32_t{0};
 // Ticks later than this were not merely late: the process was stopped or starved.
 constexpr Span kOwnPause = seconds(1);
+// Why the first events of a feed are missing.
+constexpr std::string_view kStarted = "reader started";
+constexpr std::string_view kAdded = "collected from here on";
 constexpr Span kResubscribePauseMin = seconds(30);
 constexpr Span kResubscribePauseMax = minutes(10);
 constexpr Span kSilenceAllowedMax = hours(1);
@@ -45,15 +48,56 @@ Text show(Span span) {
 
 FeedMonitor::FeedMonitor(std::vector<venues::Subscription> subscriptions,
                          const venues::StaleAfter& stale_after, FeedSink& sink)
-    : sink_(&sink), symbols_(subscriptions.size()) {
+    : sink_(&sink), stale_after_(stale_after), symbols_(0) {
   feeds_.reserve(subscriptions.size());
-  for (auto& wanted : subscriptions) {
-    const auto channel = static_cast<std::size_t>(wanted.channel);
-    const std::uint32_t symbol = *symbols_.find_or_add(wanted.symbol);
+  for (auto& wanted : subscriptions) append(std::move(wanted), kStarted);
+  index_feeds();
+}
+
+void FeedMonitor::append(venues::Subscription what, std::string_view begun_by) {
+  const Span floor = stale_after_[static_cast<std::size_t>(what.channel)];
+  feeds_.push_back({std::move(what), SilenceRule(floor), begun_by});
+}
+
+void FeedMonitor::index_feeds() {
+  symbols_ = StringIndex(feeds_.size());
+  by_symbol_.clear();
+  for (const Watched& feed : feeds_) {
+    const std::uint32_t symbol = *symbols_.find_or_add(feed.what.symbol);
     if (symbol == by_symbol_.size()) by_symbol_.emplace_back().fill(kNoFeed);
-    by_symbol_[symbol][channel] = static_cast<std::uint32_t>(feeds_.size());
-    feeds_.push_back({std::move(wanted), SilenceRule(stale_after[channel])});
+    by_symbol_[symbol][static_cast<std::size_t>(feed.what.channel)] =
+        static_cast<std::uint32_t>(index_of(feed));
   }
+}
+
+// Until its request is out, nothing is said about the connection as a whole either.
+void FeedMonitor::add(const std::vector<venues::Subscription>& subscriptions, std::string_view reason,
+                      Moment now) {
+  for (const venues::Subscription& wanted : subscriptions) {
+    append(wanted, kAdded);
+    sink_->on_added(wanted);
+    feeds_.back().rule.restart(now.steady);
+    set_state(feeds_.back(), connected_ ? FeedState::Pending : FeedState::Down, reason, now.wall);
+  }
+  index_feeds();
+  if (!subscriptions.empty()) subscribed_ = false;
+}
+
+void FeedMonitor::remove(const std::vector<venues::Subscription>& subscriptions, std::string_view reason,
+                         Moment now) {
+  for (const venues::Subscription& unwanted : subscriptions) {
+    const auto feed = find(unwanted.channel, unwanted.symbol);
+    if (!feed) continue;
+    set_state(feeds_[*feed], FeedState::Ended, reason, now.wall);
+    feeds_.erase(feeds_.begin() + static_cast<std::ptrdiff_t>(*feed));
+    sink_->on_removed(*feed);
+    index_feeds();
+  }
+}
+
+void FeedMonitor::set_stale_after(const venues::StaleAfter& stale_after) {
+  stale_after_ = stale_after;
+  for (Watched& feed : feeds_) feed.rule.set_floor(stale_after[static_cast<std::size_t>(feed.what.channel)]);
 }
 
 std::optional<std::size_t> FeedMonitor::find(EventType channel, std::string_view symbol) const {
@@ -90,7 +134,7 @@ void FeedMonitor::set_state(Watched& feed, FeedState state, std::string_view rea
 
 void FeedMonitor::start(Moment now) {
   last_tick_ = now.steady;
-  for (Watched& feed : feeds_) set_state(feed, FeedState::Pending, "reader started", now.wall);
+  for (Watched& feed : feeds_) set_state(feed, FeedState::Pending, kStarted, now.wall);
 }
 
 void FeedMonitor::on_connected(Moment now) {
@@ -140,7 +184,7 @@ void FeedMonitor::on_data(EventType channel, std::string_view symbol, Moment now
 void FeedMonitor::wake(Watched& feed, Moment now) {
   feed.resubscribe_pause = Span(0);
   if (std::exchange(feed.awaits_first, false)) {
-    announce_gap(feed, feed.has_spoken ? "reconnected" : "reader started", {feed.last_recv, now.wall, {}},
+    announce_gap(feed, feed.has_spoken ? "reconnected" : feed.begun_by, {feed.last_recv, now.wall, {}},
                  now.wall);
     feed.has_spoken = true;
     if (!feed.is_broken) set_state(feed, FeedState::Live, "data", now.wall);

@@ -28,6 +28,10 @@ class FeedSink {
  public:
   // Feed number `feed` changed. The views in `change` are valid during the call only.
   virtual void on_feed(std::size_t feed, const Feed& change, UnixNanos now) = 0;
+  // There is a new feed, whose number is the next one.
+  virtual void on_added(const venues::Subscription& /*what*/) {}
+  // Feed number `feed` is gone, after its last change: those behind it are one number lower.
+  virtual void on_removed(std::size_t /*feed*/) {}
   // Please subscribe this feed anew; false where that cannot be done now: it will be asked again.
   virtual bool resubscribe(std::size_t feed) = 0;
   // Please connect anew. May call back into the monitor.
@@ -58,6 +62,11 @@ class FeedMonitor {
   void on_disconnected(std::string_view reason, Moment now);
   void tick(Moment now);
 
+  // Feeds come and go while the others run on. A new one is judged from the next on_subscribed() on.
+  void add(const std::vector<venues::Subscription>& subscriptions, std::string_view reason, Moment now);
+  void remove(const std::vector<venues::Subscription>& subscriptions, std::string_view reason, Moment now);
+  void set_stale_after(const venues::StaleAfter& stale_after);
+
   // An event of the feed is about to be kept: changes that follow from it go to the sink before this returns.
   // Allocates nothing where nothing changes. Unknown feeds are ignored, here and below.
   void on_data(EventType channel, std::string_view symbol, Moment now);
@@ -86,6 +95,7 @@ class FeedMonitor {
   struct Watched {
     venues::Subscription what;
     SilenceRule rule;
+    std::string_view begun_by;  // why it is there: a constant text
     FeedState state = FeedState::Pending;
     UnixNanos since{};
     UnixNanos last_recv{};
@@ -96,6 +106,8 @@ class FeedMonitor {
     SteadyTime resubscribe_at{};
   };
 
+  void append(venues::Subscription what, std::string_view begun_by);
+  void index_feeds();
   Watched* find_feed(EventType channel, std::string_view symbol);
   void set_state(Watched& feed, FeedState state, std::string_view reason, UnixNanos now);
   void announce(const Watched& feed, std::string_view reason, UnixNanos now);
@@ -111,6 +123,7 @@ class FeedMonitor {
   }
 
   FeedSink* sink_;
+  venues::StaleAfter stale_after_;
   StringIndex symbols_;
   std::vector<Watched> feeds_;
   std::vector<std::array<std::uint32_t, std::size(kMarketTypes)>> by_symbol_;  // feed of symbol and channel

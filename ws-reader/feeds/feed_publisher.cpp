@@ -7,18 +7,26 @@ namespace mdpipe::reader {
 using metrics::Metric;
 
 FeedPublisher::FeedPublisher(metrics::MetricsCollector& collector, std::string exchange,
-                             std::vector<venues::Subscription> subscriptions, Actions actions)
+                             const std::vector<venues::Subscription>& subscriptions, Actions actions)
     : collector_(collector), exchange_(std::move(exchange)), actions_(std::move(actions)) {
   feeds_.reserve(subscriptions.size());
-  for (auto& wanted : subscriptions) {
-    const std::string_view channel = to_string(wanted.channel);
-    Published feed;
-    feed.state_series = collector.series(Metric::FeedState, {exchange_, channel, wanted.symbol});
-    feed.since_series = collector.series(Metric::FeedStateSince, {exchange_, channel, wanted.symbol});
-    feed.resubscribes = collector.series(Metric::Resubscribes, {exchange_, channel});
-    feed.what = std::move(wanted);
-    feeds_.push_back(std::move(feed));
-  }
+  for (const auto& wanted : subscriptions) on_added(wanted);
+}
+
+void FeedPublisher::on_added(const venues::Subscription& what) {
+  const std::string_view channel = to_string(what.channel);
+  Published feed;
+  feed.what = what;
+  feed.state_series = collector_.series(Metric::FeedState, {exchange_, channel, what.symbol});
+  feed.since_series = collector_.series(Metric::FeedStateSince, {exchange_, channel, what.symbol});
+  feed.resubscribes = collector_.series(Metric::Resubscribes, {exchange_, channel});
+  feeds_.push_back(std::move(feed));
+}
+
+void FeedPublisher::on_removed(std::size_t feed) {
+  collector_.withdraw(feeds_[feed].state_series);
+  collector_.withdraw(feeds_[feed].since_series);
+  feeds_.erase(feeds_.begin() + static_cast<std::ptrdiff_t>(feed));
 }
 
 void FeedPublisher::on_feed(std::size_t feed, const Feed& change, UnixNanos now) {

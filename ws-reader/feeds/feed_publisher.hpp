@@ -22,9 +22,11 @@ class FeedPublisher final : public FeedSink {
 
   // Borrows the collector for its life. Makes the series of `subscriptions` at once.
   FeedPublisher(metrics::MetricsCollector& collector, std::string exchange,
-                std::vector<venues::Subscription> subscriptions, Actions actions);
+                const std::vector<venues::Subscription>& subscriptions, Actions actions);
 
   void on_feed(std::size_t feed, const Feed& change, UnixNanos now) override;
+  void on_added(const venues::Subscription& what) override;
+  void on_removed(std::size_t feed) override;
   bool resubscribe(std::size_t feed) override;
   void reconnect(std::string_view reason) override;
 

@@ -26,6 +26,11 @@ Span quiet_of(Span usual) { return std::max(kQuietMin, usual * 3 / 2); }
 
 SilenceRule::SilenceRule(Span floor) : floor_(floor) { update(); }
 
+void SilenceRule::set_floor(Span floor) {
+  floor_ = floor;
+  update();
+}
+
 void SilenceRule::on_event(SteadyTime now) {
   // A feed that was frozen teaches at most its limit. So one freeze makes the next one noticed at most three
   // times later, while a market that has become thin needs a few such steps until it is left alone.

@@ -17,6 +17,9 @@ class SilenceRule {
   // A silence shorter than this is never stale.
   explicit SilenceRule(Span floor);
 
+  // What was learned stays.
+  void set_floor(Span floor);
+
   // An event came.
   void on_event(SteadyTime now);
   // Silence counts from now on: the feed was subscribed anew. What was learned stays.

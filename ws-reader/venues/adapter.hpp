@@ -109,11 +109,20 @@ class Adapter {
   [[nodiscard]] virtual std::vector<Request> subscribe(const std::vector<Subscription>& subscriptions,
                                                        std::uint64_t first_id) const = 0;
 
-  // The requests that end this subscription and begin it again, for one that went silent. Empty where the
-  // exchange has no way to end one.
-  [[nodiscard]] virtual std::vector<Request> resubscribe(const Subscription& /*subscription*/,
+  // The same to end them. Empty where the exchange has no way to end one.
+  [[nodiscard]] virtual std::vector<Request> unsubscribe(const std::vector<Subscription>& /*subscriptions*/,
                                                          std::uint64_t /*first_id*/) const {
     return {};
+  }
+
+  // The requests that end this subscription and begin it again, for one that went silent.
+  [[nodiscard]] std::vector<Request> resubscribe(const Subscription& subscription,
+                                                 std::uint64_t first_id) const {
+    std::vector<Request> requests = unsubscribe({subscription}, first_id);
+    if (requests.empty()) return requests;
+    for (Request& request : subscribe({subscription}, first_id + requests.size()))
+      requests.push_back(std::move(request));
+    return requests;
   }
 
   // Reads one text frame. Either all of its events reach the sink or, for anything but Events, none.

@@ -307,6 +307,63 @@ TEST_F(FeedMonitorTest, all_states_can_be_announced_again) {
   EXPECT_EQ(since_.count, before.count);
 }
 
+TEST_F(FeedMonitorTest, a_removed_feed_says_so_and_the_others_keep_their_states) {
+  watch({{EventType::Ticker, "BTC"}, {EventType::Ticker, "ETH"}, {EventType::Ticker, "XRP"}});
+  go_live();
+  pass(31, {"ETH"});
+  take();
+  monitor_.remove({{EventType::Ticker, "BTC"}, {EventType::Trade, "ETH"}}, "no longer collected", at());
+  EXPECT_THAT(take(), ElementsAre("ticker BTC ended: no longer collected"));
+  EXPECT_EQ(monitor_.size(), 2U);
+  ticker("BTC");
+  EXPECT_THAT(take(), IsEmpty()) << "what still comes of it is nobody's";
+  ticker("XRP");
+  EXPECT_THAT(take(), ElementsAre("ticker XRP live: data again after 31 s of silence"));
+  EXPECT_EQ(monitor_.state(*monitor_.find(EventType::Ticker, "ETH")), FeedState::Live);
+}
+
+TEST_F(FeedMonitorTest, an_added_feed_is_pending_until_its_request_is_out_and_then_judged_as_any_other) {
+  go_live();
+  monitor_.add({{EventType::Ticker, "XRP"}, {EventType::Trade, "BTC"}}, "collected from here on", at());
+  EXPECT_THAT(take(), ElementsAre("ticker XRP pending: collected from here on",
+                                  "trade BTC pending: collected from here on"));
+  pass(100, {"BTC", "ETH"});
+  EXPECT_THAT(resubscribed_, IsEmpty()) << "its request waits for its turn";
+  monitor_.on_subscribed(at());
+  ticker("XRP");
+  EXPECT_THAT(take(), ElementsAre("ticker XRP gap: collected from here on to 200", "ticker XRP live: data"));
+  pass(31, {"BTC", "ETH"});
+  EXPECT_THAT(take(), ElementsAre("ticker XRP quiet: nothing for 15 s",
+                                  "ticker XRP stale: nothing for 30 s, while others have data"));
+  EXPECT_THAT(resubscribed_, ElementsAre("ticker XRP 230"));
+}
+
+TEST_F(FeedMonitorTest, a_feed_added_without_a_connection_waits_for_one) {
+  go_live();
+  monitor_.on_disconnected("cut", at());
+  take();
+  monitor_.add({{EventType::Ticker, "XRP"}}, "collected from here on", at());
+  EXPECT_THAT(take(), ElementsAre("ticker XRP down: collected from here on"));
+  connect();
+  take();
+  ticker("XRP");
+  EXPECT_THAT(take(), ElementsAre("ticker XRP gap: collected from here on to 100", "ticker XRP live: data"));
+}
+
+TEST_F(FeedMonitorTest, new_limits_count_from_the_next_look_on) {
+  go_live();
+  pass(31, {"BTC"});
+  EXPECT_THAT(take(), ElementsAre("ticker ETH quiet: nothing for 15 s",
+                                  "ticker ETH stale: nothing for 30 s, while others have data"));
+  venues::StaleAfter patient = venues::kStaleAfter;
+  patient[static_cast<std::size_t>(EventType::Ticker)] = seconds(90);
+  monitor_.set_stale_after(patient);
+  ticker("ETH");
+  take();
+  pass(60, {"BTC"});
+  EXPECT_THAT(take(), ElementsAre("ticker ETH quiet: nothing for 47 s"));
+}
+
 TEST_F(FeedMonitorTest, data_nobody_watches_and_data_after_the_end_change_nothing) {
   go_live();
   data(EventType::Trade, "BTC");

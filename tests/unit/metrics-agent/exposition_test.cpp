@@ -182,7 +182,7 @@ TEST_F(ExpositionTest, OpenMetricsLabelsAndNumbersOfAllKinds) {
   const std::string name = "collector_clock_offset_seconds{exchange=\"";
   EXPECT_THAT(out, HasSubstr(name + "a\\\"b\\\\\"} +Inf\n"));
   EXPECT_THAT(out, HasSubstr(name + "minus\"} -Inf\n"));
-  EXPECT_THAT(out, HasSubstr(name + "none\"} NaN\n"));
+  EXPECT_THAT(out, Not(HasSubstr(name + "none\""))) << "NaN is a gauge that was withdrawn";
   EXPECT_THAT(out, HasSubstr(name + "small\"} -1.5e-09\n"));
 }
 

@@ -175,6 +175,16 @@ TEST_F(StoreTest, TheGaugesOfASilentComponentGoItsCountersStay) {
   EXPECT_EQ(value(Metric::ConnectionUp, {"gmo"})->number, 1.0);
 }
 
+TEST_F(StoreTest, AWithdrawnGaugeIsGoneUntilItIsSetAgain) {
+  const auto set = [this](double number) {
+    store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, number).message(), at(0));
+    return value(Metric::ConnectionUp, {"gmo"})->number;
+  };
+  EXPECT_EQ(set(1), 1.0);
+  EXPECT_FALSE(set(std::numeric_limits<double>::quiet_NaN()));
+  EXPECT_EQ(set(0), 0.0);
+}
+
 TEST_F(StoreTest, AComponentThatSaysGoodbyeIsDeadAtOnce) {
   store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, 1).message(true, true), at(0));
   EXPECT_FALSE(store_.sources()[0].up);

@@ -307,6 +307,20 @@ TEST_F(RestSeeded, a_lost_connection_loses_everything) {
   expect_balance(guard);
 }
 
+TEST_F(RestSeeded, a_forgotten_symbol_begins_with_a_snapshot_and_without_its_gap) {
+  start();
+  give(guard, numbered(200, 200));
+  EXPECT_THAT(sink.take(), ElementsAre("gap: updates 106 to 199 are missing", "fetch"));
+  guard.forget("X");
+  EXPECT_THAT(sink.take(), ElementsAre("drop before_snapshot 1"));
+  guard.forget("never heard of");
+  EXPECT_EQ(guard.whole_book("X"), nullptr);
+  give(guard, numbered(300, 301));
+  answer(guard, fetched(300));
+  EXPECT_THAT(sink.take(), ElementsAre("fetch", "publish snapshot 300", "publish delta 301"));
+  expect_balance(guard);
+}
+
 TEST_F(RestSeeded, partial_books_pass_where_there_are_no_deltas) {
   give(guard, fetched(7));
   EXPECT_THAT(sink.take(), ElementsAre("publish snapshot 7"));

@@ -89,6 +89,20 @@ TEST_F(PipelineTest, takes_every_symbol_where_none_is_named) {
   EXPECT_EQ(pipeline.totals().events, 3U);
 }
 
+TEST_F(PipelineTest, what_still_comes_of_an_ended_feed_is_neither_kept_nor_a_fault) {
+  Pipeline pipeline = make({"BTC", "ETH"});
+  pipeline.end_feeds({{EventType::Trade, "BTC"}, {EventType::Ticker, "ETH"}}, steady_now());
+  pipeline.on_frame("BTC XRP ETH", UnixNanos{1});
+  EXPECT_EQ(pipeline.totals().events, 1U) << "of ETH another channel ended";
+  EXPECT_EQ(pipeline.totals().no_longer_wanted, 1U);
+  EXPECT_EQ(pipeline.totals().unknown_symbols, 1U);
+  EXPECT_EQ(count(metrics::Metric::MessagesReceived, {"test", "trade", "BTC"}), 0U);
+  pipeline.begin_feeds({{EventType::Trade, "BTC"}, {EventType::Trade, "XRP"}});
+  pipeline.on_frame("BTC XRP ETH", UnixNanos{1});
+  EXPECT_EQ(pipeline.totals().events, 4U);
+  EXPECT_EQ(outbox.last_seq(), 4U);
+}
+
 TEST_F(PipelineTest, a_frames_bytes_are_counted_once) {
   Pipeline pipeline = make({});
   pipeline.on_frame("BTC ETH", UnixNanos{1});

@@ -54,6 +54,26 @@ TEST(RestQueue, waits_as_long_as_the_exchange_asks) {
   EXPECT_EQ(queue.on_failed(kNow, seconds(1'000'000'000)), std::chrono::hours(72));
 }
 
+TEST(RestQueue, what_nobody_wants_any_more_does_not_come_again) {
+  RestQueue queue;
+  ASSERT_TRUE(queue.add("A") && queue.add("B") && queue.add("C"));
+  queue.take();
+  queue.remove("A");
+  queue.remove("B");
+  queue.on_failed(kNow, seconds(0));
+  EXPECT_EQ(queue.take(), "C");
+  queue.on_done();
+  EXPECT_EQ(queue.wait(kNow), std::nullopt);
+  ASSERT_TRUE(queue.add("A"));
+  queue.take();
+  queue.remove("A");
+  ASSERT_TRUE(queue.add("A")) << "wanted again while the first request is on its way";
+  queue.on_failed(kNow, seconds(0));
+  EXPECT_EQ(queue.take(), "A");
+  queue.on_failed(kNow, seconds(0));
+  EXPECT_EQ(queue.take(), "A") << "the new request is repeated as any other";
+}
+
 TEST(RestQueue, is_bounded) {
   RestQueue::Limits limits;
   limits.symbols_max = 1;

@@ -120,25 +120,12 @@ class BinanceAdapter final : public Adapter {
 
   [[nodiscard]] std::vector<Request> subscribe(const std::vector<Subscription>& subscriptions,
                                                std::uint64_t first_id) const override {
-    std::vector<Request> requests;
-    std::uint64_t id = first_id;
-    for (std::size_t at = 0; at < subscriptions.size(); at += kStreamsPerRequestMax) {
-      std::string names;
-      for (std::size_t i = at; i < std::min(subscriptions.size(), at + kStreamsPerRequestMax); ++i) {
-        if (!names.empty()) names.push_back(',');
-        append_stream(subscriptions[i], names);
-      }
-      requests.push_back(call("SUBSCRIBE", names, id));
-      ++id;
-    }
-    return requests;
+    return calls("SUBSCRIBE", subscriptions, first_id);
   }
 
-  [[nodiscard]] std::vector<Request> resubscribe(const Subscription& subscription,
+  [[nodiscard]] std::vector<Request> unsubscribe(const std::vector<Subscription>& subscriptions,
                                                  std::uint64_t first_id) const override {
-    std::string name;
-    append_stream(subscription, name);
-    return {call("UNSUBSCRIBE", name, first_id), call("SUBSCRIBE", name, first_id + 1)};
+    return calls("UNSUBSCRIBE", subscriptions, first_id);
   }
 
   FrameResult on_frame(std::string_view frame, UnixNanos received, EventSink& sink) override {
@@ -162,8 +149,19 @@ class BinanceAdapter final : public Adapter {
     append_json_string(stream, names);
   }
 
-  static Request call(std::string_view method, std::string_view names, std::uint64_t id) {
-    return {fmt::format(R"({{"method":"{}","params":[{}],"id":{}}})", method, names, id), id};
+  static std::vector<Request> calls(std::string_view method, const std::vector<Subscription>& subscriptions,
+                                    std::uint64_t first_id) {
+    std::vector<Request> requests;
+    for (std::size_t at = 0; at < subscriptions.size(); at += kStreamsPerRequestMax) {
+      std::string names;
+      for (std::size_t i = at; i < std::min(subscriptions.size(), at + kStreamsPerRequestMax); ++i) {
+        if (!names.empty()) names.push_back(',');
+        append_stream(subscriptions[i], names);
+      }
+      const std::uint64_t id = first_id + requests.size();
+      requests.push_back({fmt::format(R"({{"method":"{}","params":[{}],"id":{}}})", method, names, id), id});
+    }
+    return requests;
   }
 
   // What is around an event, or an answer to a request.

@@ -82,17 +82,12 @@ class BitflyerAdapter final : public Adapter {
 
   [[nodiscard]] std::vector<Request> subscribe(const std::vector<Subscription>& subscriptions,
                                                std::uint64_t first_id) const override {
-    std::vector<Request> requests;
-    for (const Subscription& wanted : subscriptions) append_calls("subscribe", wanted, first_id, requests);
-    return requests;
+    return calls("subscribe", subscriptions, first_id);
   }
 
-  [[nodiscard]] std::vector<Request> resubscribe(const Subscription& subscription,
+  [[nodiscard]] std::vector<Request> unsubscribe(const std::vector<Subscription>& subscriptions,
                                                  std::uint64_t first_id) const override {
-    std::vector<Request> requests;
-    append_calls("unsubscribe", subscription, first_id, requests);
-    append_calls("subscribe", subscription, first_id, requests);
-    return requests;
+    return calls("unsubscribe", subscriptions, first_id);
   }
 
   FrameResult on_frame(std::string_view frame, UnixNanos received, EventSink& sink) override {
@@ -100,18 +95,21 @@ class BitflyerAdapter final : public Adapter {
   }
 
  private:
-  // The id of the first request in `requests` is `first_id`.
-  static void append_calls(std::string_view method, const Subscription& wanted, std::uint64_t first_id,
-                           std::vector<Request>& requests) {
-    for (const std::string_view channel : channels_of(wanted.channel)) {
-      const std::uint64_t id = first_id + requests.size();
-      std::string name;
-      append_json_string(std::string(channel) + wanted.symbol, name);
-      requests.push_back(
-          {fmt::format(R"({{"jsonrpc":"2.0","method":"{}","params":{{"channel":{}}},"id":{}}})", method, name,
-                       id),
-           id});
+  static std::vector<Request> calls(std::string_view method, const std::vector<Subscription>& subscriptions,
+                                    std::uint64_t first_id) {
+    std::vector<Request> requests;
+    for (const Subscription& wanted : subscriptions) {
+      for (const std::string_view channel : channels_of(wanted.channel)) {
+        const std::uint64_t id = first_id + requests.size();
+        std::string name;
+        append_json_string(std::string(channel) + wanted.symbol, name);
+        requests.push_back(
+            {fmt::format(R"({{"jsonrpc":"2.0","method":"{}","params":{{"channel":{}}},"id":{}}})", method,
+                         name, id),
+             id});
+      }
     }
+    return requests;
   }
 
   struct Execution {

@@ -55,14 +55,17 @@ class GmoAdapter final : public Adapter {
   }
 
   // Without the option: an unsubscription names channel and symbol alone.
-  [[nodiscard]] std::vector<Request> resubscribe(const Subscription& subscription,
-                                                 std::uint64_t first_id) const override {
-    std::string symbol;
-    append_json_string(subscription.symbol, symbol);
-    std::vector<Request> requests = {{fmt::format(R"({{"command":"unsubscribe","channel":"{}","symbol":{}}})",
-                                                  channel_name(subscription.channel), symbol),
-                                      std::nullopt}};
-    requests.push_back(subscribe({subscription}, first_id).front());
+  [[nodiscard]] std::vector<Request> unsubscribe(const std::vector<Subscription>& subscriptions,
+                                                 std::uint64_t) const override {
+    std::vector<Request> requests;
+    requests.reserve(subscriptions.size());
+    for (const Subscription& unwanted : subscriptions) {
+      std::string symbol;
+      append_json_string(unwanted.symbol, symbol);
+      requests.push_back({fmt::format(R"({{"command":"unsubscribe","channel":"{}","symbol":{}}})",
+                                      channel_name(unwanted.channel), symbol),
+                          std::nullopt});
+    }
     return requests;
   }
 
