@@ -19,7 +19,7 @@ MDPIPE_PACKAGES_TEST=(
   clang clang-format clang-tidy libclang-rt-14-dev shellcheck valgrind
   curl jq openssl procps iproute2 python3 python3-msgpack python3-prometheus-client python3-redis python3-websockets python3-zmq
   redis-server redis-tools sqlite3
-  man-db groff systemd docker-compose prometheus prometheus-alertmanager zsh
+  man-db groff lintian systemd docker-compose prometheus prometheus-alertmanager zsh
   collectd-core python3-jsonschema  # a StatsD receiver; the published schema of CloudWatch's format
 )
 

@@ -22,8 +22,12 @@ class Install(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="mdpipe-install-")
         cls.prefix = Path(cls.folder.name) / "usr"
-        subprocess.run(["cmake", "--install", BUILD, "--prefix", str(cls.prefix)], check=True, capture_output=True)
         cls.units = cls.prefix / "lib/systemd/system"
+        cls.install()
+
+    @classmethod
+    def install(cls):
+        subprocess.run(["cmake", "--install", BUILD, "--prefix", str(cls.prefix)], check=True, capture_output=True)
 
     @classmethod
     def tearDownClass(cls):
@@ -31,13 +35,12 @@ class Install(unittest.TestCase):
 
     def test_everything_is_where_it_belongs(self):
         wanted = [f"bin/{name}" for name in PROGRAMS]
-        wanted += [f"share/man/man1/{name}.1" for name in PROGRAMS] + ["share/man/man7/mdpipe.7"]
+        wanted += [f"share/man/man1/{name}.1.gz" for name in PROGRAMS] + ["share/man/man7/mdpipe.7.gz"]
         wanted += [f"share/bash-completion/completions/{name}" for name in PROGRAMS]
         wanted += [f"share/zsh/site-functions/_{name}" for name in PROGRAMS]
         wanted += [f"lib/systemd/system/{unit}" for unit in (*SERVICES, "mdpipe.target")]
-        wanted += [f"share/doc/mdpipe/examples/{name}.toml" for name in EXAMPLES]
-        wanted += [f"share/doc/mdpipe/{name}" for name in ("README.md", "CHANGELOG.md", "LICENSE", "configuration.md")]
-        wanted += [f"lib/mdpipe/libmdpipe_{name}_names.so" for name in ("crypto", "ssl")]  # for metrics-agent's TLS
+        wanted += [f"{folder}/{name}.toml" for name in EXAMPLES for folder in ("share/doc/mdpipe/examples", "etc/mdpipe")]
+        wanted += [f"share/doc/mdpipe/{name}" for name in ("README.md", "CHANGELOG.md", "copyright", "configuration.md")]
         wanted += ["lib/sysusers.d/mdpipe.conf", "lib/tmpfiles.d/mdpipe.conf"]
         wanted += [f"lib/mdpipe/libmdpipe_{library}_names.so" for library in ("ssl", "crypto")]  # metrics-agent loads them for TLS
         self.assertEqual([], [path for path in wanted if not (self.prefix / path).is_file()])
@@ -52,6 +55,17 @@ class Install(unittest.TestCase):
                 self.assertEqual(self.prefix / "bin", Path(command).parent)
                 self.assertTrue(os.access(command, os.X_OK))
                 self.assertNotIn("@MDPIPE", text)
+                self.assertIn(f" --config={self.prefix}/etc/mdpipe/", text)
+
+    def test_what_was_configured_is_left_alone(self):
+        configured = self.prefix / "etc/mdpipe/gmo.toml"
+        text = configured.read_text()
+        configured.write_text("# mine\n")
+        try:
+            self.install()
+            self.assertEqual("# mine\n", configured.read_text())
+        finally:
+            configured.write_text(text)
 
     def test_examples_are_accepted(self):
         for name, program in EXAMPLES.items():
