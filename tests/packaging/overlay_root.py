@@ -1,5 +1,6 @@
 """A root file system to install packages into: an overlay over this host's own, or over the one in MDPIPE_TEST_ROOT (made by
 debootstrap, say). Nothing below changes; what was changed is in `changes`. Needs root and overlayfs, else Unavailable is raised."""
+import contextlib
 import os
 import re
 import shutil
@@ -44,10 +45,16 @@ class OverlayRoot:
     def is_host(self):
         return self.lower == "/"
 
-    def open_chroot(self):
-        """What programs in a chroot expect to find."""
+    @contextlib.contextmanager
+    def as_chroot(self):
+        """With what programs in a chroot expect to find."""
         self._mount("-t", "proc", "proc", at=self.path / "proc")
         self._mount("--bind", "/dev", at=self.path / "dev")
+        try:
+            yield
+        finally:
+            for _ in range(2):
+                subprocess.run(["umount", "--lazy", str(self.mounts.pop())], check=True)
 
     def run(self, *command, check=True, **options):
         """In the chroot; its output, with standard error in it."""

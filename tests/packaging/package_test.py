@@ -102,7 +102,7 @@ class Life(unittest.TestCase):
         except Unavailable as reason:
             self.skipTest(str(reason))
         self.addCleanup(self.root.close)
-        self.root.open_chroot()
+        self.enterContext(self.root.as_chroot())
         if self.root.is_host():
             (self.root.path / "var/lib/man-db/auto-update").unlink(missing_ok=True)  # an index of all manual pages takes seconds
         else:
