@@ -9,7 +9,7 @@
 namespace mdpipe::publisher {
 namespace {
 
-constexpr auto kSecond = std::chrono::seconds(1);
+constexpr auto kUpkeepSecond = std::chrono::seconds(1);
 constexpr UnixNanos kWall{1'000'000'000'000'000};  // 1,000,000,000 ms
 constexpr const char* kNoPerm = "-NOPERM this user has no permissions to run the command\r\n";
 
@@ -27,7 +27,7 @@ struct UpkeepTest : testing::Test {
     upkeep.touch(transaction);
   }
   std::vector<Words> round(Upkeep& upkeep) {
-    now += kSecond;
+    now += kUpkeepSecond;
     return upkeep.prepare(now, kWall) ? read_commands(upkeep.commands()) : std::vector<Words>();
   }
   static void answer(Upkeep& upkeep, std::initializer_list<const char*> answers) {
