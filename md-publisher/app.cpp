@@ -212,7 +212,6 @@ void App::note_gaps(const Outcome& outcome) {
       [](const RefusedEntry& entry) { return entry.entry->stream->type == to_string(EventType::Feed); });
   own_refused ? gaps_.on_lost() : gaps_.on_committed();
   for (const RefusedEntry& entry : outcome.refused) gaps_.on_refused(*entry.entry->stream);
-  if (outcome.cursors_gone) return;  // the readers announce what Redis lost
   for (const Removed& stream : outcome.removed) gaps_.on_removed(stream);
 }
 

@@ -213,6 +213,7 @@ void RedisWriter::on_executed(const Reply& reply) {
   failures_ = refusals_ = 0;  // not before: Redis may be reached and refuse every write
   if (!outcome->refused.empty() || outcome->states_refused) preflight_.forget();
   outcome->cursors_gone = lack_cursors(transaction, outcome->cursors_created);
+  if (outcome->cursors_gone) outcome->removed.clear();  // nobody cut a stream: readers announce what Redis lost
   const bool start_over = outcome->cursors_gone || outcome->cursors_refused;
   if (start_over) state_ = State::Down;  // nothing more is written before the cursors have been read again
   events_.on_committed(transaction, *outcome);
