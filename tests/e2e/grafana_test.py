@@ -26,6 +26,7 @@ from grafana.prometheus import QueryError, View  # noqa: E402
 FOLDER = ROOT / "compose/grafana/dashboards"
 OVERVIEW, DIGGING = "mdpipe.json", "mdpipe-digging.json"
 HEALTHY_SCRAPES = 12
+REDIS_BYTES_MAX = 1 << 30
 BY_RECIPE = ("before_snapshot", "stale_delta", "stale_snapshot")
 
 
@@ -51,7 +52,8 @@ class Run:
         self.agent = self.stack.agent(component_timeout="3s")
         self.prometheus = PrometheusServer(self.stack.folder, self.stack.metrics_port, rules=ROOT / "compose/prometheus/mdpipe.rules.yml")
         self.api = self.prometheus.api
-        self.publisher = self.stack.publisher(reconnect_delay_max="1s")
+        self.stack.redis.client.config_set("maxmemory", REDIS_BYTES_MAX)
+        self.publisher = self.start_publisher()
         self.urls = {name: self._simulator(name, symbols, rate) for name, symbols, rate in (
             ("gmo", "BTC_JPY,ETH_JPY", 600), ("bitflyer", "BTC_JPY,FX_BTC_JPY", 200))}
         # A gmo reader that holds little, and a bitflyer reader that lets old events go.
@@ -101,11 +103,14 @@ class Run:
         self.wait("sum(collector_reconnects_total) >= 1", "a reconnect")
         self.wait_healthy()
 
+    def start_publisher(self):
+        return self.stack.publisher(reconnect_delay_max="1s", stream_bytes_max=REDIS_BYTES_MAX // 2)
+
     def _refuse_and_cut_redis(self):
         client = self.stack.redis.client
         client.config_set("maxmemory", 1)
         self.wait('collector_redis_refusals_total{reason="oom"} >= 1', "a refusal")
-        client.config_set("maxmemory", 0)
+        client.config_set("maxmemory", REDIS_BYTES_MAX)
         self.wait_healthy()
         client.xtrim("md:trade", maxlen=10, approximate=False)
         self.wait("sum(collector_stream_entries_removed_total) >= 1", "a trimmed stream")
@@ -121,6 +126,7 @@ class Run:
             self.wait("sum(collector_conflated_events_total) >= 1", "conflation")
         finally:
             self.stack.redis.start()
+        self.stack.redis.client.config_set("maxmemory", REDIS_BYTES_MAX)
         self.wait_healthy()
 
     def _kill_programs(self):
@@ -129,7 +135,7 @@ class Run:
         self.gmo.kill()
         self.wait('collector_component_up{source="gmo"} == 0', "the reader down")
         self.gmo = self._gmo()
-        self.publisher = self.stack.publisher(reconnect_delay_max="1s")
+        self.publisher = self.start_publisher()
         self.wait('sum(collector_dropped_events_total{reason="crash"}) >= 1', "what the reader lost")
 
     def close(self):
