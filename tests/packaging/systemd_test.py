@@ -233,7 +233,7 @@ class Systemd(unittest.TestCase):
         for action, number in (("restart", 0), ("kill", 1)):
             for victim in UNITS:
                 pid = HOST.pid(victim)
-                command = ("systemctl", "--no-block", "restart", victim) if action == "restart" else ("systemctl", "kill", "-s", "KILL", victim)
+                command = ("systemctl", "--no-block", "restart", victim) if action == "restart" else ("systemctl", "kill", "--kill-whom=main", "-s", "KILL", victim)
 
                 def hurt(command=command, victim=victim, pid=pid):
                     HOST.run(*command)
@@ -260,7 +260,7 @@ class Systemd(unittest.TestCase):
 
     def test_07_the_watchdog_ends_what_hangs(self):
         pids = {unit: HOST.pid(unit) for unit in UNITS}
-        HOST.run("systemctl", "kill", "-s", "STOP", *UNITS)
+        HOST.run("systemctl", "kill", "--kill-whom=main", "-s", "STOP", *UNITS)
         for unit in UNITS:
             wait_for(lambda unit=unit: HOST.pid(unit) not in (0, pids[unit]), f"{unit} is replaced")
             wait_active(unit)
@@ -301,7 +301,7 @@ class Systemd(unittest.TestCase):
             print("SKIPPED: the memory controller is not available in this container", flush=True)
             return
         pid, restarts = HOST.pid("ws-reader@gmo"), HOST.show("ws-reader@gmo", "NRestarts")
-        HOST.run("systemctl", "kill", "-s", "STOP", "redis-test")
+        HOST.run("systemctl", "kill", "--kill-whom=main", "-s", "STOP", "redis-test")
         control("gmo", "rate 20000")
 
         def spooled():
@@ -312,18 +312,18 @@ class Systemd(unittest.TestCase):
         self.assertEqual((pid, restarts), (HOST.pid("ws-reader@gmo"), HOST.show("ws-reader@gmo", "NRestarts")))
         kept = spooled()
         control("gmo", f"rate {RATE}")
-        HOST.run("systemctl", "kill", "-s", "CONT", "redis-test")
+        HOST.run("systemctl", "kill", "--kill-whom=main", "-s", "CONT", "redis-test")
         self.check_books()
         say(f"MemoryMax={limit_bytes >> 20}M: {kept / 2**20:.0f} MiB waited on disk, {highest / 2**20:.0f} MiB in memory, same process; the books balance")
 
     def test_11_stops_within_five_seconds_though_redis_hangs(self):
-        HOST.run("systemctl", "kill", "-s", "STOP", "redis-test")
+        HOST.run("systemctl", "kill", "--kill-whom=main", "-s", "STOP", "redis-test")
         control("gmo", "rate 2000")
         wait_for(lambda: any(value > 1000 for name, value in samples().items() if name.startswith("collector_unconfirmed_events")), "a backlog")
         HOST.run("systemctl", "stop", "mdpipe.target", *UNITS)
         for unit in UNITS:  # TimeoutStopSec=5s: a program that took longer is killed, and the result is "timeout"
             self.assertEqual(("inactive", "success"), (state(unit), HOST.show(unit, "Result")), unit)
-        HOST.run("systemctl", "kill", "-s", "CONT", "redis-test")
+        HOST.run("systemctl", "kill", "--kill-whom=main", "-s", "CONT", "redis-test")
         control("gmo", f"rate {RATE}")
         HOST.run("systemctl", "start", "mdpipe.target", "metrics-agent", "md-publisher", "ws-reader@gmo")
         self.check_books()
