@@ -40,7 +40,8 @@ RedisOptions redis_options(const Config& config) {
           config.redis_timeout,
           config.reconnect_delay_max,
           config.no_retry,
-          config.stream_bytes_max.count};
+          config.stream_bytes_max.count,
+          static_cast<unsigned>(config.redis_wait_replicas)};
 }
 
 }  // namespace
@@ -171,12 +172,12 @@ void App::write_next() {
 }
 
 void App::on_redis_ready(const Cursors& cursors) {
-  log::info("Redis reached", {{"redis", config_.redis.display()}, {"sources", cursors.size()}});
+  log::info("Redis reached", {{"redis", redis_.target().display()}, {"sources", cursors.size()}});
   metrics_.redis_up();
   metrics_.decide_pending(cursors);
   filling_->clear();
   read_cursors(cursors);
-  notifier_.ready(fmt::format("writing to {}", config_.redis.display()));
+  notifier_.ready(fmt::format("writing to {}", redis_.target().display()));
   announce_positions();
   events_.rearm();
 }

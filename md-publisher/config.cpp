@@ -36,6 +36,20 @@ Result<bool> check_tls(Config& config) {
   return config.redis.is_tls ? check_tls_files(files) : true;
 }
 
+Result<bool> check_sentinel(Config& config) {
+  SentinelAddress& sentinel = config.redis.sentinel;
+  const bool named = !config.redis_sentinel_user.empty() || !config.redis_sentinel_password_file.empty();
+  if (named && sentinel.hosts.empty())
+    return Error{ErrorKind::BadConfig,
+                 "a --redis-sentinel- option is set but --redis-url names no Sentinel: write "
+                 "redis+sentinel://host[,host]/service, or leave it out"};
+  sentinel.user = config.redis_sentinel_user;
+  auto password = read_sentinel_password(config.redis_sentinel_password_file);
+  if (!password) return password.error();
+  sentinel.password = password.value().value_or("");
+  return true;
+}
+
 Result<bool> check_redis(Config& config) {
   auto address = parse_redis_url(config.redis_url);
   if (!address) return address.error();
@@ -53,6 +67,7 @@ Result<bool> check_redis(Config& config) {
                  fmt::format("user '{}' of Redis has no password: name a file that holds it in "
                              "--redis-password-file",
                              config.redis.user)};
+  if (const auto sentinel = check_sentinel(config); !sentinel) return sentinel.error();
   return check_tls(config);
 }
 
@@ -79,7 +94,8 @@ void add_options(config::OptionTable& table, Config& config) {
   table.section("Redis");
   table
       .add("redis-url", config.redis_url,
-           "redis://[user[:password]@]host[:port][/database], rediss:// for TLS, or unix:///path[?db=N].")
+           "redis://[user[:password]@]host[:port][/database], rediss:// for TLS, unix:///path[?db=N], or "
+           "redis+sentinel://host[:port][,...]/service[/database].")
       .secrecy(config::Secrecy::Url)
       .value_name("URL");
   table.add("redis-user", config.redis_user, "ACL user, where the URL names none.").value_name("NAME");
@@ -102,6 +118,17 @@ void add_options(config::OptionTable& table, Config& config) {
       .add("redis-tls-server-name", config.redis_tls.server_name,
            "Name that the server's certificate must be for, where it is not the host of the URL.")
       .value_name("NAME");
+  table.add("redis-sentinel-user", config.redis_sentinel_user, "ACL user of the Sentinels.")
+      .value_name("NAME");
+  table
+      .add("redis-sentinel-password-file", config.redis_sentinel_password_file,
+           "File that holds the Sentinels' password; else systemd's credential redis_sentinel_password.")
+      .value_name("FILE");
+  table
+      .add("redis-wait-replicas", config.redis_wait_replicas,
+           "Events count as written once so many replicas hold them; the readers keep them until then.")
+      .range(0, 100)
+      .value_name("N");
   table.add("redis-timeout", config.redis_timeout, "A command unanswered for so long ends the connection.")
       .range(100, 600'000);
   table

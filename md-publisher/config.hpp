@@ -15,6 +15,9 @@ struct Config {
   std::string redis_user;           // empty: that of the URL, or Redis's default user
   std::string redis_password_file;  // empty: the systemd credential redis_password, where there is one
   TlsFiles redis_tls;
+  std::string redis_sentinel_user;
+  std::string redis_sentinel_password_file;  // empty: the systemd credential redis_sentinel_password
+  std::int64_t redis_wait_replicas = 0;
   std::string stream_name = "md:{type}";
   std::string cursor_key = "md:cursor";
   std::string state_key = "md:state";

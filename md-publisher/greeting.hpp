@@ -3,6 +3,7 @@
 // allowed, read the cursors. Makes the commands and judges the answers; sends nothing.
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,7 +17,8 @@ using Cursors = std::vector<std::pair<std::string, std::string>>;  // source, "e
 
 class Greeting {
  public:
-  void prepare(const RedisAddress& address, const std::string& cursor_key);
+  // `wait_replicas`: so many have to hold what the cursors say before they count.
+  void prepare(const RedisAddress& address, const std::string& cursor_key, unsigned wait_replicas);
   [[nodiscard]] const std::string& commands() const { return commands_; }
 
   enum class Next { More, Done, Refused };
@@ -27,15 +29,18 @@ class Greeting {
 
  private:
   struct Step {
-    const char* command;
+    std::string_view command;
     std::string key;
   };
+  Next refuse(Refusal kind, const std::string& error, const Step& step);
+  void take_cursors(const Reply& reply);
   template <typename... Words>
   void say(Step step, const Words&... words);
 
   std::string commands_;
   std::vector<Step> steps_;  // what each answer still to come belongs to
   std::size_t answered_ = 0;
+  unsigned wait_replicas_ = 0;
   Cursors cursors_;
   RefusedCommand refused_;
 };

@@ -1,7 +1,7 @@
 #pragma once
 // What EXEC's answer says became of a transaction, entry by entry. Pure; updates the lengths of the streams.
 #include <optional>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "md-publisher/preflight.hpp"
@@ -13,7 +13,7 @@ namespace mdpipe::publisher {
 // One entry of a committed transaction that Redis refused for its own sake, such as a key of another type.
 struct RefusedEntry {
   const Transaction::Entry* entry;
-  std::string_view error;
+  std::string error;
 };
 
 struct Outcome {
@@ -24,7 +24,7 @@ struct Outcome {
   bool cursors_gone = false;  // some of them should have existed: Redis lost data while it was connected
 };
 
-// Nothing where the answer does not fit the transaction. The views last as long as the reply.
+// Nothing where the answer does not fit the transaction.
 std::optional<Outcome> read_outcome(const Reply& exec, const Transaction& transaction, SteadyTime now);
 
 }  // namespace mdpipe::publisher

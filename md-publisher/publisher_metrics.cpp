@@ -114,9 +114,11 @@ void PublisherMetrics::refused(const RefusedCommand& refused, std::chrono::milli
   if (!suppressed) return;
   const RefusalInfo& kind = info(refused.kind);
   const bool person = kind.policy == RetryPolicy::Slow;
-  log::write(person ? log::Level::Error : log::Level::Warn,
-             person ? "Redis refuses the events until someone changes it; they are kept and tried again"
-                    : "Redis refused the events; they are kept and written again",
+  std::string_view message = "Redis refused the events; they are kept and written again";
+  if (person) message = "Redis refuses the events until someone changes it; they are kept and tried again";
+  if (refused.command == "WAIT")
+    message = "too few replicas hold the events; the readers keep them until more do";
+  log::write(person ? log::Level::Error : log::Level::Warn, message,
              {{"refusal", kind.label},
               {"error", refused.error},
               {"command", refused.command},

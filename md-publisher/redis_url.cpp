@@ -13,6 +13,8 @@ namespace {
 constexpr std::string_view kForms =
     "expected redis://[user[:password]@]host[:port][/database], the same with rediss:// for TLS, or "
     "unix://[user[:password]@]/path[?db=N]";
+constexpr std::string_view kSentinelForm =
+    "expected redis+sentinel://[user[:password]@]host[:port][,host[:port]]/service[/database]";
 constexpr int kDatabaseMax = 1'000'000;
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
@@ -56,18 +58,18 @@ bool take_user(std::string_view& rest, RedisAddress& address) {
 }
 
 // "host", "host:port", "[::1]:port".
-bool take_host(std::string_view text, RedisAddress& address) {
+bool take_host(std::string_view text, std::string& host, std::string& port) {
   const bool bracketed = !text.empty() && text.front() == '[';
   const std::size_t host_end = bracketed ? text.find(']') : text.find(':');
   if (bracketed && host_end == std::string_view::npos) return false;
-  address.host = std::string(bracketed ? text.substr(1, host_end - 1) : text.substr(0, host_end));
+  host = std::string(bracketed ? text.substr(1, host_end - 1) : text.substr(0, host_end));
   std::string_view rest =
       host_end == std::string_view::npos ? std::string_view() : text.substr(host_end + (bracketed ? 1 : 0));
-  if (rest.empty()) return !address.host.empty();
-  int port = 0;
-  if (rest.front() != ':' || !parse_int(rest.substr(1), 1, 65535, port)) return false;
-  address.port = fmt::format("{}", port);
-  return !address.host.empty();
+  if (rest.empty()) return !host.empty();
+  int number = 0;
+  if (rest.front() != ':' || !parse_int(rest.substr(1), 1, 65535, number)) return false;
+  port = fmt::format("{}", number);
+  return !host.empty();
 }
 
 // "?db=N" off the end of `rest`; other parameters are refused, a password among them would be seen by
@@ -94,35 +96,66 @@ std::string_view read_tcp(std::string_view rest, RedisAddress& address) {
       !parse_int(rest.substr(slash + 1), 0, kDatabaseMax, address.database)) {
     return "the database is not a number";
   }
-  return take_host(rest.substr(0, slash), address) ? "" : "host or port is wrong";
+  return take_host(rest.substr(0, slash), address.host, address.port) ? "" : "host or port is wrong";
+}
+
+// The same behind "redis+sentinel://".
+std::string_view read_sentinel(std::string_view rest, RedisAddress& address) {
+  const std::size_t slash = rest.find('/');
+  if (slash == std::string_view::npos || slash + 1 == rest.size())
+    return "the name of the service is missing";
+  std::string_view hosts = rest.substr(0, slash);
+  const std::string_view path = rest.substr(slash + 1);
+  const std::size_t second = path.find('/');
+  address.sentinel.service = std::string(path.substr(0, second));
+  if (second != std::string_view::npos &&
+      !parse_int(path.substr(second + 1), 0, kDatabaseMax, address.database))
+    return "the database is not a number";
+  for (std::size_t comma = 0; comma != std::string_view::npos;) {
+    comma = hosts.find(',');
+    HostPort& sentinel = address.sentinel.hosts.emplace_back(HostPort{{}, "26379"});
+    if (!take_host(hosts.substr(0, comma), sentinel.host, sentinel.port)) return "a host or port is wrong";
+    hosts.remove_prefix(comma == std::string_view::npos ? hosts.size() : comma + 1);
+  }
+  return "";
 }
 
 }  // namespace
 
 std::string RedisAddress::display() const {
   if (!unix_path.empty()) return fmt::format("{} database {}", unix_path, database);
-  return fmt::format("{}:{}/{}", host, port, database);
+  if (!host.empty()) return fmt::format("{}:{}/{}", host, port, database);
+  return fmt::format("the master '{}' of {} Sentinels", sentinel.service, sentinel.hosts.size());
 }
 
 Result<RedisAddress> parse_redis_url(std::string_view url) {
-  const auto bad = [url](std::string_view why) {
-    return Error{ErrorKind::BadConfig,
-                 fmt::format("--redis-url '{}': {}; {}", config::mask_url(url), why, kForms)};
-  };
   RedisAddress address;
   std::string_view rest = url;
   const bool is_unix = take_prefix(rest, "unix://");
-  address.is_tls = !is_unix && take_prefix(rest, "rediss://");
-  if (!is_unix && !address.is_tls && !take_prefix(rest, "redis://")) return bad("unknown scheme");
+  address.is_tls = !is_unix && take_prefix(rest, "rediss");
+  const bool is_redis = !is_unix && (address.is_tls || take_prefix(rest, "redis"));
+  const bool is_sentinel = is_redis && take_prefix(rest, "+sentinel");
+  const auto bad = [&](std::string_view why) {
+    return Error{ErrorKind::BadConfig, fmt::format("--redis-url '{}': {}; {}", config::mask_url(url), why,
+                                                   is_sentinel ? kSentinelForm : kForms)};
+  };
+  if (!is_unix && !(is_redis && take_prefix(rest, "://"))) return bad("unknown scheme");
   if (!take_user(rest, address)) return bad("user or password has a stray '%' (write it as %25)");
   if (!take_query(rest, address)) return bad("the only parameter is db=NUMBER");
-  const std::string_view wrong = is_unix ? read_unix(rest, address) : read_tcp(rest, address);
+  const std::string_view wrong = is_unix       ? read_unix(rest, address)
+                                 : is_sentinel ? read_sentinel(rest, address)
+                                               : read_tcp(rest, address);
   if (!wrong.empty()) return bad(wrong);
   return address;
 }
 
 Result<std::optional<std::string>> read_password(const std::string& file) {
   return config::read_secret({"redis-password-file", "redis_password", "the password"}, file);
+}
+
+Result<std::optional<std::string>> read_sentinel_password(const std::string& file) {
+  return config::read_secret(
+      {"redis-sentinel-password-file", "redis_sentinel_password", "the Sentinels' password"}, file);
 }
 
 }  // namespace mdpipe::publisher

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "libshared/result/result.hpp"
 
@@ -14,6 +15,19 @@ struct TlsFiles {
   std::string server_name;  // what the server's certificate has to be for, where it is not the URL's host
 };
 
+struct HostPort {
+  std::string host;
+  std::string port;
+};
+inline bool operator==(const HostPort& a, const HostPort& b) { return a.host == b.host && a.port == b.port; }
+
+// Where Sentinels are to be asked which Redis is the master.
+struct SentinelAddress {
+  std::vector<HostPort> hosts;  // empty: no Sentinel, the address is Redis's own
+  std::string service;          // as the Sentinels call the master
+  std::string user, password;   // of the Sentinels themselves
+};
+
 struct RedisAddress {
   std::string host;  // empty where `unix_path` is set
   std::string port = "6379";
@@ -23,6 +37,7 @@ struct RedisAddress {
   int database = 0;
   bool is_tls = false;
   TlsFiles tls;
+  SentinelAddress sentinel;
 
   // "127.0.0.1:6379/0" or "/run/redis/redis.sock", without secrets.
   [[nodiscard]] std::string display() const;
@@ -35,5 +50,7 @@ Result<RedisAddress> parse_redis_url(std::string_view url);
 // The password in `file`, else in systemd's credential "redis_password", else nothing. BadConfig where it
 // cannot be read.
 Result<std::optional<std::string>> read_password(const std::string& file);
+// The same for the Sentinels: "redis_sentinel_password".
+Result<std::optional<std::string>> read_sentinel_password(const std::string& file);
 
 }  // namespace mdpipe::publisher

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "md-publisher/resp.hpp"
 #include "md-publisher/tls_failure.hpp"
 
 namespace mdpipe::publisher {
@@ -13,6 +15,9 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kReadBufferBytes = 64U << 10U;
 constexpr auto kUpkeepInterval = std::chrono::seconds(1);
+// Where Sentinels choose a new master, a try costs little and the way is not long.
+constexpr milliseconds kSentinelPauseMax{500};
+constexpr std::string_view kWaitMs = "500";  // less than any sensible --redis-timeout
 
 std::string in_words(const RefusedCommand& refused) {
   return fmt::format("{}{}{} refused: {}", refused.command, refused.key.empty() ? "" : " ", refused.key,
@@ -29,8 +34,13 @@ RedisWriter::RedisWriter(asio::io_context& io, RedisOptions options, RedisEvents
       retry_timer_(io),
       upkeep_timer_(io),
       random_(std::random_device{}()),
+      target_(options_.address),
       read_buffer_(kReadBufferBytes),
-      upkeep_(options_.stream_bytes_max) {}
+      upkeep_(options_.stream_bytes_max) {
+  if (!target_.sentinel.hosts.empty()) sentinel_ = std::make_unique<Sentinel>(io, target_);
+  if (options_.wait_replicas > 0)
+    resp::append_command(wait_, "WAIT", std::to_string(options_.wait_replicas), kWaitMs);
+}
 
 void RedisWriter::stop() {
   stopped_ = true;
@@ -38,15 +48,41 @@ void RedisWriter::stop() {
   retry_timer_.cancel();
   upkeep_timer_.cancel();
   if (stream_) stream_->close();
+  if (sentinel_) sentinel_->close();
   state_ = State::Down;
 }
 
 void RedisWriter::connect() {
   state_ = State::Connecting;
-  stream_ = ByteStream::make(io_, options_.address);
+  sentinel_ ? find_master() : reach();
+}
+
+void RedisWriter::find_master() {
+  sentinel_->close();
+  sentinel_->ask([this](const std::optional<HostPort>& master, const std::string& why) {
+    if (!master) return lose(fmt::format("no Sentinel names the master: {}", why));
+    target_.host = master->host;
+    target_.port = master->port;
+    reach();
+  });
+}
+
+// An old master that is cut off from the others may still take writes, which its end will undo: the Sentinels
+// are asked all the time.
+void RedisWriter::check_master() {
+  if (!sentinel_ || sentinel_->is_asking()) return;
+  sentinel_->ask([this](const std::optional<HostPort>& master, const std::string&) {
+    if (!master || !is_ready() || *master == HostPort{target_.host, target_.port}) return;
+    lose(fmt::format("{} is not the master any more, {}:{} is", target_.display(), master->host,
+                     master->port));
+  });
+}
+
+void RedisWriter::reach() {
+  stream_ = ByteStream::make(io_, target_);
   expect_answer_in_time();
   stream_->connect([this](const std::error_code& ec) {
-    if (ec) return on_broken(fmt::format("cannot connect to {}", options_.address.display()), ec);
+    if (ec) return on_broken(fmt::format("cannot connect to {}", target_.display()), ec);
     greet();
   });
 }
@@ -54,7 +90,7 @@ void RedisWriter::connect() {
 void RedisWriter::greet() {
   state_ = State::Greeting;
   replies_.reset();
-  greeting_.prepare(options_.address, options_.cursor_key);
+  greeting_.prepare(target_, options_.cursor_key, options_.wait_replicas);
   send(greeting_.commands());
   read_more();
 }
@@ -93,6 +129,7 @@ void RedisWriter::schedule_upkeep() {
   upkeep_timer_.async_wait([this](const asio::error_code& ec) {
     if (ec) return;
     upkeep_is_due_ = true;
+    check_master();
     if (is_ready() && is_idle()) keep_up();
     schedule_upkeep();
   });
@@ -122,11 +159,10 @@ void RedisWriter::read_more() {
 
 void RedisWriter::on_broken(std::string_view what, const std::error_code& ec) {
   std::string reason = fmt::format("{}: {}", what, ec.message());
-  if (state_ == State::Greeting && !options_.address.is_tls)
+  if (state_ == State::Greeting && !target_.is_tls)
     reason += " before it answered anything; where the port speaks TLS, write rediss://";
   if (ec.category() != tls_category()) return lose(reason);
-  const RedisAddress& address = options_.address;
-  const std::string& host = address.tls.server_name.empty() ? address.host : address.tls.server_name;
+  const std::string& host = target_.tls.server_name.empty() ? target_.host : target_.tls.server_name;
   lose(reason, RefusedCommand{Refusal::Tls, ec.message(), "TLS", {}, tls_remedy(ec, host)});
 }
 
@@ -150,6 +186,7 @@ void RedisWriter::on_reply() {
   if (in_flight_ == nullptr || step_ == Step::Waiting)
     return lose(fmt::format("an answer nobody asked for: {}", reply.text));
   if (step_ == Step::Asking) return on_preflight_reply(reply);
+  if (step_ == Step::Replicating) return on_replicas(reply);
   on_transaction_reply(reply);
 }
 
@@ -208,17 +245,44 @@ void RedisWriter::on_exec(const Reply& reply) {
 void RedisWriter::on_executed(const Reply& reply) {
   auto outcome = read_outcome(reply, *in_flight_, steady_now());
   if (!outcome) return lose("the answer does not fit the transaction");
+  if (options_.wait_replicas == 0) return finish(std::move(*outcome));
+  outcome_ = std::move(*outcome);
+  replicas_are_late_ = false;
+  wait_for_replicas();
+}
+
+void RedisWriter::wait_for_replicas() {
+  step_ = Step::Replicating;
+  send(wait_);
+}
+
+// It stands in the master and must not be written again; only its confirmation waits.
+void RedisWriter::on_replicas(const Reply& reply) {
+  timeout_timer_.cancel();
+  if (reply.is_error()) {
+    const RefusedCommand refused{classify(reply.text), reply.text, "WAIT", {}};
+    return lose(in_words(refused), refused);
+  }
+  if (reply.integer >= static_cast<long long>(options_.wait_replicas)) return finish(std::move(outcome_));
+  replicas_are_late_ = true;
+  const std::string late = fmt::format("{} of {} replicas hold it", reply.integer, options_.wait_replicas);
+  events_.on_refused({Refusal::NoReplicas, late, "WAIT", {}}, milliseconds(0));
+  wait_for_replicas();
+}
+
+void RedisWriter::finish(Outcome outcome) {
   const Transaction& transaction = *std::exchange(in_flight_, nullptr);
   step_ = Step::Idle;
   failures_ = refusals_ = 0;  // not before: Redis may be reached and refuse every write
-  if (!outcome->refused.empty() || outcome->states_refused) preflight_.forget();
-  outcome->cursors_gone = lack_cursors(transaction, outcome->cursors_created);
-  if (outcome->cursors_gone) outcome->removed.clear();  // nobody cut a stream: readers announce what Redis lost
-  const bool start_over = outcome->cursors_gone || outcome->cursors_refused;
+  replicas_are_late_ = false;
+  if (!outcome.refused.empty() || outcome.states_refused) preflight_.forget();
+  outcome.cursors_gone = lack_cursors(transaction, outcome.cursors_created);
+  if (outcome.cursors_gone) outcome.removed.clear();  // nobody cut a stream: readers announce what Redis lost
+  const bool start_over = outcome.cursors_gone || outcome.cursors_refused;
   if (start_over) state_ = State::Down;  // nothing more is written before the cursors have been read again
-  events_.on_committed(transaction, *outcome);
-  if (outcome->cursors_refused) return lose(in_words(*outcome->cursors_refused), outcome->cursors_refused);
-  if (outcome->cursors_gone) lose("the cursors were deleted: Redis was emptied");
+  events_.on_committed(transaction, outcome);
+  if (outcome.cursors_refused) return lose(in_words(*outcome.cursors_refused), outcome.cursors_refused);
+  if (outcome.cursors_gone) lose("the cursors were deleted: Redis was emptied");
 }
 
 // HSET tells how many of the fields are new. A cursor that was there and is new again was deleted.
@@ -250,7 +314,7 @@ void RedisWriter::expect_answer_in_time() {
   timeout_timer_.expires_after(options_.timeout);
   timeout_timer_.async_wait([this](const asio::error_code& ec) {
     if (ec) return;
-    const bool is_handshake = state_ == State::Connecting && options_.address.is_tls;
+    const bool is_handshake = state_ == State::Connecting && target_.is_tls;
     lose(fmt::format("no answer within --redis-timeout {} ms{}", options_.timeout.count(),
                      is_handshake ? "; where the port does not speak TLS, write redis://" : ""));
   });
@@ -258,7 +322,9 @@ void RedisWriter::expect_answer_in_time() {
 
 void RedisWriter::lose(const std::string& reason, std::optional<RefusedCommand> refused) {
   if (stopped_) return;
-  stream_->close();
+  if (stream_) stream_->close();
+  if (sentinel_) sentinel_->doubt();
+  replicas_are_late_ = false;
   state_ = State::Down;
   in_flight_ = nullptr;
   if (step_ == Step::KeepingUp) upkeep_.on_lost();
@@ -279,7 +345,10 @@ milliseconds RedisWriter::reconnect_delay(const std::optional<RefusedCommand>& r
   const unsigned failures = failures_++;
   // The name may lead to the new primary already.
   if (refused && refused->kind == Refusal::ReadOnly && failures == 0) return milliseconds(0);
-  const auto ceiling = retry_delay(policy, failures, options_.reconnect_delay_max).count();
+  const milliseconds limit = sentinel_ && policy == RetryPolicy::Reconnect
+                                 ? std::min(kSentinelPauseMax, options_.reconnect_delay_max)
+                                 : options_.reconnect_delay_max;
+  const auto ceiling = retry_delay(policy, failures, limit).count();
   return milliseconds(std::uniform_int_distribution<milliseconds::rep>(ceiling / 2, ceiling)(random_));
 }
 

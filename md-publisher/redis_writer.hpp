@@ -21,6 +21,7 @@
 #include "md-publisher/redis_url.hpp"
 #include "md-publisher/refusal.hpp"
 #include "md-publisher/reply_reader.hpp"
+#include "md-publisher/sentinel.hpp"
 #include "md-publisher/transaction.hpp"
 #include "md-publisher/upkeep.hpp"
 
@@ -54,6 +55,7 @@ struct RedisOptions {
   std::chrono::milliseconds reconnect_delay_max{5'000};
   bool no_retry = false;
   std::uint64_t stream_bytes_max = 0;
+  unsigned wait_replicas = 0;  // a transaction counts as written once so many replicas hold it
 };
 
 class RedisWriter {
@@ -67,8 +69,11 @@ class RedisWriter {
   [[nodiscard]] bool is_idle() const { return in_flight_ == nullptr && step_ != Step::KeepingUp; }
   // False also while a refused transaction waits for its next try.
   [[nodiscard]] bool takes_writes() const {
-    return is_ready() && (in_flight_ == nullptr || step_ != Step::Waiting);
+    return is_ready() && (in_flight_ == nullptr || (step_ != Step::Waiting && !replicas_are_late_));
   }
+
+  // The Redis that was reached last.
+  [[nodiscard]] const RedisAddress& target() const { return target_; }
 
   // Seals and writes a transaction, borrowed until on_committed or on_lost. Only while ready and idle.
   void write(Transaction& transaction);
@@ -76,9 +81,12 @@ class RedisWriter {
  private:
   enum class State { Down, Connecting, Greeting, Ready };
   // Of the transaction in flight; upkeep may run without one.
-  enum class Step { Idle, KeepingUp, Asking, Writing, Waiting };
+  enum class Step { Idle, KeepingUp, Asking, Writing, Replicating, Waiting };
 
   void connect();
+  void find_master();
+  void check_master();
+  void reach();
   void greet();
   void send(const std::string& bytes);
   void begin();
@@ -96,6 +104,9 @@ class RedisWriter {
   void on_transaction_reply(const Reply& reply);
   void on_exec(const Reply& reply);
   void on_executed(const Reply& reply);
+  void wait_for_replicas();
+  void on_replicas(const Reply& reply);
+  void finish(Outcome outcome);
   [[nodiscard]] bool lack_cursors(const Transaction& transaction, std::uint64_t created);
   void refuse(const RefusedCommand& refused);
   void expect_answer_in_time();
@@ -107,6 +118,8 @@ class RedisWriter {
   RedisEvents events_;
   asio::steady_timer timeout_timer_, retry_timer_, upkeep_timer_;
   std::mt19937_64 random_;
+  RedisAddress target_;
+  std::unique_ptr<Sentinel> sentinel_;  // null: there are none
   std::unique_ptr<ByteStream> stream_;
   ReplyReader replies_;
   std::vector<char> read_buffer_;
@@ -117,6 +130,9 @@ class RedisWriter {
   Step step_ = Step::Idle;
   Transaction* in_flight_ = nullptr;
   std::size_t replies_seen_ = 0;
+  Outcome outcome_;  // of the transaction in flight while replicas are waited for
+  bool replicas_are_late_ = false;
+  std::string wait_;                                   // the command
   std::optional<RefusedCommand> queue_error_;          // the first error while the transaction was queued
   std::set<std::string, std::less<>> stored_cursors_;  // sources whose cursor Redis has
   unsigned failures_ = 0;                              // since the last transaction that Redis took

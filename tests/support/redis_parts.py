@@ -1,7 +1,12 @@
 """What Redis is made of where it is more than one process: certificates, and servers of a test's own."""
 
 import os
+import signal
 import subprocess
+
+import redis
+
+from mdpipe_stack import free_port, wait_for
 
 
 def openssl(*arguments):
@@ -31,3 +36,90 @@ class Authority:
         openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days", str(days),
                 "-extfile", extensions, "-out", cert)
         return cert, key
+
+
+class Node:
+    """A redis-server of its own on a TCP port, or a Sentinel with its configuration file."""
+
+    def __init__(self, folder, *arguments, port=None, sentinel_of=None):
+        self.port = port or free_port()
+        self.folder = os.path.join(folder, str(self.port))
+        os.mkdir(self.folder)
+        self.arguments = list(arguments)
+        self.configuration = []
+        if sentinel_of:
+            path = os.path.join(self.folder, "sentinel.conf")
+            with open(path, "w", encoding="ascii") as file:
+                file.write(sentinel_of)
+            self.configuration = [path, "--sentinel"]
+        self.process = None
+        self.start()
+
+    def start(self, *more):
+        data = [] if self.configuration else ["--save", "", "--repl-diskless-sync-delay", "0", *self.arguments, *more]
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            self.process = subprocess.Popen(["redis-server", *self.configuration, "--port", str(self.port), "--dir", self.folder, *data],
+                                            stdout=log, stderr=log)
+        self.client = redis.Redis(port=self.port, decode_responses=True)
+        wait_for(self.answers, f"Redis on port {self.port}")
+
+    def answers(self):
+        try:
+            return self.client.ping()
+        except redis.exceptions.RedisError:
+            return False
+
+    def kill(self):
+        self.client.close()
+        self.process.kill()
+        self.process.wait()
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def is_synced(self):
+        return self.client.info("replication").get("master_link_status") == "up"
+
+    def entries(self, stream):
+        return [fields for _, fields in self.client.xrange(stream)]
+
+
+class SentinelTrio:
+    """A master, replicas and three Sentinels that fail over within about two seconds."""
+    NAME = "mymaster"
+
+    def __init__(self, folder, replicas=1, arguments=()):
+        self.master = Node(folder, *arguments)
+        self.replicas = [Node(folder, "--replicaof", "127.0.0.1", str(self.master.port), *arguments) for _ in range(replicas)]
+        self.sentinels = []
+        for replica in self.replicas:
+            wait_for(replica.is_synced, "a replica in step with its master")
+        watch = (f"sentinel monitor {self.NAME} 127.0.0.1 {self.master.port} 2\nsentinel down-after-milliseconds {self.NAME} 700\n"
+                 f"sentinel failover-timeout {self.NAME} 3000\n")
+        self.sentinels = [Node(folder, sentinel_of=watch) for _ in range(3)]
+        for sentinel in self.sentinels:
+            wait_for(lambda s=sentinel: self.knows(s, replicas), "Sentinels that know each other and the replicas")
+
+    def knows(self, sentinel, replicas):
+        state = sentinel.client.sentinel_master(self.NAME)
+        return state["num-other-sentinels"] == 2 and state["num-slaves"] == replicas
+
+    @property
+    def url(self):
+        hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
+        return f"redis+sentinel://{hosts}/{self.NAME}"
+
+    def named(self):
+        """The port of the master as the Sentinels that run say it."""
+        ports = {int(sentinel.client.sentinel_get_master_addr_by_name(self.NAME)[1])
+                 for sentinel in self.sentinels if sentinel.process.poll() is None}
+        return ports.pop() if len(ports) == 1 else None
+
+    def close(self):
+        for node in [*self.sentinels, *self.replicas, self.master]:
+            if node.process.poll() is None:
+                node.resume()
+                node.kill()
