@@ -3,29 +3,33 @@
 shown by a replica that is stopped; with --redis-wait-replicas nothing is lost."""
 
 import os
+import shutil
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from md_publisher_refusals_test import EMPTIED, LOST  # noqa: E402
 from md_publisher_test import PublisherTest, free_port  # noqa: E402
 from mdpipe_stack import wait_for  # noqa: E402
-from redis_parts import SentinelTrio  # noqa: E402
+from redis_parts import Node, SentinelTrio  # noqa: E402
 
 REACHED = "Redis reached"
 LATE = "too few replicas hold the events; the readers keep them until more do"
 
 
 class SentinelTest(PublisherTest):
-    replicas = 1
-
     def setUp(self):
         super().setUp()
-        self.trio = SentinelTrio(self.stack.folder, self.replicas)
-        self.addCleanup(self.trio.close)
+        self.trio = self.make_trio()
+
+    def make_trio(self):
+        trio = SentinelTrio(self.stack.folder)
+        self.addCleanup(trio.close)
+        return trio
 
     def started(self, **options):
-        publisher = self.publisher(redis_url=self.trio.url, **options)
+        publisher = self.publisher(**{"redis_url": self.trio.url, **options})
         reader = self.reader()
         reader.append(10)
         reader.deliver()
@@ -65,18 +69,7 @@ class Failover(SentinelTest):
         self.assertEqual(publisher.logs(EMPTIED), [])
         self.assertIn(f"127.0.0.1:{master.port}", publisher.logs(REACHED)[-1]["redis"])
 
-    def test_replicas_that_are_late_hold_the_confirmation_and_not_the_connection(self):
-        publisher, reader = self.started(redis_wait_replicas=1)
-        self.trio.replicas[0].pause()
-        reader.append(10)
-        wait_for(lambda: reader.turn() or publisher.logs(LATE), "the replica is missed")
-        self.assertEqual(reader.confirmed, 10)
-        self.assertEqual(len(self.seqs_of(self.trio.master)), 20)
-        self.trio.replicas[0].resume()
-        reader.deliver()
-        self.assert_whole(reader, self.trio.master)
-
-    def test_a_master_that_comes_back_as_a_replica_is_not_written_to(self):
+    def test_a_master_that_hangs_is_left_and_not_written_to_when_it_comes_back(self):
         publisher, reader = self.started()
         old = self.trio.master
         old.pause()  # the connection stays, nothing answers; --redis-timeout is 10 s
@@ -84,24 +77,11 @@ class Failover(SentinelTest):
         wait_for(lambda: reader.turn() or len(publisher.logs(REACHED)) > 1, "the new master is reached")
         self.assertTrue(any("is not the master any more" in line["reason"] for line in publisher.logs(LOST)), publisher.logs(LOST))
         old.resume()
-        wait_for(lambda: old.client.info("replication")["role"] == "slave" and old.is_synced(), "the old master follows the new one")
+        held = self.seqs_of(old)
         reader.append(100)
         reader.deliver()
         self.assertEqual(self.seqs_of(master)[-100:], list(range(reader.last_seq - 99, reader.last_seq + 1)))
-        wait_for(lambda: self.seqs_of(old) == self.seqs_of(master), "both hold the same")
-
-    def test_a_replica_that_a_sentinel_still_calls_the_master_is_refused(self):
-        publisher, reader = self.started()
-        for sentinel in self.trio.sentinels:
-            sentinel.pause()
-        self.trio.master.client.execute_command("REPLICAOF", "127.0.0.1", self.trio.replicas[0].port)
-        self.trio.replicas[0].client.execute_command("REPLICAOF", "NO", "ONE")
-        for sentinel in self.trio.sentinels:
-            sentinel.resume()
-        self.trio.master.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        wait_for(lambda: [line for line in publisher.logs(LOST) if "it is a replica" in line["reason"]], "its role is found out")
-        reader.append(100)
-        wait_for(lambda: reader.turn() or not reader.kept, "all is confirmed in the end")
+        self.assertLessEqual(len(self.seqs_of(old)), len(held))
 
     def test_what_replication_had_not_carried_is_told_as_lost(self):
         publisher, reader = self.started()
@@ -121,12 +101,44 @@ class Failover(SentinelTest):
         self.assertEqual(self.seqs_of(master), [*range(1, held + 1), *range(61, 81)])
 
 
-class Finding(SentinelTest):
+class WithoutFailover(SentinelTest):
+    """One trio for all."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="mdpipe-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        cls.shared = SentinelTrio(cls.folder)
+        cls.addClassCleanup(cls.shared.close)
+
+    def make_trio(self):
+        self.shared.master.client.flushall()
+        return self.shared
+
     def test_any_sentinel_that_answers_will_do(self):
-        self.trio.sentinels[0].kill()
-        self.trio.sentinels[1].pause()
-        publisher, _ = self.started()
+        nobody, hanging = free_port(), self.trio.sentinels[0]
+        hanging.pause()
+        self.addCleanup(hanging.resume)
+        publisher, _ = self.started(redis_url=self.trio.url.replace("://", f"://127.0.0.1:{nobody},"))
         self.assertEqual(publisher.logs(LOST), [])
+
+    def test_a_replica_that_a_sentinel_calls_the_master_is_not_written_to(self):
+        wrong = Node(self.stack.folder, sentinel_of=f"sentinel monitor {SentinelTrio.NAME} 127.0.0.1 {self.trio.replicas[0].port} 3\n")
+        self.addCleanup(wrong.kill)
+        publisher, reader = self.started(redis_url=self.trio.url.replace("://", f"://127.0.0.1:{wrong.port},"))
+        self.assertIn("it is a replica", publisher.logs(LOST)[0]["reason"])
+        self.assert_whole(reader, self.trio.master)
+
+    def test_replicas_that_are_late_hold_the_confirmation_and_not_the_connection(self):
+        publisher, reader = self.started(redis_wait_replicas=1)
+        self.trio.replicas[0].pause()
+        reader.append(10)
+        wait_for(lambda: reader.turn() or publisher.logs(LATE), "the replica is missed")
+        self.assertEqual(reader.confirmed, 10)
+        self.assertEqual(len(self.seqs_of(self.trio.master)), 20)
+        self.trio.replicas[0].resume()
+        reader.deliver()
+        self.assert_whole(reader, self.trio.master)
 
     def test_a_service_no_sentinel_knows_and_passwords_of_sentinels(self):
         publisher = self.publisher(redis_url=self.trio.url.replace(SentinelTrio.NAME, "another"))
@@ -135,6 +147,7 @@ class Finding(SentinelTest):
         for sentinel in self.trio.sentinels:
             sentinel.client.execute_command("ACL", "SETUSER", "asker", "on", ">secret", "+sentinel|get-master-addr-by-name", "+auth")
             sentinel.client.execute_command("ACL", "SETUSER", "default", "off")
+            self.addCleanup(sentinel.client.execute_command, "ACL", "SETUSER", "default", "on")
         publisher = self.publisher(redis_url=self.trio.url)
         self.assertIn("NOAUTH", publisher.wait_log(LOST)[0]["reason"])
         publisher.stop()

@@ -118,6 +118,24 @@ TEST(RedisUrl, a_unix_socket_may_have_a_user) {
   EXPECT_EQ(address.database, 2);
 }
 
+TEST(RedisUrl, names_sentinels_and_their_service) {
+  const RedisAddress address = parse("rediss+sentinel://md:secret@a:1,[::1]:2,c/mymaster/3");
+  EXPECT_EQ(address.sentinel.hosts, (std::vector<HostPort>{{"a", "1"}, {"::1", "2"}, {"c", "26379"}}));
+  EXPECT_EQ(address.sentinel.service, "mymaster");
+  EXPECT_EQ(address.user, "md");
+  EXPECT_EQ(address.database, 3);
+  EXPECT_TRUE(address.is_tls);
+  EXPECT_EQ(address.display(), "the master 'mymaster' of 3 Sentinels");
+  EXPECT_EQ(parse("redis+sentinel://a/s").database, 0);
+}
+
+TEST(RedisUrl, refuses_sentinels_without_a_host_or_a_service) {
+  for (const auto* url : {"redis+sentinel://a", "redis+sentinel://a/", "redis+sentinel:///s",
+                          "redis+sentinel://a,/s", "redis+sentinel://a,b:x/s", "redis+sentinel://a/s/x"}) {
+    EXPECT_THAT(error(url), AllOf(HasSubstr("--redis-url"), HasSubstr("/service[/database]"))) << url;
+  }
+}
+
 TEST(RedisUrl, a_database_may_be_a_parameter) { EXPECT_EQ(parse("redis://h:1?db=7").database, 7); }
 
 TEST(RedisUrl, errors_hide_the_password) {
