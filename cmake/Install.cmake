@@ -1,7 +1,7 @@
 # cmake --install BUILD [--prefix /usr]: programs, units, man pages, completions, configuration and examples where they belong; the
 # package (Package.cmake) is made of the same. Where the prefix decides about a place or about a text, that is found out only while
 # installing, since --prefix is given there.
-set(MDPIPE_PROGRAMS ws-reader md-publisher metrics-agent exchange-sim)
+set(MDPIPE_PROGRAMS ws-reader md-publisher metrics-agent exchange-sim mdpipe-keygen)
 
 install(TARGETS ${MDPIPE_PROGRAMS} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 # metrics-agent looks for them in ../lib/mdpipe.

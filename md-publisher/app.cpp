@@ -46,19 +46,21 @@ RedisOptions redis_options(const Config& config) {
 
 }  // namespace
 
-App::App(const Config& config, std::function<void()> on_reload)
+App::App(const Config& config, std::function<void(App&)> on_reload)
     : config_(config),
       collector_(collector_options(config)),
       metrics_(collector_, config.redis.user),
       streams_(config.naming, config.trim, collector_),
       writer_(streams_, config.format == "msgpack" ? EntryFormat::Msgpack : EntryFormat::Fields),
+      gatekeeper_(
+          transport::make_gatekeeper(io_, zmq_, collector_, {"events", "positions"}, config.security)),
       events_(io_, zmq_, zmq::socket_type::pull),
       positions_(io_, zmq_, zmq::socket_type::pub),
       redis_(io_, redis_options(config), redis_events()),
-      sender_(io_, zmq_, collector_, config.metrics_endpoint,
+      sender_(io_, zmq_, collector_, config.security.agent(config.metrics_endpoint),
               [this] { metrics_.buffered(filling_->commands().size() + writing_->commands().size()); }),
       signals_(
-          io_, [this](int) { stop(); }, std::move(on_reload)),
+          io_, [this](int) { stop(); }, [this, reload = std::move(on_reload)] { reload(*this); }),
       announce_timer_(io_),
       confirm_timer_(io_),
       stop_timer_(io_),
@@ -66,8 +68,8 @@ App::App(const Config& config, std::function<void()> on_reload)
       filling_(std::make_unique<Transaction>()),
       writing_(std::make_unique<Transaction>()),
       instance_(static_cast<std::uint64_t>(wall_now().count)) {
-  events_.bind(config.events_endpoint);
-  positions_.bind(config.positions_endpoint);
+  events_.bind(config.security.listening(config.events_endpoint, "events"));
+  positions_.bind(config.security.listening(config.positions_endpoint, "positions"));
 }
 
 RedisEvents App::redis_events() {

@@ -11,6 +11,7 @@
 #include "libshared/metrics/sender.hpp"
 #include "libshared/process/notify.hpp"
 #include "libshared/process/stop_signals.hpp"
+#include "libshared/transport/gatekeeper.hpp"
 #include "libshared/transport/socket.hpp"
 #include "libshared/wire/link.hpp"
 #include "md-publisher/batch_writer.hpp"
@@ -27,10 +28,13 @@ namespace mdpipe::publisher {
 class App {
  public:
   // Borrows the config for its life; `on_reload` runs in the loop on SIGHUP. Throws process::StartupError.
-  App(const Config& config, std::function<void()> on_reload);
+  App(const Config& config, std::function<void(App&)> on_reload);
 
   // Returns the exit code.
   int run();
+  void set_peers(const transport::PeerKeys& peers) {
+    if (gatekeeper_) gatekeeper_->set_peers(peers);
+  }
 
  private:
   bool receive_batches();
@@ -67,6 +71,7 @@ class App {
   StreamTable streams_;
   BatchWriter writer_;
   GapNotes gaps_;
+  std::unique_ptr<transport::Gatekeeper> gatekeeper_;  // null where nothing is encrypted
   transport::Socket events_, positions_;
   RedisWriter redis_;
   metrics::MetricsSender sender_;

@@ -22,7 +22,12 @@ Result<bool> check_endpoints(Config& config) {
   for (const auto& [option, endpoint] : endpoints) {
     if (const auto checked = transport::check_endpoint(option, *endpoint); !checked) return checked.error();
   }
-  return true;
+  transport::Security& security = config.security;
+  if (auto loaded = security.load(); !loaded) return loaded;
+  for (const auto& [option, endpoint] : {endpoints[0], endpoints[1]}) {
+    if (auto checked = security.check_listening(option, *endpoint); !checked) return checked;
+  }
+  return security.check_agent("metrics-endpoint", config.metrics_endpoint);
 }
 
 Result<bool> check_tls(Config& config) {
@@ -183,6 +188,7 @@ void add_options(config::OptionTable& table, Config& config) {
       .value_name("ENDPOINT");
   table.add("metrics-endpoint", config.metrics_endpoint, "metrics-agent; default ipc://RUNTIME-DIR/metrics.")
       .value_name("ENDPOINT");
+  config.security.add_options(table, {false, true, true});
 
   table.section("Observation");
   table.add("enable-metrics", config.enable_metrics, "Count and send metrics.");

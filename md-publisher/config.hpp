@@ -5,6 +5,7 @@
 #include <string>
 
 #include "libshared/config/options.hpp"
+#include "libshared/transport/security.hpp"
 #include "md-publisher/redis_url.hpp"
 #include "md-publisher/stream_key.hpp"
 
@@ -39,6 +40,8 @@ struct Config {
 
   bool enable_metrics = true;
   std::string log_level = "info";
+
+  transport::Security security;
 
   // Filled in by loading.
   RedisAddress redis;

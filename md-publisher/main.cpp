@@ -12,13 +12,16 @@ int main(int argc, char** argv) {
       {"md-publisher",
        "Writes the events of all readers to Redis Streams, each exactly once, and says how far it got.",
        publisher::add_options, argc, argv});
-  const auto take = [&config = settings.config](const publisher::Config& fresh) {
-    config.log_level = fresh.log_level;
-    log::set_level(*log::parse_level(config.log_level));
+  const auto reload = [&settings](publisher::App& app) {
+    process::reload<publisher::Config>(settings, [&](const publisher::Config& fresh) {
+      settings.config.log_level = fresh.log_level;
+      log::set_level(*log::parse_level(fresh.log_level));
+      settings.config.security.take_peers(fresh.security);
+      app.set_peers(fresh.security.peers());
+    });
   };
   return process::run_main(settings.options, argc, argv, [&] {
     log::configure("md-publisher", *log::parse_level(settings.config.log_level), STDOUT_FILENO);
-    const auto reload = [&] { process::reload<publisher::Config>(settings, take); };
     return publisher::App(settings.config, reload).run();
   });
 }

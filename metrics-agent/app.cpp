@@ -101,8 +101,9 @@ int App::run() {
 }
 
 void App::start_metrics() {
+  gatekeeper_ = transport::make_gatekeeper(io_, context_, intake_.own(), {"metrics"}, config_.security);
   socket_.emplace(io_, context_, zmq::socket_type::sub);
-  socket_->bind(config_.endpoint());
+  socket_->bind(config_.security.listening(config_.endpoint(), "metrics"));
   socket_->subscribe("");
   log::info("listening for metrics", {{"endpoint", socket_->last_endpoint()}});
   make_forwarders();
@@ -185,6 +186,8 @@ void App::take(const Config& fresh) {
   if (alerts_) alerts_->set_rules(config_.alert_rules);
   config_.log_level = fresh.log_level;
   log::set_level(*log::parse_level(config_.log_level));
+  config_.security.take_peers(fresh.security);
+  if (gatekeeper_) gatekeeper_->set_peers(config_.security.peers());
   read_files_again();
 }
 

@@ -10,6 +10,7 @@
 #include "libshared/process/notify.hpp"
 #include "libshared/process/settings.hpp"
 #include "libshared/process/stop_signals.hpp"
+#include "libshared/transport/gatekeeper.hpp"
 #include "libshared/transport/socket.hpp"
 #include "metrics-agent/alerts/alerts.hpp"
 #include "metrics-agent/config.hpp"
@@ -56,6 +57,7 @@ class App {
   process::Notifier notifier_;
   SnapshotStore store_;
   Intake intake_;
+  std::unique_ptr<transport::Gatekeeper> gatekeeper_;  // null where nothing is encrypted
   std::optional<transport::Socket> socket_;
   Forwarders forwarders_;
   std::optional<WindowWriter> windows_;

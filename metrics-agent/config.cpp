@@ -64,6 +64,9 @@ Result<bool> check(Config& config) {
   if (const auto alerts = check_alerts(config); !alerts) return alerts.error();
   if (auto checked = transport::check_endpoint("metrics-endpoint", config.endpoint()); !checked)
     return checked;
+  if (auto loaded = config.security.load(); !loaded) return loaded;
+  if (auto checked = config.security.check_listening("metrics-endpoint", config.endpoint()); !checked)
+    return checked;
   return check_otlp(config.otlp, config.state_dir);
 }
 
@@ -114,6 +117,7 @@ void declare_options(config::OptionTable& options, Config& config) {
       .add("metrics-endpoint", config.metrics_endpoint,
            "Where components send their metrics; ipc://RUNTIME_DIR/metrics where it is empty.")
       .value_name("ENDPOINT");
+  config.security.add_options(options, {false, false, true});
   options.add("runtime-dir", config.runtime_dir, "Folder of the ipc sockets.")
       .env("RUNTIME_DIRECTORY")
       .value_name("DIR");

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "libshared/config/options.hpp"
+#include "libshared/transport/security.hpp"
 #include "metrics-agent/alerts/alert_rules.hpp"
 #include "metrics-agent/alerts/webhook_options.hpp"
 #include "metrics-agent/forward/emf_options.hpp"
@@ -39,6 +40,7 @@ struct Config {
   config::Milliseconds alert_webhook_interval_min = std::chrono::seconds(30);
   std::string alert_webhook_ca_file;
   OtlpOptions otlp;
+  transport::Security security;
   std::string log_level = "info";
 
   // Made of the alert options when they are checked.

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes docs/configuration.md to standard output from what the programs say of themselves:
-scripts/configuration_doc.py WS-READER MD-PUBLISHER METRICS-AGENT EXCHANGE-SIM > docs/configuration.md"""
+scripts/configuration_doc.py WS-READER MD-PUBLISHER METRICS-AGENT EXCHANGE-SIM MDPIPE-KEYGEN > docs/configuration.md"""
 import os
 import re
 import subprocess

@@ -48,8 +48,9 @@ App::App(process::Settings<Config>& settings)
       outbox_(config_.source, epoch_, outbox_limits(config_), spool_use(config_, spool_.get()),
               reckoning_ ? reckoning_->lives() : OutboxLives()),
       brake_(brake_limits(config_)),
+      gatekeeper_(transport::make_gatekeeper(io_, zmq_, collector_, {"tap"}, config_.security)),
       tap_(uses_link() && config_.tap_endpoint != "none"
-               ? std::make_unique<Tap>(io_, zmq_, config_.tap_endpoint)
+               ? std::make_unique<Tap>(io_, zmq_, config_.security.listening(config_.tap_endpoint, "tap"))
                : nullptr),
       feed_publisher_(config_.from_stdin
                           ? nullptr
@@ -89,8 +90,10 @@ int App::run() {
 
 void App::start_link() {
   link_ = std::make_unique<PublisherLink>(
-      io_, zmq_, LinkEndpoints{config_.events_endpoint, config_.positions_endpoint, config_.source}, outbox_,
-      collector_,
+      io_, zmq_,
+      LinkEndpoints{config_.security.publisher(config_.events_endpoint),
+                    config_.security.publisher(config_.positions_endpoint), config_.source},
+      outbox_, collector_,
       LinkEvents{[this] {
                    if (const auto reached = outbox_.take_settled()) reckoning_->settle(*reached);
                    if (stopping_ || input_ended_) on_drained_check();
@@ -101,8 +104,8 @@ void App::start_link() {
   link_->start();
   watch_retention();
   if (tap_) tap_->start();
-  sender_ = std::make_unique<metrics::MetricsSender>(io_, zmq_, collector_, config_.metrics_endpoint,
-                                                     [this] { before_metrics(); });
+  sender_ = std::make_unique<metrics::MetricsSender>(
+      io_, zmq_, collector_, config_.security.agent(config_.metrics_endpoint), [this] { before_metrics(); });
   sender_->start();
 }
 
@@ -332,6 +335,8 @@ void App::take(const Config& fresh) {
   config_.channels = fresh.channels;
   config_.stale_after = fresh.stale_after;
   config_.log_level = fresh.log_level;
+  config_.security.take_peers(fresh.security);
+  if (gatekeeper_) gatekeeper_->set_peers(config_.security.peers());
   log::set_level(*log::parse_level(config_.log_level));
   if (!feeds_) return pipeline_.set_symbols(config_.symbols);
   feeds_->set_stale_after(config_.stale_limits(adapter_->profile()));

@@ -13,6 +13,7 @@
 #include "libshared/process/notify.hpp"
 #include "libshared/process/settings.hpp"
 #include "libshared/process/stop_signals.hpp"
+#include "libshared/transport/gatekeeper.hpp"
 #include "ws-reader/books/rest_fetcher.hpp"
 #include "ws-reader/config.hpp"
 #include "ws-reader/feeds/feed_monitor.hpp"
@@ -81,6 +82,7 @@ class App {
   std::unique_ptr<Reckoning> reckoning_;  // null where nothing is counted or sent
   Outbox outbox_;
   InputBrake brake_;
+  std::unique_ptr<transport::Gatekeeper> gatekeeper_;  // null where nothing is encrypted
   std::unique_ptr<Tap> tap_;
   std::unique_ptr<PublisherLink> link_;
   std::unique_ptr<FeedPublisher> feed_publisher_;  // both null with --stdin: a filter has no feeds

@@ -66,7 +66,7 @@ void fill_defaults(Config& config) {
   fill(config.tap_endpoint, fmt::format("tap-{}", config.source));
 }
 
-Result<bool> check_endpoints(const Config& config) {
+Result<bool> check_endpoints(Config& config) {
   const std::pair<const char*, const std::string*> endpoints[] = {
       {"events-endpoint", &config.events_endpoint},
       {"positions-endpoint", &config.positions_endpoint},
@@ -76,7 +76,14 @@ Result<bool> check_endpoints(const Config& config) {
     if (option == std::string_view("tap-endpoint") && *endpoint == "none") continue;
     if (const auto checked = transport::check_endpoint(option, *endpoint); !checked) return checked.error();
   }
-  return true;
+  transport::Security& security = config.security;
+  if (auto loaded = security.load(); !loaded) return loaded;
+  for (const auto& [option, endpoint] : {endpoints[0], endpoints[1]}) {
+    if (auto checked = security.check_publisher(option, *endpoint); !checked) return checked;
+  }
+  if (auto checked = security.check_agent("metrics-endpoint", config.metrics_endpoint); !checked)
+    return checked;
+  return security.check_listening("tap-endpoint", config.tap_endpoint);
 }
 
 // "latest", "keep", or one of them for each type: "ticker=latest,orderbook=keep".
@@ -247,6 +254,7 @@ void add_options(config::OptionTable& table, Config& config) {
            "Where this reader offers each event to other programs; default ipc://RUNTIME-DIR/tap-SOURCE, "
            "'none' for none.")
       .value_name("ENDPOINT");
+  config.security.add_options(table, {true, true, true});
   table
       .add("retain-bytes", config.retain_bytes,
            "Memory for events Redis has not confirmed; beyond it they go to the spool on disk.")

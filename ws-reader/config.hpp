@@ -8,6 +8,7 @@
 #include "libshared/config/options.hpp"
 #include "libshared/event/event.hpp"
 #include "libshared/result/result.hpp"
+#include "libshared/transport/security.hpp"
 #include "ws-reader/venues/adapter.hpp"
 
 namespace mdpipe::reader {
@@ -49,6 +50,8 @@ struct Config {
 
   bool enable_metrics = true;
   std::string log_level = "info";
+
+  transport::Security security;
 
   std::vector<EventType> conflated_types;  // filled in by loading, from when_behind
   [[nodiscard]] bool checks_books() const { return books == "checked"; }

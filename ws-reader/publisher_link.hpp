@@ -15,7 +15,8 @@
 namespace mdpipe::reader {
 
 struct LinkEndpoints {
-  std::string events, positions, source;
+  transport::Endpoint events, positions;
+  std::string source;
 };
 
 struct LinkEvents {

@@ -12,7 +12,7 @@ constexpr int kHighWaterMark = 10'000;
 
 }  // namespace
 
-Tap::Tap(asio::io_context& io, zmq::context_t& context, const std::string& endpoint)
+Tap::Tap(asio::io_context& io, zmq::context_t& context, const transport::Endpoint& endpoint)
     : socket_(io, context, zmq::socket_type::xpub, {kHighWaterMark, 1 << 16U}) {
   socket_.bind(endpoint);
 }

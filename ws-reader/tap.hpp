@@ -14,7 +14,7 @@ namespace mdpipe::reader {
 
 class Tap {
  public:
-  Tap(asio::io_context& io, zmq::context_t& context, const std::string& endpoint);
+  Tap(asio::io_context& io, zmq::context_t& context, const transport::Endpoint& endpoint);
 
   void start();
   void offer(const Event& event, std::uint64_t seq);

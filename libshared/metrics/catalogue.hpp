@@ -20,6 +20,7 @@ enum class Metric {
   Errors,
   Reconnects,
   Resubscribes,
+  ConnectionsRefused,
   InputPauses,
   DroppedEvents,
   ConflatedEvents,
@@ -122,6 +123,13 @@ inline constexpr std::array kCatalogue = {
                Kind::Counter,
                {"exchange", "channel", ""},
                "Feeds that went silent while others had data and were subscribed again on their own."},
+    MetricInfo{
+        Metric::ConnectionsRefused,
+        "collector_connections_refused_total",
+        Kind::Counter,
+        {"component", "socket", ""},
+        "Tries to connect to an encrypted endpoint (events, positions, metrics, tap) with a key that is not "
+        "in --curve-peers-dir."},
     MetricInfo{Metric::InputPauses,
                "collector_input_pauses_total",
                Kind::Counter,

@@ -19,7 +19,7 @@ constexpr auto kLastMessageLinger = std::chrono::milliseconds(200);
 }  // namespace
 
 MetricsSender::MetricsSender(asio::io_context& io, zmq::context_t& context, MetricsCollector& collector,
-                             const std::string& endpoint, std::function<void()> before_send)
+                             const transport::Endpoint& endpoint, std::function<void()> before_send)
     : collector_(collector),
       socket_(io, context, zmq::socket_type::xpub, {kHighWaterMark, 1 << 16U}),
       timer_(io),

@@ -16,7 +16,7 @@ class MetricsSender {
  public:
   // Borrows all three for its life. `before_send` sets gauges that are read rather than counted.
   MetricsSender(asio::io_context& io, zmq::context_t& context, MetricsCollector& collector,
-                const std::string& endpoint, std::function<void()> before_send);
+                const transport::Endpoint& endpoint, std::function<void()> before_send);
 
   void start();
   // Sends the last message; the context must be given a moment to deliver it (linger).

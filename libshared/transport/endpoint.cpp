@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/un.h>
 
+#include <asio/ip/address.hpp>
 #include <charconv>
 #include <filesystem>
 
@@ -32,6 +33,18 @@ bool is_port(std::string_view text) {
 
 std::string ipc_endpoint(std::string_view runtime_dir, std::string_view name) {
   return fmt::format("{}{}/{}", kIpc, runtime_dir, name);
+}
+
+bool is_tcp(std::string_view endpoint) { return starts_with(endpoint, kTcp); }
+
+bool is_loopback(std::string_view endpoint) {
+  if (!is_tcp(endpoint)) return false;
+  std::string host(endpoint.substr(kTcp.size(), endpoint.rfind(':') - kTcp.size()));
+  if (host == "localhost") return true;
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  asio::error_code ec;
+  const auto address = asio::ip::make_address(host, ec);
+  return !ec && address.is_loopback();
 }
 
 Result<bool> check_endpoint(std::string_view option, std::string_view endpoint) {

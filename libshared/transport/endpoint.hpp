@@ -15,6 +15,10 @@ std::string ipc_endpoint(std::string_view runtime_dir, std::string_view name);
 // Checks "ipc://PATH" and "tcp://HOST:PORT"; BadConfig says what is wrong with it, naming `option`.
 Result<bool> check_endpoint(std::string_view option, std::string_view endpoint);
 
+bool is_tcp(std::string_view endpoint);
+// Whether what a tcp endpoint carries stays on this host: an address of 127.0.0.0/8, ::1 or "localhost".
+bool is_loopback(std::string_view endpoint);
+
 // Locks "<path>.lock" of an ipc endpoint before it is bound; nothing for tcp, where the kernel refuses a
 // second bind.
 Result<std::optional<process::LockFile>> guard_bind(std::string_view endpoint);

@@ -45,6 +45,10 @@ Socket::Socket(asio::io_context& io, zmq::context_t& context, zmq::socket_type t
   socket_.set(zmq::sockopt::maxmsgsize, limits.message_bytes_max);
   socket_.set(zmq::sockopt::reconnect_ivl, 50);
   socket_.set(zmq::sockopt::reconnect_ivl_max, 1000);
+  // How long a peer whose key is refused waits until it tries again.
+  socket_.set(zmq::sockopt::handshake_ivl, 5000);
+  // Of data that a link does not take: the connection is given up, and what was on it is sent again.
+  socket_.set(zmq::sockopt::tcp_maxrt, 30'000);
   // A peer whose host vanished is noticed by the kernel, in half a minute. ZeroMQ's own heartbeats are left
   // off: they take a connection whose input waits for room for a dead one, and libzmq 4.3 then ends the
   // program with an assertion (libzmq issues 3937 and 4767).
@@ -58,22 +62,37 @@ Socket::~Socket() {
   descriptor_.release();  // the descriptor is ZeroMQ's: never close it
 }
 
-void Socket::bind(const std::string& endpoint) {
-  auto lock = guard_bind(endpoint);
+void Socket::bind(const Endpoint& endpoint) {
+  auto lock = guard_bind(endpoint.address);
   if (!lock) throw process::StartupError{lock.error()};
   lock_ = std::move(lock.value());
   try {
-    socket_.bind(endpoint);
+    secure(endpoint);
+    socket_.bind(endpoint.address);
   } catch (const zmq::error_t& error) {
-    fail("listen on", endpoint, error);
+    fail("listen on", endpoint.address, error);
   }
 }
 
-void Socket::connect(const std::string& endpoint) {
+void Socket::connect(const Endpoint& endpoint) {
   try {
-    socket_.connect(endpoint);
+    secure(endpoint);
+    socket_.connect(endpoint.address);
   } catch (const zmq::error_t& error) {
-    fail("connect to", endpoint, error);
+    fail("connect to", endpoint.address, error);
+  }
+}
+
+void Socket::secure(const Endpoint& endpoint) {
+  if (endpoint.address.find('[') != std::string::npos) socket_.set(zmq::sockopt::ipv6, true);
+  if (!endpoint.own) return;
+  socket_.set(zmq::sockopt::curve_secretkey, endpoint.own->secret_key);
+  if (endpoint.server_key.empty()) {
+    socket_.set(zmq::sockopt::curve_server, true);
+    socket_.set(zmq::sockopt::zap_domain, endpoint.name);
+  } else {
+    socket_.set(zmq::sockopt::curve_publickey, endpoint.own->public_key);
+    socket_.set(zmq::sockopt::curve_serverkey, endpoint.server_key);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <zmq.hpp>
 
 #include "libshared/process/lock_file.hpp"
+#include "libshared/transport/security.hpp"
 
 namespace mdpipe::transport {
 
@@ -29,8 +30,9 @@ class Socket {
 
   // Both throw process::StartupError with a sentence that names the endpoint. bind also takes the guarding
   // lock.
-  void bind(const std::string& endpoint);
-  void connect(const std::string& endpoint);
+  // A bound tcp endpoint with a key needs a Gatekeeper in this context.
+  void bind(const Endpoint& endpoint);
+  void connect(const Endpoint& endpoint);
   void subscribe(std::string_view topic) { socket_.set(zmq::sockopt::subscribe, zmq::buffer(topic)); }
 
   // Calls `on_ready` in the loop whenever the socket may have become readable or writable. The handler does
@@ -51,6 +53,7 @@ class Socket {
   [[nodiscard]] std::string last_endpoint() const { return socket_.get(zmq::sockopt::last_endpoint); }
 
  private:
+  void secure(const Endpoint& endpoint);
   void wait();
   void run_handler();
   void schedule();

@@ -169,6 +169,10 @@ def processes():
         timeseries("Open files", "Share of the open file descriptors that the process may have.", (6, 7),
                    [Query(f"process_open_fds{{{COMPONENT}}} / process_max_fds{{{COMPONENT}}}", "{{component}} {{source}}")],
                    "percentunit", steps(GREEN, 0.5, AMBER, 0.8, RED), line=True),
+        counts("Connections refused", """Tries to connect to an encrypted endpoint with a key that is not in --curve-peers-dir; the log has the key and the
+            address.""", (24, 6),
+               [Query(or_none(counted("component, socket", "collector_connections_refused_total", COMPONENT), "component"),
+                      "{{component}} {{socket}}")], SOME_IS_NORMAL),
     ]
 
 

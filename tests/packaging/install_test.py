@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = os.environ["MDPIPE_BUILD"]
 SERVICES = ("ws-reader@.service", "md-publisher.service", "metrics-agent.service")
-PROGRAMS = ("ws-reader", "md-publisher", "metrics-agent", "exchange-sim")
+PROGRAMS = ("ws-reader", "md-publisher", "metrics-agent", "exchange-sim", "mdpipe-keygen")
 EXAMPLES = {"gmo": "ws-reader", "bitflyer": "ws-reader", "binance": "ws-reader", "md-publisher": "md-publisher",
             "metrics-agent": "metrics-agent"}
 EXPOSURE_MAX = 20  # systemd-analyze counts in tenths here

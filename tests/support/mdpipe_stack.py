@@ -37,7 +37,7 @@ def wait_for(condition, what, deadline=DEADLINE):
 
 
 def binary(name):
-    for folder in (name, os.path.join("tools", name), ""):
+    for folder in (name, os.path.join("tools", name), os.path.join("tools", "keygen"), ""):
         path = os.path.join(BIN_DIR, folder, name)
         if os.path.isfile(path):
             return path
@@ -58,11 +58,12 @@ def flags(options):
 class Program:
     """One of our programs, its log lines parsed as they come."""
 
-    def __init__(self, name, options, stdin=None):
+    def __init__(self, name, options, stdin=None, under=()):
+        """`under` is a command to run it under that becomes the program, as `ip netns exec` does."""
         self.name = name
         environment = {key: value for key, value in os.environ.items()
                        if not key.startswith(("METRICS_", "ENABLE_", "REDIS_", "WS_"))}
-        self.process = subprocess.Popen([*WRAPPER, binary(name), *flags(options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        self.process = subprocess.Popen([*under, *WRAPPER, binary(name), *flags(options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         stdin=stdin, text=True, env=environment)
         self.lines = []
         self.errors = []
@@ -189,14 +190,14 @@ class Stack:
             said = "".join(program.errors)
             assert not any(word in said for word in FAULTS), f"{program.name}: {said}"
 
-    def _start(self, name, options, stdin=None):
-        program = Program(name, options, stdin)
+    def _start(self, name, options, stdin=None, under=()):
+        program = Program(name, options, stdin, under)
         self.programs.append(program)
         return program
 
-    def program(self, name, **options):
+    def program(self, name, under=(), **options):
         """With these options and no others."""
-        return self._start(name, options)
+        return self._start(name, options, under=under)
 
     def publisher(self, **options):
         return self._start("md-publisher", {"runtime_dir": self.folder, "redis_url": self.redis.url, **options})
@@ -207,7 +208,7 @@ class Stack:
             os.unlink(port_file)
         agent = self._start("metrics-agent", {"runtime_dir": self.folder, "state_dir": self.folder, "metrics_port": 0,
                                               "port_file": port_file, "metrics_interval_seconds": 1, **options})
-        self.metrics_port = int(self._read_when_there(port_file, agent))
+        self.metrics_port = int(self.read_when_there(port_file, agent))
         return agent
 
     def simulator(self, exchange, **options):
@@ -215,14 +216,14 @@ class Stack:
         port_file = os.path.join(self.folder, f"sim-{len(self.programs)}.port")
         simulator = self._start("exchange-sim", {"exchange": exchange, "listen": "127.0.0.1:0", "port_file": port_file,
                                                  "requests_per_second": 0, **options})
-        port = int(self._read_when_there(port_file, simulator))
+        port = int(self.read_when_there(port_file, simulator))
         return simulator, f"ws://127.0.0.1:{port}{'/stream' if exchange == 'binance' else '/'}"
 
     def reader(self, exchange, stdin=None, **options):
         return self._start("ws-reader", {"exchange": exchange, "runtime_dir": self.folder, **options}, stdin)
 
     @staticmethod
-    def _read_when_there(path, program):
+    def read_when_there(path, program):
         def read():
             if not program.running():
                 raise AssertionError(f"{program.name} ended: {''.join(program.errors)}")
@@ -272,13 +273,18 @@ class Stack:
         """/metrics as {series text: value}."""
         status, body = self.http("/metrics")
         assert status == 200, body
-        pairs = (line.rsplit(" ", 1) for line in body.splitlines() if not line.startswith("#"))
-        return {name: float(value) for name, value in pairs}
+        return parse_samples(body)
 
     def sum_of(self, metric):
         """Over all series but those of events about the feeds, which no exchange sent."""
         return sum(value for name, value in self.samples().items()
                    if name.startswith(metric + "{") and 'stream="md:feed"' not in name)
+
+
+def parse_samples(page):
+    """{series text: value}"""
+    pairs = (line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
 
 
 def check_sequence(entries, test):
