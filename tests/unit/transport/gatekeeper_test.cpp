@@ -8,7 +8,7 @@
 namespace mdpipe::transport {
 namespace {
 
-constexpr auto kDeadline = std::chrono::seconds(30);
+constexpr auto kPatience = std::chrono::seconds(30);
 
 class GatekeeperTest : public testing::Test {
  protected:
@@ -41,7 +41,7 @@ class GatekeeperTest : public testing::Test {
   // Runs the loop until `done`, or fails at the deadline.
   template <typename Done>
   void run_until(const std::vector<Peer*>& peers, Done done) {
-    const auto end = std::chrono::steady_clock::now() + kDeadline;
+    const auto end = std::chrono::steady_clock::now() + kPatience;
     while (!done()) {
       ASSERT_LT(std::chrono::steady_clock::now(), end) << "not within the deadline";
       for (Peer* peer : peers) peer->socket.send(peer->word);
