@@ -52,7 +52,29 @@ std::string_view message_of_failure(const http::Response& response) {
   return message;
 }
 
-OtlpVerdict judge_success(const http::Response& response) {
+// Replaces each word of a header's value, but for the scheme before a credential ("Bearer"), by ***.
+void mask_value(std::string& text, std::string_view header) {
+  constexpr std::size_t kShortest = 4;  // less is no secret, and would turn up everywhere
+  const std::string_view value = header.substr(std::min(header.size(), header.find(':') + 1));
+  for (std::size_t end = value.size(); end > 0;) {
+    const std::size_t begin = value.find_last_of(" \t", end - 1) + 1;  // 0 where there is none
+    const std::string_view word = value.substr(begin, end - begin);
+    const bool is_scheme = end < value.size() && value.find_first_not_of(" \t") == begin;
+    if (word.size() >= kShortest && !is_scheme) {
+      for (std::size_t at = 0; (at = text.find(word, at)) != std::string::npos;)
+        text.replace(at, word.size(), "***");
+    }
+    end = begin > 0 ? begin - 1 : 0;
+  }
+}
+
+std::string sample_of(std::string_view answer, const std::vector<std::string>& headers) {
+  std::string text(answer);
+  for (const std::string& header : headers) mask_value(text, header);
+  return printable_sample(text, kMessageCharsMax);
+}
+
+OtlpVerdict judge_success(const http::Response& response, const std::vector<std::string>& headers) {
   OtlpVerdict verdict;
   const bool is_protobuf = response.content_type.substr(0, kProtobufType.size()) == kProtobufType;
   // Some receivers answer with an empty body and no type at all; that is a success in any encoding.
@@ -60,12 +82,12 @@ OtlpVerdict judge_success(const http::Response& response) {
   if (is_protobuf || response.body.empty()) read = read_response(response.body);
   if (!read) {
     verdict.reason = otlp_reason::kBadAnswer;
-    verdict.message = printable_sample(response.body, kMessageCharsMax);
+    verdict.message = sample_of(response.body, headers);
     return verdict;
   }
   verdict.rejected = read->rejected;
   if (read->rejected > 0) verdict.reason = otlp_reason::kRejected;
-  verdict.message = printable_sample(read->message, kMessageCharsMax);
+  verdict.message = sample_of(read->message, headers);
   return verdict;
 }
 
@@ -77,7 +99,7 @@ std::string_view retryable_reason(int status) {
 
 }  // namespace
 
-OtlpVerdict judge(const http::Response& response) {
+OtlpVerdict judge(const http::Response& response, const std::vector<std::string>& headers) {
   using Failure = http::Response::Failure;
   const bool is_success = response.status >= 200 && response.status < 300;
   OtlpVerdict verdict;
@@ -86,12 +108,12 @@ OtlpVerdict judge(const http::Response& response) {
     verdict.message = response.error;
     return verdict;
   }
-  if (response.failure == Failure::None && is_success) return judge_success(response);
+  if (response.failure == Failure::None && is_success) return judge_success(response, headers);
   verdict.reason = retryable_reason(response.status);
   verdict.fate = verdict.reason.empty() ? OtlpVerdict::Fate::Refused : OtlpVerdict::Fate::Retry;
   verdict.message = response.error;
   if (response.failure == Failure::None) {
-    verdict.message = printable_sample(message_of_failure(response), kMessageCharsMax);
+    verdict.message = sample_of(message_of_failure(response), headers);
   } else if (response.failure != Failure::TooLarge) {
     verdict.fate = OtlpVerdict::Fate::Retry;
     verdict.reason = response.failure == Failure::TimedOut ? otlp_reason::kTimeout : otlp_reason::kConnection;

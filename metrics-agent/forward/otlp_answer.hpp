@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "libshared/http/client.hpp"
 
@@ -33,6 +34,8 @@ struct OtlpVerdict {
   std::string message;         // what the receiver or libcurl says, made printable
 };
 
-OtlpVerdict judge(const http::Response& response);
+// `headers` are those of the request ("Name: value"): a receiver that repeats them does not get their values
+// into the log.
+OtlpVerdict judge(const http::Response& response, const std::vector<std::string>& headers);
 
 }  // namespace mdpipe::agent

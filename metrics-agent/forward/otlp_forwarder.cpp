@@ -133,7 +133,7 @@ void OtlpForwarder::send() {
 }
 
 void OtlpForwarder::on_answer(const http::Response& response) {
-  const OtlpVerdict verdict = judge(response);
+  const OtlpVerdict verdict = judge(response, options_.headers);
   if (verdict.fate == Fate::Taken) on_taken(verdict);
   if (verdict.fate == Fate::Refused) on_refused(response, verdict);
   if (verdict.fate == Fate::Retry) on_failure(response, verdict);

@@ -12,6 +12,9 @@ namespace {
 using Fate = OtlpVerdict::Fate;
 using Failure = http::Response::Failure;
 
+// Of requests without headers of our own.
+OtlpVerdict judge(const http::Response& response) { return agent::judge(response, {}); }
+
 http::Response answer(int status, std::string_view body = {},
                       std::string_view type = "application/x-protobuf") {
   http::Response response;
@@ -28,6 +31,21 @@ std::string partial_success(std::uint64_t rejected, std::string_view message) {
     writer.text(2, message);
   });
   return writer.release();
+}
+
+TEST(OtlpAnswer, ReceiverThatRepeatsTheHeadersDoesNotGetThemIntoTheLog) {
+  const std::vector<std::string> headers = {"Authorization: Bearer s3cret-token", "X-Api-Key:0123456789",
+                                            "X-Scope: 7"};
+  const std::string body = "no Bearer s3cret-token, no 0123456789, no s3cret-token for scope 7";
+  for (const int status : {200, 403, 503}) {
+    EXPECT_EQ(agent::judge(answer(status, body, "text/plain"), headers).message,
+              "no Bearer ***, no ***, no *** for scope 7");
+  }
+  // Also where the sample would have been cut within it.
+  const std::string late = std::string(295, '.') + "s3cret-token";
+  EXPECT_EQ(agent::judge(answer(403, late, "text/plain"), headers).message.find("s3"), std::string::npos);
+  EXPECT_EQ(agent::judge(answer(200, partial_success(1, body)), headers).message.find("s3"),
+            std::string::npos);
 }
 
 TEST(OtlpAnswer, OnlyFourStatusesAreAskedAgain) {
