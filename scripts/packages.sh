@@ -21,6 +21,7 @@ MDPIPE_PACKAGES_TEST=(
   redis-server redis-tools sqlite3
   man-db groff lintian systemd docker-compose prometheus prometheus-alertmanager zsh
   collectd-core python3-jsonschema  # a StatsD receiver; the published schema of CloudWatch's format
+  python3-botocore  # the published model of ECS
 )
 
 # npm brings the definitions that the OTLP receiver of the tests decodes with. A Node.js from elsewhere has an npm of its own, which
