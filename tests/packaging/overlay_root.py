@@ -38,8 +38,8 @@ class OverlayRoot:
         self.mounts.append(at)
 
     def close(self):
-        for mounted in reversed(self.mounts):
-            subprocess.run(["umount", "--lazy", str(mounted)], check=False)
+        while self.mounts:
+            subprocess.run(["umount", "--lazy", str(self.mounts.pop())], check=False)
         shutil.rmtree(self.base, ignore_errors=True)
 
     def is_host(self):

@@ -1,5 +1,8 @@
 """A host of its own: systemd booted as PID 1 of a container over an overlay (overlay_root.py), without a network but loopback. Nothing of the
 real host's services starts, nothing on it changes. Needs what systemd-nspawn and overlayfs need, else Unavailable is raised."""
+import atexit
+import ctypes
+import fcntl
 import os
 import shutil
 import signal
@@ -9,6 +12,7 @@ from pathlib import Path
 
 from overlay_root import OverlayRoot, Unavailable
 
+PR_SET_PDEATHSIG = 1
 DEADLINE = 60.0  # seconds; generous, as nothing waits for it when all is well
 
 
@@ -29,7 +33,11 @@ class SystemdHost:
                 raise Unavailable(f"{tool} is not installed")
         if not Path("/lib/systemd/systemd").exists() or not Path("/lib/systemd/system/dbus.service").exists():
             raise Unavailable("systemd or dbus is not installed")
+        # The containers of two would share control groups.
+        self.lock = open("/run/mdpipe-systemd-host.lock", "w", encoding="ascii")  # pylint: disable=consider-using-with
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.root = OverlayRoot()
+        atexit.register(self.close)  # a second time changes nothing
         self.path = self.root.path
         self.nspawn = self.init = None
         self._forget_the_real_host()
@@ -52,7 +60,8 @@ class SystemdHost:
             self.nspawn = subprocess.Popen(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-D", str(self.path),
                                             f"--machine={self.root.base.name}", "--private-network", "--link-journal=no", "--console=pipe",
                                             f"--bind={bind[0]}:{bind[1]}", "-b", "--", "--unit=multi-user.target"], stdin=subprocess.DEVNULL, stdout=console, stderr=console,
-                                           start_new_session=True)
+                                           start_new_session=True,
+                                           preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
         wait_for(self._is_up, "systemd boots", 30)
 
     def _is_up(self):
@@ -95,18 +104,18 @@ class SystemdHost:
         file.chmod(mode)
 
     def close(self):
-        if self.nspawn and self.init:
-            os.kill(self.init, signal.SIGRTMIN + 4)  # poweroff.target
+        if self.nspawn:
+            if self.init:
+                os.kill(self.init, signal.SIGRTMIN + 4)  # poweroff.target
             try:
-                self.nspawn.wait(20)
+                self.nspawn.wait(20 if self.init else 0)
             except subprocess.TimeoutExpired:
                 self.nspawn.kill()
                 self.nspawn.wait()
-        elif self.nspawn:
-            self.nspawn.kill()
-            self.nspawn.wait()
+            self.nspawn = None
         self.root.close()
         # What the container's init leaves in control groups.
         for name in ("payload", "supervisor"):
             subprocess.run(f"find /sys/fs/cgroup/*/{name} /sys/fs/cgroup/{name} -depth -type d -exec rmdir {{}} \\;", shell=True, check=False,
                            capture_output=True)
+        self.lock.close()
