@@ -66,7 +66,7 @@ def setUpModule():
 
 
 def configure():
-    HOST.write("etc/mdpipe/gmo.toml", 'exchange = "gmo"\nsymbols = ["BTC_JPY"]\nchannels = ["ticker", "trade"]\nurl = "ws://127.0.0.1:9000/"\n'
+    HOST.write("etc/mdpipe/gmo.toml", 'exchange = "gmo"\nsymbols = ["BTC_JPY"]\nchannels = ["ticker", "trade", "orderbook"]\nurl = "ws://127.0.0.1:9000/"\n'
                'retain_bytes = "8MiB"\n')
     HOST.write("etc/mdpipe/md-publisher.toml", 'redis_url = "redis://127.0.0.1:6379"\nmaxlen = "0"\n')
     HOST.write("etc/mdpipe/metrics-agent.toml", 'metrics_interval_seconds = 1\nlog_level = "debug"\n')
@@ -306,7 +306,7 @@ class Systemd(unittest.TestCase):
             return
         pid, restarts = HOST.pid("ws-reader@gmo"), HOST.show("ws-reader@gmo", "NRestarts")
         HOST.run("systemctl", "kill", "--kill-whom=main", "-s", "STOP", "redis-test")
-        control("gmo", "rate 20000")
+        control("gmo", "rate 5000")
 
         def spooled():
             return samples().get('collector_spool_bytes{source="gmo"}', 0)
