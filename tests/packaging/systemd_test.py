@@ -358,14 +358,12 @@ class Systemd(unittest.TestCase):
             f"{starts - 1} restarts of the reader, each said in md:feed; {self.dropped:g} events dropped by what was killed")
 
     def test_15_purge_ends_and_removes_everything(self):
-        HOST.run("systemctl", "stop", "metrics-agent")
-        HOST.run("umount", "--lazy", STATE)
-        HOST.run("systemctl", "start", "metrics-agent")
         HOST.run("dpkg", "--purge", "mdpipe")
         self.assertNotIn("mdpipe", HOST.run("systemctl", "list-units", "--plain", "--no-legend", "mdpipe*", "ws-reader*", "md-pub*").stdout)
         running = {Path(os.readlink(path)).name for path in Path("/proc").glob("[0-9]*/exe") if self.in_container(path)}
         self.assertEqual(set(), running & set(PROGRAM.values()))
-        for path in ("var/lib/mdpipe", "etc/systemd/system/multi-user.target.wants/mdpipe.target", "usr/bin/ws-reader"):
+        self.assertEqual("", HOST.run("ls", "-A", STATE).stdout)
+        for path in ("etc/systemd/system/multi-user.target.wants/mdpipe.target", "usr/bin/ws-reader"):
             self.assertFalse(os.path.lexists(HOST.path / path), path)
         say("purged while running: no process, no state, no link is left")
 
