@@ -295,7 +295,7 @@ class Systemd(unittest.TestCase):
         say("ws-reader@bitflyer came, its trades reached Redis, and went; the others kept their processes")
 
     def test_10_memory_max_is_kept_in_an_outage(self):
-        limit_bytes = 32 << 20
+        limit_bytes = 64 << 20
         # A slow disk may hold a write up for longer than the three seconds of the other tests.
         HOST.write("etc/systemd/system/ws-reader@.service.d/faster.conf", FASTER.replace("WatchdogSec=3s", "WatchdogSec=30s"))
         HOST.run("systemctl", "daemon-reload")
