@@ -8,6 +8,8 @@
 #include "libshared/event/event.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
+#include "md-publisher/cluster/cluster_writer.hpp"
+#include "md-publisher/redis_writer.hpp"
 
 namespace mdpipe::publisher {
 namespace {
@@ -41,7 +43,14 @@ RedisOptions redis_options(const Config& config) {
           config.reconnect_delay_max,
           config.no_retry,
           config.stream_bytes_max.count,
+          config.source,
           static_cast<unsigned>(config.redis_wait_replicas)};
+}
+
+std::unique_ptr<EventWriter> make_writer(asio::io_context& io, RedisOptions options, RedisEvents events) {
+  if (!options.address.cluster.empty())
+    return std::make_unique<ClusterWriter>(io, std::move(options), std::move(events));
+  return std::make_unique<RedisWriter>(io, std::move(options), std::move(events));
 }
 
 }  // namespace
@@ -56,7 +65,7 @@ App::App(const Config& config, std::function<void(App&)> on_reload)
           transport::make_gatekeeper(io_, zmq_, collector_, {"events", "positions"}, config.security)),
       events_(io_, zmq_, zmq::socket_type::pull),
       positions_(io_, zmq_, zmq::socket_type::pub),
-      redis_(io_, redis_options(config), redis_events()),
+      redis_(make_writer(io_, redis_options(config), redis_events())),
       sender_(io_, zmq_, collector_, config.security.agent(config.metrics_endpoint),
               [this] { metrics_.buffered(filling_->commands().size() + writing_->commands().size()); }),
       signals_(
@@ -85,6 +94,8 @@ RedisEvents App::redis_events() {
   events.on_unguarded = [this](const RefusedCommand& refused) { metrics_.unguarded(refused); };
   events.on_kept = [this](const Upkeep::Report& report) { on_kept(report); };
   events.on_lost = [this](const Loss& loss) { on_redis_lost(loss); };
+  events.on_late = [this](const Loss& loss) { metrics_.redis_lost(loss); };
+  events.on_stream_lost = [this](const RedisKey& key) { on_stream_lost(key); };
   events.on_gave_up = [this](const std::string& reason) {
     log::error("Redis cannot be reached", {{"redis", config_.redis.display()}, {"reason", reason}});
     exit_code_ = process::kUnavailable;
@@ -96,7 +107,7 @@ RedisEvents App::redis_events() {
 int App::run() {
   log::info("starting", {{"redis", config_.redis.display()}, {"events", events_.last_endpoint()}});
   events_.on_ready([this] { return receive_batches(); });
-  redis_.start();
+  redis_->start();
   sender_.start();
   schedule_announcements();
   feed_watchdog();
@@ -109,7 +120,7 @@ bool App::has_room() const { return filling_->commands().size() < config_.in_fli
 bool App::receive_batches() {
   bool more = true;
   for (int i = 0; i < kBatchesPerTurn && more; ++i) {
-    paused_ = !redis_.is_ready() || !has_room();  // resumed by on_redis_ready or on_committed
+    paused_ = !redis_->is_ready() || !has_room();  // resumed by on_redis_ready or on_committed
     more = !paused_ && receive_batch();
   }
   write_next();  // also where there is no room any more: only a commit makes some
@@ -151,7 +162,8 @@ void App::on_batch(std::string_view header_bytes, std::string_view payload) {
   // Its reader waits for that.
   if (batch.closes || ledger_.sources().size() > sources_before) announce_positions();
   if (decision.verdict != Verdict::Accept) return;  // the next position tells the reader where to go on
-  const BatchCount count = writer_.write(payload, decision.skip, batch.count, *filling_);
+  filling_->begin_batch(batch.source, batch.epoch);
+  const BatchCount count = writer_.write(payload, decision.skip, batch.count, *filling_, batch.first_seq);
   const std::uint64_t missing = batch.count - decision.skip - count.added - count.malformed;
   if (!count.complete)
     metrics_.batch_refused(
@@ -163,29 +175,30 @@ void App::on_batch(std::string_view header_bytes, std::string_view payload) {
 }
 
 void App::write_next() {
-  if (!redis_.is_ready() || !redis_.is_idle()) return;
+  if (!redis_->is_ready() || !redis_->is_idle()) return;
   if (!gaps_.empty()) {
     for (const auto& [feed, note] : gaps_.take()) writer_.write_gap(*feed, note, wall_now(), *filling_);
   }
   if (filling_->empty()) return;
   std::swap(filling_, writing_);
   metrics_.sending(*writing_);
-  redis_.write(*writing_);
+  redis_->write(*writing_);
 }
 
 void App::on_redis_ready(const Cursors& cursors) {
-  log::info("Redis reached", {{"redis", redis_.target().display()}, {"sources", cursors.size()}});
+  log::info("Redis reached", {{"redis", redis_->target()}, {"sources", cursors.size()}});
   metrics_.redis_up();
   metrics_.decide_pending(cursors);
   filling_->clear();
   read_cursors(cursors);
-  notifier_.ready(fmt::format("writing to {}", redis_.target().display()));
+  notifier_.ready(fmt::format("writing to {}", redis_->target()));
   announce_positions();
   events_.rearm();
 }
 
 void App::on_committed(const Transaction& transaction, const Outcome& outcome) {
   metrics_.committed(transaction, outcome, wall_now());
+  metrics_.redis_up();
   note_gaps(outcome);
   if (outcome.states_refused) filling_->add_missing_states(transaction.states());
   if (outcome.cursors_gone) return on_redis_emptied(transaction);
@@ -195,13 +208,18 @@ void App::on_committed(const Transaction& transaction, const Outcome& outcome) {
   writing_->clear();
   write_next();
   if (paused_) events_.rearm();
-  if (stopping_ && redis_.is_idle()) finish();
+  if (stopping_ && redis_->is_idle()) finish();
 }
 
 void App::on_kept(const Upkeep::Report& report) {
   metrics_.kept(report);
   write_next();
-  if (stopping_ && redis_.is_idle()) finish();
+  if (stopping_ && redis_->is_idle()) finish();
+}
+
+void App::on_stream_lost(const RedisKey& key) {
+  metrics_.stream_lost(key);
+  gaps_.on_stream_lost(key);
 }
 
 void App::on_removed(const std::vector<Removed>& removed) {
@@ -275,7 +293,7 @@ void App::announce_positions() {
 void App::send_position(std::string_view topic, const Progress& progress) {
   position_bytes_.clear();
   encode(
-      wire::Position{instance_, progress.epoch, progress.confirmed, progress.accepted, redis_.takes_writes(),
+      wire::Position{instance_, progress.epoch, progress.confirmed, progress.accepted, redis_->takes_writes(),
                      progress.lost_after, progress.lost_to, progress.refused, progress.closed},
       position_bytes_);
   if (positions_.send(topic, zmq::send_flags::sndmore)) positions_.send(position_bytes_.view());
@@ -295,7 +313,7 @@ void App::stop() {
   log::info("stopping");
   notifier_.stopping("writing what was taken");
   stopping_ = true;
-  if (!redis_.is_ready() || (redis_.is_idle() && filling_->empty())) return finish();
+  if (!redis_->is_ready() || (redis_->is_idle() && filling_->empty())) return finish();
   write_next();
   stop_timer_.expires_after(kDrainMax);
   stop_timer_.async_wait([this](const asio::error_code& ec) {
@@ -305,7 +323,7 @@ void App::stop() {
 
 void App::finish() {
   if (confirm_pending_) confirm();
-  redis_.stop();
+  redis_->stop();
   sender_.stop();
   log::info("stopped");
   io_.stop();

@@ -16,9 +16,9 @@
 #include "libshared/wire/link.hpp"
 #include "md-publisher/batch_writer.hpp"
 #include "md-publisher/config.hpp"
+#include "md-publisher/event_writer.hpp"
 #include "md-publisher/gap_notes.hpp"
 #include "md-publisher/publisher_metrics.hpp"
-#include "md-publisher/redis_writer.hpp"
 #include "md-publisher/source_ledger.hpp"
 #include "md-publisher/stream_table.hpp"
 #include "md-publisher/transaction.hpp"
@@ -47,6 +47,7 @@ class App {
   void on_committed(const Transaction& transaction, const Outcome& outcome);
   void on_kept(const Upkeep::Report& report);
   void on_removed(const std::vector<Removed>& removed);
+  void on_stream_lost(const RedisKey& key);
   void note_gaps(const Outcome& outcome);
   void on_redis_emptied(const Transaction& transaction);
   void read_cursors(const Cursors& cursors);
@@ -73,7 +74,7 @@ class App {
   GapNotes gaps_;
   std::unique_ptr<transport::Gatekeeper> gatekeeper_;  // null where nothing is encrypted
   transport::Socket events_, positions_;
-  RedisWriter redis_;
+  std::unique_ptr<EventWriter> redis_;
   metrics::MetricsSender sender_;
   process::Notifier notifier_;
   process::StopSignals signals_;

@@ -167,14 +167,15 @@ template <typename Body>
 class BatchVisitor : public msgpack::null_visitor {
  public:
   BatchVisitor(std::string& buffer, std::string& scratch, StreamTable& streams, Transaction& transaction,
-               std::uint32_t skip, std::uint32_t count, bool keep_states)
+               std::uint32_t skip, std::uint32_t count, bool keep_states, std::uint64_t first_seq)
       : body_(buffer, scratch),
         buffer_(buffer),
         streams_(streams),
         transaction_(transaction),
         skip_(skip),
         left_(count),
-        keep_states_(keep_states) {}
+        keep_states_(keep_states),
+        seq_(first_seq) {}
 
   [[nodiscard]] BatchCount result() const { return result_; }
   [[nodiscard]] bool all_seen() const { return left_ == 0; }
@@ -299,6 +300,7 @@ class BatchVisitor : public msgpack::null_visitor {
 
   void finish_event() {
     const bool is_event = std::exchange(is_map_, false);
+    const std::uint64_t seq = seq_++;
     if (skip_ > 0) {
       --skip_;
       if (left_ > 0) --left_;
@@ -319,7 +321,7 @@ class BatchVisitor : public msgpack::null_visitor {
       return;
     }
     body_.end();
-    transaction_.add(*stream, buffer_, body_.words(), UnixNanos{routing_.recv});
+    transaction_.add(*stream, buffer_, body_.words(), UnixNanos{routing_.recv}, keep_states_ ? seq : 0);
     keep_state();
     ++result_.added;
   }
@@ -330,6 +332,7 @@ class BatchVisitor : public msgpack::null_visitor {
   Transaction& transaction_;
   std::uint32_t skip_, left_;
   bool keep_states_;
+  std::uint64_t seq_;  // of the event being read
   BatchCount result_;
   Routing routing_;
   Key key_ = Key::Other;
@@ -351,17 +354,20 @@ BatchCount walk(BatchVisitor<Body>&& visitor, std::string_view payload) {
 }  // namespace
 
 BatchCount BatchWriter::write(std::string_view payload, std::uint32_t skip, std::uint32_t count,
-                              Transaction& transaction) {
-  return walk_batch(payload, skip, count, States::Keep, transaction);
+                              Transaction& transaction, std::uint64_t first_seq) {
+  return walk_batch(payload, skip, count, States::Keep, transaction, first_seq);
 }
 
 BatchCount BatchWriter::walk_batch(std::string_view payload, std::uint32_t skip, std::uint32_t count,
-                                   States states, Transaction& transaction) {
+                                   States states, Transaction& transaction, std::uint64_t first_seq) {
   const bool keep = states == States::Keep;
   if (format_ == EntryFormat::Fields) {
-    return walk(BatchVisitor<FieldsBody>(body_, scratch_, streams_, transaction, skip, count, keep), payload);
+    return walk(
+        BatchVisitor<FieldsBody>(body_, scratch_, streams_, transaction, skip, count, keep, first_seq),
+        payload);
   }
-  return walk(BatchVisitor<MsgpackBody>(body_, scratch_, streams_, transaction, skip, count, keep), payload);
+  return walk(BatchVisitor<MsgpackBody>(body_, scratch_, streams_, transaction, skip, count, keep, first_seq),
+              payload);
 }
 
 void BatchWriter::write_gap(const Stream& feed, const GapNote& note, UnixNanos now,
@@ -395,7 +401,7 @@ void BatchWriter::write_gap(const Stream& feed, const GapNote& note, UnixNanos n
     text("lost");
     packer.pack_uint64(*note.lost);
   }
-  walk_batch(gap_.view(), 0, 1, States::Ignore, transaction);
+  walk_batch(gap_.view(), 0, 1, States::Ignore, transaction, 0);
 }
 
 }  // namespace mdpipe::publisher

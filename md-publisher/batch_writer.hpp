@@ -27,8 +27,9 @@ class BatchWriter {
   BatchWriter(StreamTable& streams, EntryFormat format) : streams_(streams), format_(format) {}
 
   // Adds the events after the first `skip`, up to `count` in all.
+  // `first_seq` is that of the batch's first event.
   BatchCount write(std::string_view payload, std::uint32_t skip, std::uint32_t count,
-                   Transaction& transaction);
+                   Transaction& transaction, std::uint64_t first_seq = 1);
 
   // Adds a `gap` event of md-publisher's own. It has no number, as no reader sent it, and leaves the feed's
   // state as it is.
@@ -37,7 +38,7 @@ class BatchWriter {
  private:
   enum class States { Keep, Ignore };
   BatchCount walk_batch(std::string_view payload, std::uint32_t skip, std::uint32_t count, States states,
-                        Transaction& transaction);
+                        Transaction& transaction, std::uint64_t first_seq);
 
   StreamTable& streams_;
   EntryFormat format_;

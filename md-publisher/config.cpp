@@ -84,6 +84,9 @@ Result<bool> check(Config& config) {
   auto trim = TrimPolicy::parse(config.maxlen, config.maxage);
   if (!trim) return trim.error();
   config.trim = std::move(trim.value());
+  if (!config.redis.cluster.empty() && (config.maxage != "0" || config.stream_bytes_max.count > 0))
+    return Error{ErrorKind::BadConfig,
+                 "--maxage and --stream-bytes-max do not work with a Redis Cluster yet: use --maxlen"};
   if (config.cursor_key.empty())
     return Error{ErrorKind::BadConfig, "--cursor-key is empty; name a key such as md:cursor"};
   if (config.state_key.empty())
@@ -100,7 +103,7 @@ void add_options(config::OptionTable& table, Config& config) {
   table
       .add("redis-url", config.redis_url,
            "redis://[user[:password]@]host[:port][/database], rediss:// for TLS, unix:///path[?db=N], or "
-           "redis+sentinel://host[:port][,...]/service[/database].")
+           "redis+sentinel://host[:port][,...]/service[/database], or redis+cluster://host[:port][,...].")
       .secrecy(config::Secrecy::Url)
       .value_name("URL");
   table.add("redis-user", config.redis_user, "ACL user, where the URL names none.").value_name("NAME");

@@ -25,6 +25,11 @@ void GapNotes::on_removed(const Removed& removed) {
   }
 }
 
+void GapNotes::on_stream_lost(const RedisKey& key) {
+  for (const Stream* feed : key.feeds)
+    note(waiting_, *feed, {"Redis failed over and lost the newest events", {}});
+}
+
 void GapNotes::on_refused(const Stream& stream) { note(waiting_, stream, {"Redis refused the events", 1}); }
 
 const GapNotes::Notes& GapNotes::take() {

@@ -24,6 +24,8 @@ class GapNotes {
 
   // Someone deleted or trimmed a stream: a note for each feed in it.
   void on_removed(const Removed& removed);
+  // A failover lost the newest of a stream: a note for each feed in it.
+  void on_stream_lost(const RedisKey& key);
   // Redis refused an event inside a transaction.
   void on_refused(const Stream& stream);
 

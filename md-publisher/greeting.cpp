@@ -41,7 +41,7 @@ void Greeting::prepare(const RedisAddress& address, const std::string& cursor_ke
   // An empty transaction: where MULTI is forbidden, what follows it would be carried out command by command.
   say({"MULTI", {}}, "MULTI");
   say({"EXEC", {}}, "EXEC");
-  say({kReadCursors, cursor_key}, "HGETALL", cursor_key);
+  if (!cursor_key.empty()) say({kReadCursors, cursor_key}, "HGETALL", cursor_key);
   // What a transaction wrote whose answer, or whose replicas, were not heard: counts only once they hold it.
   if (wait_replicas > 0) say({kWait, {}}, "WAIT", std::to_string(wait_replicas), "1000");
 }

@@ -17,7 +17,8 @@ using Cursors = std::vector<std::pair<std::string, std::string>>;  // source, "e
 
 class Greeting {
  public:
-  // `wait_replicas`: so many have to hold what the cursors say before they count.
+  // An empty `cursor_key`: no cursors are asked for. `wait_replicas`: so many have to hold what the cursors
+  // say before they count.
   void prepare(const RedisAddress& address, const std::string& cursor_key, unsigned wait_replicas);
   [[nodiscard]] const std::string& commands() const { return commands_; }
 

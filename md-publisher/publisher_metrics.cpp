@@ -208,6 +208,14 @@ void PublisherMetrics::redis_lost_data(std::string_view source, std::uint64_t co
       {{"source", source}, {"events", count}, {"remedy", "a backup of Redis; the reader writes gap events"}});
 }
 
+// How many is not known; at least one.
+void PublisherMetrics::stream_lost(const RedisKey& key) {
+  collector_.add(collector_.series(Metric::RedisLostEvents, {key.name}), 1);
+  log::warn("a failover lost the newest events of a stream; the feeds in it get a gap",
+            {{"stream", key.name},
+             {"remedy", "--redis-wait-replicas, so that none is confirmed before replicas hold it"}});
+}
+
 void PublisherMetrics::twin_refused(std::string_view source) {
   collector_.increment_error(error_type::kLink);
   log::error(

@@ -8,8 +8,8 @@
 
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/collector.hpp"
+#include "md-publisher/event_writer.hpp"
 #include "md-publisher/outcome.hpp"
-#include "md-publisher/redis_writer.hpp"
 #include "md-publisher/refusal.hpp"
 #include "md-publisher/transaction.hpp"
 
@@ -35,6 +35,7 @@ class PublisherMetrics {
   void events_malformed(std::string_view source, std::uint64_t count);
   void reader_dropped(std::string_view source, std::uint64_t count);
   void redis_lost_data(std::string_view source, std::uint64_t count);
+  void stream_lost(const RedisKey& key);
   void twin_refused(std::string_view source);
   void buffered(std::size_t bytes);
 

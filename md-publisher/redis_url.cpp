@@ -15,6 +15,8 @@ constexpr std::string_view kForms =
     "unix://[user[:password]@]/path[?db=N]";
 constexpr std::string_view kSentinelForm =
     "expected redis+sentinel://[user[:password]@]host[:port][,host[:port]]/service[/database]";
+constexpr std::string_view kClusterForm =
+    "expected redis+cluster://[user[:password]@]host[:port][,host[:port]]";
 constexpr int kDatabaseMax = 1'000'000;
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
@@ -72,6 +74,17 @@ bool take_host(std::string_view text, std::string& host, std::string& port) {
   return !host.empty();
 }
 
+// "host:port,host", each with the port where it names none.
+bool take_hosts(std::string_view text, const char* port, std::vector<HostPort>& out) {
+  for (std::size_t comma = 0; comma != std::string_view::npos;) {
+    comma = text.find(',');
+    HostPort& host = out.emplace_back(HostPort{{}, port});
+    if (!take_host(text.substr(0, comma), host.host, host.port)) return false;
+    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+  }
+  return true;
+}
+
 // "?db=N" off the end of `rest`; other parameters are refused, a password among them would be seen by
 // everyone.
 bool take_query(std::string_view& rest, RedisAddress& address) {
@@ -104,20 +117,20 @@ std::string_view read_sentinel(std::string_view rest, RedisAddress& address) {
   const std::size_t slash = rest.find('/');
   if (slash == std::string_view::npos || slash + 1 == rest.size())
     return "the name of the service is missing";
-  std::string_view hosts = rest.substr(0, slash);
+  const std::string_view hosts = rest.substr(0, slash);
   const std::string_view path = rest.substr(slash + 1);
   const std::size_t second = path.find('/');
   address.sentinel.service = std::string(path.substr(0, second));
   if (second != std::string_view::npos &&
       !parse_int(path.substr(second + 1), 0, kDatabaseMax, address.database))
     return "the database is not a number";
-  for (std::size_t comma = 0; comma != std::string_view::npos;) {
-    comma = hosts.find(',');
-    HostPort& sentinel = address.sentinel.hosts.emplace_back(HostPort{{}, "26379"});
-    if (!take_host(hosts.substr(0, comma), sentinel.host, sentinel.port)) return "a host or port is wrong";
-    hosts.remove_prefix(comma == std::string_view::npos ? hosts.size() : comma + 1);
-  }
-  return "";
+  return take_hosts(hosts, "26379", address.sentinel.hosts) ? "" : "a host or port is wrong";
+}
+
+// The same behind "redis+cluster://".
+std::string_view read_cluster(std::string_view rest, RedisAddress& address) {
+  if (rest.find('/') != std::string_view::npos) return "a Cluster has no databases";
+  return take_hosts(rest, "6379", address.cluster) ? "" : "a host or port is wrong";
 }
 
 }  // namespace
@@ -125,6 +138,8 @@ std::string_view read_sentinel(std::string_view rest, RedisAddress& address) {
 std::string RedisAddress::display() const {
   if (!unix_path.empty()) return fmt::format("{} database {}", unix_path, database);
   if (!host.empty()) return fmt::format("{}:{}/{}", host, port, database);
+  if (!cluster.empty())
+    return fmt::format("the Cluster of {}:{}", cluster.front().host, cluster.front().port);
   return fmt::format("the master '{}' of {} Sentinels", sentinel.service, sentinel.hosts.size());
 }
 
@@ -135,15 +150,19 @@ Result<RedisAddress> parse_redis_url(std::string_view url) {
   address.is_tls = !is_unix && take_prefix(rest, "rediss");
   const bool is_redis = !is_unix && (address.is_tls || take_prefix(rest, "redis"));
   const bool is_sentinel = is_redis && take_prefix(rest, "+sentinel");
+  const bool is_cluster = is_redis && take_prefix(rest, "+cluster");
+  const std::string_view form = is_sentinel ? kSentinelForm : is_cluster ? kClusterForm : kForms;
   const auto bad = [&](std::string_view why) {
-    return Error{ErrorKind::BadConfig, fmt::format("--redis-url '{}': {}; {}", config::mask_url(url), why,
-                                                   is_sentinel ? kSentinelForm : kForms)};
+    return Error{ErrorKind::BadConfig,
+                 fmt::format("--redis-url '{}': {}; {}", config::mask_url(url), why, form)};
   };
   if (!is_unix && !(is_redis && take_prefix(rest, "://"))) return bad("unknown scheme");
   if (!take_user(rest, address)) return bad("user or password has a stray '%' (write it as %25)");
   if (!take_query(rest, address)) return bad("the only parameter is db=NUMBER");
+  if (is_cluster && address.database != 0) return bad("a Cluster has no databases");
   const std::string_view wrong = is_unix       ? read_unix(rest, address)
                                  : is_sentinel ? read_sentinel(rest, address)
+                                 : is_cluster  ? read_cluster(rest, address)
                                                : read_tcp(rest, address);
   if (!wrong.empty()) return bad(wrong);
   return address;

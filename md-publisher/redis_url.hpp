@@ -38,6 +38,7 @@ struct RedisAddress {
   bool is_tls = false;
   TlsFiles tls;
   SentinelAddress sentinel;
+  std::vector<HostPort> cluster;  // some nodes of a Redis Cluster; empty: it is none
 
   // "127.0.0.1:6379/0" or "/run/redis/redis.sock", without secrets.
   [[nodiscard]] std::string display() const;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "md-publisher/byte_stream.hpp"
+#include "md-publisher/event_writer.hpp"
 #include "md-publisher/greeting.hpp"
 #include "md-publisher/outcome.hpp"
 #include "md-publisher/preflight.hpp"
@@ -27,56 +28,19 @@
 
 namespace mdpipe::publisher {
 
-// A connection that ended.
-struct Loss {
-  std::string reason;
-  std::chrono::milliseconds retry{0};
-  std::optional<RefusedCommand> refused;  // where an answer of Redis was the reason
-};
-
-struct RedisEvents {
-  std::function<void(const Cursors&)> on_ready;
-  std::function<void(const Transaction&, const Outcome&)> on_committed;
-  // Nothing was written; the same transaction is written again by itself.
-  std::function<void(const RefusedCommand&, std::chrono::milliseconds retry)> on_refused;
-  std::function<void(const std::vector<Removed>&)> on_removed;  // seen before a transaction
-  std::function<void(const RefusedCommand&)> on_unguarded;      // a stream is written without its guard
-  std::function<void(const Upkeep::Report&)> on_kept;  // once a second; also where it has become idle
-  // The connection or the transaction failed; what was on its way counts as not written. A new try follows by
-  // itself.
-  std::function<void(const Loss&)> on_lost;
-  std::function<void(const std::string& reason)> on_gave_up;  // only with no_retry
-};
-
-struct RedisOptions {
-  RedisAddress address;
-  std::string cursor_key, state_key;
-  std::chrono::milliseconds timeout{10'000};
-  std::chrono::milliseconds reconnect_delay_max{5'000};
-  bool no_retry = false;
-  std::uint64_t stream_bytes_max = 0;
-  unsigned wait_replicas = 0;  // a transaction counts as written once so many replicas hold it
-};
-
-class RedisWriter {
+class RedisWriter final : public EventWriter {
  public:
   RedisWriter(asio::io_context& io, RedisOptions options, RedisEvents events);
 
-  void start() { connect(); }
-  void stop();
-
-  [[nodiscard]] bool is_ready() const { return state_ == State::Ready; }
-  [[nodiscard]] bool is_idle() const { return in_flight_ == nullptr && step_ != Step::KeepingUp; }
-  // False also while a refused transaction waits for its next try.
-  [[nodiscard]] bool takes_writes() const {
+  void start() override { connect(); }
+  void stop() override;
+  [[nodiscard]] bool is_ready() const override { return state_ == State::Ready; }
+  [[nodiscard]] bool is_idle() const override { return in_flight_ == nullptr && step_ != Step::KeepingUp; }
+  [[nodiscard]] bool takes_writes() const override {
     return is_ready() && (in_flight_ == nullptr || (step_ != Step::Waiting && !replicas_are_late_));
   }
-
-  // The Redis that was reached last.
-  [[nodiscard]] const RedisAddress& target() const { return target_; }
-
-  // Seals and writes a transaction, borrowed until on_committed or on_lost. Only while ready and idle.
-  void write(Transaction& transaction);
+  [[nodiscard]] std::string target() const override { return target_.display(); }
+  void write(Transaction& transaction) override;
 
  private:
   enum class State { Down, Connecting, Greeting, Ready };

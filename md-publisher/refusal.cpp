@@ -29,7 +29,8 @@ constexpr std::array<RefusalInfo, kRefusals> kInfos = {{
     {Refusal::Misconf, "misconf", RetryPolicy::SameConnection,
      "Redis cannot save to disk and takes no writes: see its log and its disk."},
     {Refusal::Cluster, "cluster", RetryPolicy::Reconnect,
-     "Redis Cluster is not supported: --redis-url must name a Redis that holds all keys itself."},
+     "The Cluster changes, or a part of it is down: wait. Where --redis-url has redis://, write "
+     "redis+cluster://."},
     {Refusal::Tls, "tls", RetryPolicy::Slow, "See the certificates on both sides."},
     {Refusal::Other, "other", RetryPolicy::Reconnect, "See Redis's own words and its log."},
 }};

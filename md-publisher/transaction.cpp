@@ -11,6 +11,7 @@ void Transaction::clear() {
   commands_.clear();
   sealed_at_ = 0;
   entries_.clear();
+  batches_.clear();
   for (const Share& share : shares_) share_places_[share.stream->id] = 0;
   for (const Touched& touched : touched_) touched_places_[touched.key->id] = 0;
   shares_.clear();
@@ -19,15 +20,22 @@ void Transaction::clear() {
   states_.clear();
   cursors_.clear();
   resp::append_command(commands_, "MULTI");
+  first_entry_offset_ = commands_.size();
 }
 
-void Transaction::add(const Stream& stream, std::string_view body, std::size_t words, UnixNanos recv) {
+void Transaction::begin_batch(const std::string& source, std::uint64_t epoch) {
+  if (!batches_.empty() && batches_.back().source == source && batches_.back().epoch == epoch) return;
+  batches_.push_back({source, epoch, entries_.size()});
+}
+
+void Transaction::add(const Stream& stream, std::string_view body, std::size_t words, UnixNanos recv,
+                      std::uint64_t seq) {
   const std::size_t before = commands_.size();
   resp::append_array(stream.front_words + words, commands_);
   commands_.append(stream.xadd_front);
   commands_.append(body);
   const std::size_t bytes = commands_.size() - before;
-  entries_.push_back({&stream, recv, static_cast<std::uint32_t>(bytes)});
+  entries_.push_back({&stream, recv, static_cast<std::uint32_t>(bytes), seq});
   Share& part = share(stream);
   ++part.entries;
   part.bytes += bytes;

@@ -18,6 +18,13 @@ class Transaction {
     const Stream* stream = nullptr;
     UnixNanos recv;
     std::uint32_t bytes = 0;  // of the XADD command
+    std::uint64_t seq = 0;    // of its source; 0: md-publisher's own
+  };
+  // Entries of one reader that stand together.
+  struct Batch {
+    std::string source;
+    std::uint64_t epoch = 0;
+    std::size_t first_entry = 0;
   };
   struct Cursor {
     std::uint64_t epoch = 0;
@@ -42,7 +49,10 @@ class Transaction {
   Transaction();
 
   // `body` holds `words` bulk strings: the entry's fields and values.
-  void add(const Stream& stream, std::string_view body, std::size_t words, UnixNanos recv);
+  void add(const Stream& stream, std::string_view body, std::size_t words, UnixNanos recv,
+           std::uint64_t seq = 0);
+  // The entries that follow are this reader's.
+  void begin_batch(const std::string& source, std::uint64_t epoch);
   void set_cursor(const std::string& source, Cursor cursor) { cursors_[source] = cursor; }
   // The last state of a feed wins.
   void set_state(std::string field, std::string value) {
@@ -67,6 +77,9 @@ class Transaction {
   [[nodiscard]] Command command(std::size_t index) const;
 
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  // Where the first XADD begins in commands(); the others follow, each of its entry's bytes.
+  [[nodiscard]] std::size_t first_entry_offset() const { return first_entry_offset_; }
+  [[nodiscard]] const std::vector<Batch>& batches() const { return batches_; }
   [[nodiscard]] const std::vector<Share>& shares() const { return shares_; }
   [[nodiscard]] const std::vector<Touched>& touched() const { return touched_; }
   [[nodiscard]] const std::vector<RedisKey*>& looks() const { return looks_; }
@@ -78,8 +91,10 @@ class Transaction {
   void touch(RedisKey& key);
 
   std::string commands_;
+  std::size_t first_entry_offset_ = 0;
   std::size_t sealed_at_ = 0;  // where the end begins; 0 while unsealed
   std::vector<Entry> entries_;
+  std::vector<Batch> batches_;
   std::vector<Share> shares_;
   std::vector<Touched> touched_;
   // By number of the stream or key: where it stands in shares_ or touched_, plus one.

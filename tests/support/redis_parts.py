@@ -123,3 +123,86 @@ class SentinelTrio:
             if node.process.poll() is None:
                 node.resume()
                 node.kill()
+
+
+class Cluster:
+    """Three masters with a replica each, on loopback."""
+
+    def __init__(self, folder, *arguments):
+        settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-config-file", "nodes.conf",
+                    "--cluster-replica-validity-factor", "0", *arguments]
+        self.nodes = [Node(folder, *settings, port=port) for port in cluster_ports(6)]
+        cli("--cluster", "create", *(f"127.0.0.1:{node.port}" for node in self.nodes), "--cluster-replicas", "1", "--cluster-yes")
+        wait_for(self.is_whole, "a cluster whose replicas are in step")
+
+    def is_whole(self):
+        try:
+            if any(node.client.cluster("info")["cluster_state"] != "ok" for node in self.living()):
+                return False
+            return all(node.client.info("replication")["role"] == "master" or node.is_synced() for node in self.living())
+        except redis.exceptions.RedisError:
+            return False
+
+    def living(self):
+        return [node for node in self.nodes if node.process.poll() is None]
+
+    def node_of(self, key):
+        """The master that has the key."""
+        for node in self.living():
+            if node.client.info("replication")["role"] != "master":
+                continue
+            try:
+                node.client.exists(key)
+                return node
+            except redis.exceptions.RedisError:
+                pass
+        return None
+
+    def entries(self, stream):
+        node = wait_for(lambda: self.node_of(stream), f"a node that has {stream}")
+        return node.entries(stream)
+
+    def id_of(self, node):
+        return node.client.execute_command("CLUSTER", "MYID")
+
+    def move_slot_of(self, key, target):
+        """As redis-cli --cluster reshard does it, key by key."""
+        source = wait_for(lambda: self.node_of(key), f"a node that has {key}")
+        if source is target:
+            return
+        slot = source.client.execute_command("CLUSTER", "KEYSLOT", key)
+        target.client.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", self.id_of(source))
+        source.client.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", self.id_of(target))
+        while True:
+            keys = source.client.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 1)
+            if not keys:
+                break
+            source.client.execute_command("MIGRATE", "127.0.0.1", target.port, keys[0], 0, 5000)
+        for node in (target, source, *(node for node in self.masters() if node not in (source, target))):
+            node.client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", self.id_of(target))
+
+    def masters(self):
+        return [node for node in self.living() if node.client.info("replication")["role"] == "master"]
+
+    @property
+    def url(self):
+        return f"redis+cluster://127.0.0.1:{self.nodes[0].port},127.0.0.1:{self.nodes[1].port},127.0.0.1:{self.nodes[4].port}"
+
+    def close(self):
+        for node in self.living():
+            node.resume()
+            node.kill()
+
+
+def cluster_ports(count):
+    """Free ports whose bus port, 10000 above, is one too."""
+    ports = set()
+    while len(ports) < count:
+        port = free_port()
+        if port < 50_000:
+            ports.add(port)
+    return sorted(ports)
+
+
+def cli(*arguments):
+    subprocess.run(["redis-cli", *arguments], check=True, capture_output=True, timeout=60)

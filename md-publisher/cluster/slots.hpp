@@ -1,0 +1,51 @@
+#pragma once
+// Which node of a Redis Cluster has which slot, and which slot a key is in. Pure.
+// The rules: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ (read 2026-11-25).
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "md-publisher/redis_url.hpp"
+
+namespace mdpipe::publisher {
+
+inline constexpr std::size_t kSlots = 16'384;
+
+// The part of a key that decides about its slot: what is in its first braces, or all of it.
+std::string_view hash_tag(std::string_view key);
+std::uint16_t slot_of(std::string_view key);
+
+// The key of the cursors of what shares `key`'s hash tag, in the same slot: "md:cursor:{md:trade}".
+std::string cursor_key_beside(std::string_view cursor_key, std::string_view key);
+
+// MOVED or ASK: where to go.
+struct Redirect {
+  bool is_ask = false;
+  std::uint16_t slot = 0;
+  HostPort to;  // an empty host: the one that was asked
+};
+std::optional<Redirect> parse_redirect(std::string_view error);
+
+class SlotMap {
+ public:
+  // From CLUSTER NODES; `asked` stands for a node that does not know its own address. False where no master
+  // has a slot in it.
+  bool read(std::string_view nodes, const HostPort& asked);
+  void move(std::uint16_t slot, const HostPort& to) { owners_.at(slot) = number_of(to); }
+
+  [[nodiscard]] const HostPort* owner(std::uint16_t slot) const;
+  [[nodiscard]] bool has_slots(const HostPort& node) const;
+  // Masters and replicas, to be asked for the map next time.
+  [[nodiscard]] const std::vector<HostPort>& nodes() const { return nodes_; }
+
+ private:
+  std::uint16_t number_of(const HostPort& node);
+
+  std::vector<HostPort> nodes_;
+  std::array<std::uint16_t, kSlots> owners_{};  // number in nodes_ plus one; 0: nobody
+};
+
+}  // namespace mdpipe::publisher
