@@ -162,7 +162,7 @@ void App::on_batch(std::string_view header_bytes, std::string_view payload) {
   // Its reader waits for that.
   if (batch.closes || ledger_.sources().size() > sources_before) announce_positions();
   if (decision.verdict != Verdict::Accept) return;  // the next position tells the reader where to go on
-  filling_->begin_batch(batch.source, batch.epoch);
+  if (!config_.redis.cluster.empty()) filling_->begin_batch(batch.source, batch.epoch);
   const BatchCount count = writer_.write(payload, decision.skip, batch.count, *filling_, batch.first_seq);
   const std::uint64_t missing = batch.count - decision.skip - count.added - count.malformed;
   if (!count.complete)

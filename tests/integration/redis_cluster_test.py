@@ -97,6 +97,24 @@ class ClusterTest(PublisherTest):
         reader.deliver()
         self.assert_whole()
 
+    def test_2_publisher_killed_while_a_part_was_written(self):
+        """A master that refuses leaves a transaction written in part; the next publisher writes the rest and nothing twice."""
+        publisher, reader = self.started(redis_wait_replicas=0)
+        full = self.cluster.node_of("md:trade:S3")
+        full.client.config_set("maxmemory", 1)
+        self.addCleanup(full.client.config_set, "maxmemory", 0)
+        self.append(reader, 120)
+        elsewhere = [symbol for symbol in SYMBOLS if self.cluster.node_of(f"md:trade:{symbol}") is not full]
+        wait_for(lambda: reader.turn() or any(len(self.cluster.entries(f"md:trade:{symbol}")) > 2 for symbol in elsewhere),
+                 "other parts are written")
+        wait_for(lambda: [line for line in publisher.logs() if line.get("refusal") == "oom"], "the refusal in the log")
+        publisher.kill()
+        full.client.config_set("maxmemory", 0)
+        self.publisher(redis_url=self.cluster.url, **CONFIG)
+        self.append(reader, 24)
+        reader.deliver()
+        self.assert_whole()
+
     def test_3_slots_that_move(self):
         publisher, reader = self.started()
         masters = self.cluster.masters()
@@ -142,6 +160,45 @@ class ClusterTest(PublisherTest):
             wait_for(self.cluster.is_whole, "the killed one is a replica")
         self.under_load(reader, kill)
         self.assert_whole()
+
+    def test_6_what_replication_had_not_carried_is_told_as_lost(self):
+        """Without --redis-wait-replicas."""
+        publisher, reader = self.started(redis_wait_replicas=0)
+        old = self.cluster.node_of("md:trade:S0")
+        replica = next(node for node in self.cluster.nodes if node.client.info("replication").get("master_port") == old.port)
+        wait_for(lambda: len(old.entries("md:trade:S0")) == 2 and replica.client.info("replication")["slave_repl_offset"] ==
+                 old.client.info("replication")["master_repl_offset"], "the replica is in step")
+        old.client.config_set("requirepass", "unknown to the replica")
+        old.client.execute_command("CLIENT", "KILL", "TYPE", "replica")
+        self.append(reader, 24)
+        reader.deliver()
+        old.kill()
+        self.append(reader, 24)
+        lost = wait_for(lambda: reader.turn() or publisher.logs("a failover lost the newest events of a stream; the feeds in it get a gap"),
+                        "the loss in the log")
+        reader.deliver()
+        self.assertIn(lost[0]["stream"], [f"md:trade:{symbol}" for symbol in SYMBOLS])
+        wait_for(lambda: self.listener.sum("collector_redis_lost_events_total"), "the loss in the metrics")
+        gaps = wait_for(lambda: self.cluster.entries("md:feed:S0"), "a gap event")
+        self.assertEqual((gaps[0]["state"], gaps[0]["reason"]), ("gap", "Redis failed over and lost the newest events"))
+        found = [int(entry["seq"]) for entry in self.cluster.entries("md:trade:S0")]
+        numbers = self.sent["gmo", "S0"]
+        self.assertEqual(found, numbers[:2] + numbers[4:])
+        old.start()
+        wait_for(self.cluster.is_whole, "the old master is a replica")
+
+
+class Configuration(PublisherTest):
+    def test_what_a_cluster_does_not_have_is_refused(self):
+        for options, words in (({"maxage": "1h"}, "--maxlen"), ({"redis_url": "redis+cluster://h/1"}, "no databases")):
+            code, sentence = self.error_of(**{"redis_url": "redis+cluster://h", **options})
+            self.assertEqual(code, 78)
+            self.assertIn(words, sentence)
+
+    def test_nodes_that_are_none(self):
+        self.redis.client.config_set("port", 0)
+        publisher = self.publisher(redis_url="redis+cluster://127.0.0.1:1")
+        self.assertIn("cannot connect to 127.0.0.1:1", publisher.wait_log(LOST)[0]["reason"])
 
 
 if __name__ == "__main__":

@@ -136,6 +136,16 @@ TEST(RedisUrl, refuses_sentinels_without_a_host_or_a_service) {
   }
 }
 
+TEST(RedisUrl, names_nodes_of_a_cluster) {
+  const RedisAddress address = parse("rediss+cluster://md:secret@a,b:7001");
+  EXPECT_EQ(address.cluster, (std::vector<HostPort>{{"a", "6379"}, {"b", "7001"}}));
+  EXPECT_TRUE(address.is_tls);
+  EXPECT_EQ(address.display(), "the Cluster of a:6379");
+  for (const auto* url :
+       {"redis+cluster://a/1", "redis+cluster://a?db=1", "redis+cluster://", "redis+cluster://a,"})
+    EXPECT_THAT(error(url), AllOf(HasSubstr("--redis-url"), HasSubstr("redis+cluster://"))) << url;
+}
+
 TEST(RedisUrl, a_database_may_be_a_parameter) { EXPECT_EQ(parse("redis://h:1?db=7").database, 7); }
 
 TEST(RedisUrl, errors_hide_the_password) {
