@@ -115,6 +115,23 @@ class ClusterTest(PublisherTest):
         reader.deliver()
         self.assert_whole()
 
+    def test_2_an_answer_that_is_never_heard_doubles_nothing(self):
+        publisher, reader = self.started()
+        replicas = [node for node in self.cluster.nodes if node.client.info("replication")["role"] == "slave"]
+        for node in replicas:
+            node.pause()  # the transactions are carried out, and their answers wait for the replicas
+            self.addCleanup(node.resume)
+        self.append(reader, 12)
+        wait_for(lambda: reader.turn() or
+                 any(len(self.cluster.entries(f"md:trade:{symbol}")) > 2 for symbol in SYMBOLS), "entries in the masters")
+        for node in self.cluster.masters():
+            node.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        publisher.wait_log(LOST)
+        for node in replicas:
+            node.resume()
+        reader.deliver()
+        self.assert_whole()
+
     def test_3_slots_that_move(self):
         publisher, reader = self.started()
         masters = self.cluster.masters()

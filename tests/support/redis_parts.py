@@ -1,7 +1,9 @@
 """What Redis is made of where it is more than one process: certificates, and servers of a test's own."""
 
 import os
+import random
 import signal
+import socket
 import subprocess
 
 import redis
@@ -60,6 +62,7 @@ class Node:
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = subprocess.Popen(["redis-server", *self.configuration, "--port", str(self.port), "--dir", self.folder, *data],
                                             stdout=log, stderr=log)
+        self.is_paused = False
         self.client = redis.Redis(port=self.port, decode_responses=True)
         wait_for(self.answers, f"Redis on port {self.port}")
 
@@ -75,9 +78,11 @@ class Node:
         self.process.wait()
 
     def pause(self):
+        self.is_paused = True
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self):
+        self.is_paused = False
         self.process.send_signal(signal.SIGCONT)
 
     def is_synced(self):
@@ -144,7 +149,8 @@ class Cluster:
             return False
 
     def living(self):
-        return [node for node in self.nodes if node.process.poll() is None]
+        """Those that answer."""
+        return [node for node in self.nodes if node.process.poll() is None and not node.is_paused]
 
     def node_of(self, key):
         """The master that has the key."""
@@ -189,17 +195,27 @@ class Cluster:
         return f"redis+cluster://127.0.0.1:{self.nodes[0].port},127.0.0.1:{self.nodes[1].port},127.0.0.1:{self.nodes[4].port}"
 
     def close(self):
-        for node in self.living():
-            node.resume()
-            node.kill()
+        for node in self.nodes:
+            if node.process.poll() is None:
+                node.resume()
+                node.kill()
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def cluster_ports(count):
-    """Free ports whose bus port, 10000 above, is one too."""
+    """Free ports whose bus port, 10000 above, is free too; below those that the kernel gives to connections."""
     ports = set()
     while len(ports) < count:
-        port = free_port()
-        if port < 50_000:
+        port = random.randrange(10_000, 22_000)
+        if is_free(port) and is_free(port + 10_000):
             ports.add(port)
     return sorted(ports)
 
