@@ -111,7 +111,10 @@ class ReloadTest(unittest.TestCase):
         wait_for(lambda: len(self.of("trade", "XRP_JPY")) >= len(sent), "all of the symbol that came")
         self.assertEqual(sent, [(entry["price"], entry["size"]) for entry in self.of("trade", "XRP_JPY")])
         check_sequence(self.stack.all_entries(), self)
-        self.assertEqual([], self.reader.logs("the exchange answered with an error"), "within the pacing")
+        # Paced, requests are a second apart; a host that stands still for a moment may bring two of them together.
+        times = [line["time"] for line in self.simulator.logs("request")]
+        together = [later - earlier for earlier, later in zip(times, times[1:]) if later - earlier < 300]
+        self.assertLess(len(together), 2, f"requests as they came, ms: {times}")
         self.assertEqual([], self.reader.logs("event of a symbol that was not asked for skipped"))
         self.assertEqual(1, len(self.reader.logs("connected")), "no reconnect")
 
@@ -150,6 +153,10 @@ class ReloadTest(unittest.TestCase):
 
         self.assertIn("alert-off", self.reload(self.agent, alert_off=["MdpipeBacklog"], log_level="debug")["changed"])
         self.assertIn("MdpipeNonsense", self.reload(self.agent, REFUSED, alert_off=["MdpipeNonsense"])["why"])
+        self.simulator.stop()
+        self.reload(self.agent, alert_for=["MdpipeExchangeDown=0s"])  # and not a minute
+        wait_for(lambda: any(value == 1 and "MdpipeExchangeDown" in name for name, value in self.stack.samples().items()),
+                 "the alert by its new rule")
         told = self.reload(self.publisher, log_level="debug", maxlen="5")
         self.assertEqual("log-level: info -> debug", told["changed"])
         self.assertEqual("maxlen", self.publisher.wait_log(KEPT)[-1]["options"])
