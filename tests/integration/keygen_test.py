@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""mdpipe-keygen, and its files in other hands: PyZMQ reads them, and a consumer with one of them hears ws-reader's tap encrypted."""
+"""mdpipe-keygen, and its files in other hands: PyZMQ reads them, and a consumer with one of them hears ws-reader's tap encrypted.
+Without a key no program leaves its host."""
 
 import os
 import stat
@@ -73,6 +74,22 @@ class KeygenTest(unittest.TestCase):
             self.assertEqual(code, made.returncode, arguments)
             self.assertEqual(1, len(made.stderr.splitlines()))
         self.assertEqual([], os.listdir(self.folder))
+
+
+class ClearTextTest(unittest.TestCase):
+    def test_every_endpoint_stays_on_its_host_unless_asked_otherwise_by_name(self):
+        reader = ["--exchange=gmo", "--symbols=BTC_JPY"]
+        for program, arguments, options in (("ws-reader", reader, ("events", "positions", "metrics", "tap")),
+                                            ("md-publisher", [], ("events", "positions", "metrics")),
+                                            ("metrics-agent", [], ("metrics",))):
+            for option in options:
+                with self.subTest(f"{program} {option}"):
+                    command = [binary(program), *arguments, f"--{option}-endpoint=tcp://0.0.0.0:5555", "--check-config"]
+                    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+                    self.assertEqual((78, 1), (checked.returncode, len(checked.stderr.splitlines())))
+                    self.assertIn(f"--{option}-endpoint", checked.stderr)
+                    self.assertIn("--allow-clear-text-tcp", checked.stderr)
+                    subprocess.run([*command, "--allow-clear-text-tcp"], capture_output=True, check=True)
 
 
 class EncryptedTapTest(unittest.TestCase):
