@@ -159,37 +159,50 @@ class Task:
         self.folder = Path(test.enterContext(tempfile.TemporaryDirectory(prefix="mdpipe-task-")))
         for volume in ("run", "state", "credentials"):
             (self.folder / volume).mkdir(mode=0o700)
-        self.changes = [*changes, *((mount["containerPath"], f"{self.folder}/{mount['sourceVolume']}")
-                                    for container in definition["containerDefinitions"] for mount in container["mountPoints"])]
+        self.folders = [(mount["containerPath"], f"{self.folder}/{mount['sourceVolume']}")
+                        for container in definition["containerDefinitions"] for mount in container["mountPoints"]]
+        self.changes = [*changes, *self.folders]
         self.containers = {container["name"]: container for container in definition["containerDefinitions"]}
         self.processes = {}
 
-    def changed(self, text):
-        for old, new in self.changes:
+    @staticmethod
+    def changed(text, changes):
+        for old, new in changes:
             text = text.replace(old, new)
         return text
 
-    def environment(self, container):
+    def environment(self, container, changes=None):
         # RUNTIME_DIRECTORY and STATE_DIRECTORY are the image's.
         given = {"PATH": os.environ["PATH"], "RUNTIME_DIRECTORY": "/run/mdpipe", "STATE_DIRECTORY": "/var/lib/mdpipe",
                  **pairs(container["environment"])}
-        return {name: self.changed(value) for name, value in given.items()}
+        return {name: self.changed(value, changes or self.changes) for name, value in given.items()}
 
     def command(self, words):
         first, *rest = words
-        return [PROGRAMS.get(first) or str(CONTAINER / Path(first).name), *map(self.changed, rest)]
+        return [PROGRAMS.get(first) or str(CONTAINER / Path(first).name), *(self.changed(word, self.changes) for word in rest)]
 
-    def write_secrets(self, values):
+    def write_secrets(self, secret):
+        """`secret`: what Secrets Manager has, by key."""
         container = self.containers.get("secrets")
         if container is None:
             return
-        given = {secret["name"]: values[secret["name"]] for secret in container["secrets"]}
+        given = {entry["name"]: secret[entry["valueFrom"].split(":")[7]] for entry in container["secrets"]}
         done = subprocess.run(self.command(container["command"]), env={**self.environment(container), **given}, capture_output=True, text=True,
                               check=True)
-        for name, value in given.items():
-            path = self.folder / "credentials" / name.lower()
-            self.test.assertEqual((value + "\n", 0o600), (path.read_text(), path.stat().st_mode & 0o777))
-            self.test.assertNotIn(value, done.stdout + done.stderr)
+        written = {argument.partition("=")[0]: argument.partition("=")[2] or argument.lower() for argument in container["command"][1:]}
+        self.test.assertEqual(set(given), set(written))
+        for name, file in written.items():
+            path = self.folder / "credentials" / file
+            self.test.assertEqual((given[name] + "\n", 0o600), (path.read_text(), path.stat().st_mode & 0o777))
+            self.test.assertNotIn(given[name], done.stdout + done.stderr)
+
+    def check_configuration(self):
+        """With the addresses of the definition."""
+        for container in self.containers.values():
+            if container["name"] != "secrets":
+                checked = subprocess.run([*self.command(container["command"]), "--check-config"], env=self.environment(container, self.folders),
+                                         capture_output=True, text=True, check=False)
+                self.test.assertEqual(0, checked.returncode, checked.stdout + checked.stderr)
 
     def start(self, extra):
         for name, container in self.containers.items():
@@ -230,6 +243,16 @@ class Tasks(unittest.TestCase):
         self.stack.redis.client.execute_command("AUTH", "planted-password")
         _, self.url = self.stack.simulator("gmo", rate=50)
 
+    def make_keys(self):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="mdpipe-keys-")))
+        keys = {}
+        for name in ("md-publisher", "metrics-agent", "reader-gmo"):
+            subprocess.run([PROGRAMS["mdpipe-keygen"], f"--name={name}", f"--directory={folder}"], check=True, capture_output=True)
+            key = f"curve_{name.replace('-', '_')}"
+            keys[f"{key}_secret"] = (folder / f"{name}.key_secret").read_text().rstrip("\n")
+            keys[key] = (folder / f"{name}.key").read_text().rstrip("\n")
+        return keys
+
     def run_tasks(self, names):
         """Runs them until data is in Redis, looks at health and logs, hangs the publisher, stops all."""
         redis_url = pairs(next(container for _, container in containers() if container["name"] == "md-publisher")["environment"])["REDIS_URL"]
@@ -238,11 +261,13 @@ class Tasks(unittest.TestCase):
                    ("0.0.0.0", "127.0.0.1"), ("9100", str(http)), *((str(port), str(free_port())) for port in (7701, 7702, 7703))]
         # Where the definition says nothing of the port or of the exchange's address, the defaults would be meant.
         extra = {"METRICS_PORT": str(http), "WS_URL": self.url, "METRICS_INTERVAL_SECONDS": "1"}
+        secret = {"redis_password": "planted-password", "alert_webhook_url": "http://127.0.0.1:1/planted-webhook", **self.make_keys()}
         tasks = [Task(self, TASKS[name], changes) for name in names]
         for task in tasks:
             for container in task.containers.values():
                 container["environment"] = [*container["environment"], {"name": "METRICS_AGENT", "value": f"127.0.0.1:{http}"}]
-            task.write_secrets({"REDIS_PASSWORD": "planted-password", "ALERT_WEBHOOK_URL": "http://127.0.0.1:1/planted-webhook"})
+            task.write_secrets(secret)
+            task.check_configuration()
             task.start(extra)
         wait_for(lambda: self.stack.total() > 0, f"data in Redis; logs: {[task.log(name)[-600:] for task in tasks for name in task.processes]}")
         owner = {name: task for task in tasks for name in task.processes}

@@ -58,7 +58,7 @@ class SystemdHost:
         console = open(self.root.base / "console.log", "wb")  # pylint: disable=consider-using-with
         with console:
             self.nspawn = subprocess.Popen(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-D", str(self.path),
-                                            f"--machine={self.root.base.name}", "--private-network", "--link-journal=no", "--console=pipe",
+                                            f"--machine=mdpipe-{os.getpid()}", "--private-network", "--link-journal=no", "--console=pipe",
                                             f"--bind={bind[0]}:{bind[1]}", "-b", "--", "--unit=multi-user.target"], stdin=subprocess.DEVNULL, stdout=console, stderr=console,
                                            start_new_session=True,
                                            preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL))

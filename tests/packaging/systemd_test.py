@@ -27,6 +27,18 @@ PASSWORD = "planted-redis-password"
 RATE = 200  # events a second
 EXPOSURE_MAX = 2.0
 
+READER = """exchange = "gmo"
+symbols = ["BTC_JPY"]
+channels = ["ticker", "trade", "orderbook"]
+url = "ws://127.0.0.1:9000/"
+retain_bytes = "8MiB"
+"""
+PUBLISHER = """redis_url = "redis://127.0.0.1:6379"
+maxlen = "0"
+"""
+AGENT = """metrics_interval_seconds = 1
+log_level = "debug"
+"""
 REDIS_UNIT = """[Service]
 ExecStart=/usr/bin/redis-server /srv/redis.conf
 """
@@ -66,10 +78,9 @@ def setUpModule():
 
 
 def configure():
-    HOST.write("etc/mdpipe/gmo.toml", 'exchange = "gmo"\nsymbols = ["BTC_JPY"]\nchannels = ["ticker", "trade", "orderbook"]\nurl = "ws://127.0.0.1:9000/"\n'
-               'retain_bytes = "8MiB"\n')
-    HOST.write("etc/mdpipe/md-publisher.toml", 'redis_url = "redis://127.0.0.1:6379"\nmaxlen = "0"\n')
-    HOST.write("etc/mdpipe/metrics-agent.toml", 'metrics_interval_seconds = 1\nlog_level = "debug"\n')
+    HOST.write("etc/mdpipe/gmo.toml", READER)
+    HOST.write("etc/mdpipe/md-publisher.toml", PUBLISHER)
+    HOST.write("etc/mdpipe/metrics-agent.toml", AGENT)
     HOST.write("etc/mdpipe/redis_password", PASSWORD + "\n", mode=0o600)
     for unit in ("ws-reader@", "md-publisher", "metrics-agent"):
         HOST.write(f"etc/systemd/system/{unit}.service.d/faster.conf", FASTER)
@@ -77,7 +88,7 @@ def configure():
                "[Service]\nLoadCredential=redis_password:/etc/mdpipe/redis_password\n")
     HOST.write("srv/redis.conf", f'port 6379\nunixsocket /srv/redis.sock\nunixsocketperm 777\nsave ""\ndir /srv\nrequirepass {PASSWORD}\n')
     HOST.write("etc/systemd/system/redis-test.service", REDIS_UNIT)
-    HOST.write("etc/systemd/system/exchange-test.service", EXCHANGE_UNIT.format(exchange="gmo", symbol="BTC_JPY", port=9000, rate=RATE))
+    HOST.write("etc/systemd/system/exchange-test.service", EXCHANGE_UNIT.format(exchange="gmo", symbol="BTC_JPY,ETH_JPY", port=9000, rate=RATE))
     HOST.write("etc/systemd/system/bitflyer-test.service", EXCHANGE_UNIT.format(exchange="bitflyer", symbol="ETH_JPY", port=9001, rate=20))
     HOST.root.run("systemctl", "enable", "ws-reader@gmo")
 
@@ -269,12 +280,21 @@ class Systemd(unittest.TestCase):
         say("all three were stopped by SIGSTOP; the watchdog killed and systemd restarted them")
 
     def test_08_reload(self):
-        def reload():
-            for unit in UNITS:
-                HOST.run("systemctl", "reload", unit)
-                wait_for(lambda unit=unit: any("configuration read again" in line for line in HOST.journal(unit)), f"{unit} has heard of it")
-        self.others_keep_running(UNITS, reload)
-        say("systemctl reload: heard by each, no process replaced")
+        def reload(unit, file, text, log):
+            HOST.write(f"etc/mdpipe/{file}.toml", text)
+            count = len([line for line in HOST.journal(unit) if log in line])
+            HOST.run("systemctl", "reload", unit)
+            wait_for(lambda: len([line for line in HOST.journal(unit) if log in line]) > count, f"{unit} says '{log}'")
+
+        def change_all():
+            reload("metrics-agent", "metrics-agent", AGENT.replace("debug", "info"), "configuration read again")
+            reload("md-publisher", "md-publisher", PUBLISHER + 'log_level = "debug"\n', "configuration read again")
+            reload("ws-reader@gmo", "gmo", READER.replace('"trade"', '"trade", "cooking"'), "the new configuration is refused")
+            reload("ws-reader@gmo", "gmo", READER.replace('"BTC_JPY"', '"BTC_JPY", "ETH_JPY"'), "configuration read again")
+            wait_for(lambda: any(fields["symbol"] == "ETH_JPY" for _, fields in self.follower.client.xrevrange("md:trade", count=500)),
+                     "trades of the symbol that was added")
+        self.others_keep_running(UNITS, change_all)
+        say("systemctl reload: log levels changed, a symbol added, a bad configuration refused, no process replaced")
 
     def test_09_an_exchange_comes_and_goes_while_the_others_run(self):
         HOST.write("etc/mdpipe/bitflyer.toml",
