@@ -31,7 +31,7 @@ READER = """exchange = "gmo"
 symbols = ["BTC_JPY"]
 channels = ["ticker", "trade", "orderbook"]
 url = "ws://127.0.0.1:9000/"
-retain_bytes = "8MiB"
+retain_bytes = "2MiB"
 """
 PUBLISHER = """redis_url = "redis://127.0.0.1:6379"
 maxlen = "0"
@@ -315,7 +315,7 @@ class Systemd(unittest.TestCase):
         say("ws-reader@bitflyer came, its trades reached Redis, and went; the others kept their processes")
 
     def test_10_memory_max_is_kept_in_an_outage(self):
-        limit_bytes = 64 << 20
+        limit_bytes = 40 << 20
         # A slow disk may hold a write up for longer than the three seconds of the other tests.
         HOST.write("etc/systemd/system/ws-reader@.service.d/faster.conf", FASTER.replace("WatchdogSec=3s", "WatchdogSec=30s"))
         HOST.run("systemctl", "daemon-reload")
@@ -326,7 +326,7 @@ class Systemd(unittest.TestCase):
             return
         pid, restarts = HOST.pid("ws-reader@gmo"), HOST.show("ws-reader@gmo", "NRestarts")
         HOST.run("systemctl", "kill", "--kill-whom=main", "-s", "STOP", "redis-test")
-        control("gmo", "rate 5000")
+        control("gmo", "rate 10000")
 
         def spooled():
             return samples().get('collector_spool_bytes{source="gmo"}', 0)
