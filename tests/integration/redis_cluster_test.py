@@ -86,6 +86,14 @@ class ClusterTest(PublisherTest):
         self.assertEqual(list(self.cluster.node_of("md:state").client.hgetall("md:state")), ["gmo:trade:BTC_JPY"])
         self.assertEqual(publisher.logs(LOST), [])
 
+    def test_1_a_node_of_a_cluster_that_is_taken_for_one_redis(self):
+        publisher = self.publisher(redis_url=f"redis://127.0.0.1:{self.cluster.nodes[0].port}", stream_name="md:{type}:{symbol}")
+        reader = self.reader()
+        self.append(reader, 24)
+        reader.turn()
+        line = wait_for(lambda: [log for log in publisher.logs() if log.get("refusal") == "cluster"], "the refusal in the log")[0]
+        self.assertIn("redis+cluster://", line["remedy"])
+
     def test_2_publisher_killed_again_and_again(self):
         publisher, reader = self.started()
         for _ in range(4):
