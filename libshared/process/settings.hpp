@@ -15,9 +15,9 @@ class Settings {
  public:
   struct Start {
     std::string program, summary;
-    void (*declare)(config::OptionTable& table, Config& config);
-    int argc;
-    const char* const* argv;  // lives as long as the process
+    void (*declare)(config::OptionTable& table, Config& config) = nullptr;
+    int argc = 0;
+    const char* const* argv = nullptr;  // lives as long as the process
   };
 
   explicit Settings(Start start) : start_(std::move(start)), options(start_.program, start_.summary) {

@@ -16,7 +16,7 @@ std::string write_new_file(const std::string& path, const std::string& text) {
   if (fd < 0) return std::strerror(errno);
   const bool written =
       ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
-  const std::string why = written ? std::string() : std::strerror(errno);
+  std::string why = written ? std::string() : std::strerror(errno);
   ::close(fd);
   if (!written) ::unlink(path.c_str());
   return why;
