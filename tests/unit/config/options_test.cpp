@@ -285,6 +285,8 @@ TEST(MaskUrl, hides_only_the_password) {
   EXPECT_EQ(mask_url("redis://h:1/0"), "redis://h:1/0");
   EXPECT_EQ(mask_url("redis://u@h"), "redis://u@h");
   EXPECT_EQ(mask_url("unix://u:p@/s?password=x"), "unix://u:***@/s?password=***");
+  EXPECT_EQ(mask_url("s3cret"), "***");
+  EXPECT_EQ(mask_url("h:1"), "h:1");
   EXPECT_EQ(mask_url(""), "");
 }
 
