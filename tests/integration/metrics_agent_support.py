@@ -131,14 +131,15 @@ class Agent:
 
     def samples(self):
         """/metrics as {series text: value}; where the machine is so busy that the agent says it is, it is asked again."""
-        status, _, body = wait_for(lambda: self._unless_busy(*self.request("/metrics")), "a page from a busy agent")
+        status, _, body = wait_for(lambda: self.unless_busy("/metrics"), "a page from a busy agent")
         assert status == 200, body
         pairs = (line.rsplit(" ", 1) for line in body.decode().splitlines() if not line.startswith("#"))
         return {name: float(value) for name, value in pairs}
 
-    @staticmethod
-    def _unless_busy(status, headers, body):
-        return None if status == 503 else (status, headers, body)
+    def unless_busy(self, path, headers=None):
+        """As request, but None where the agent is too busy to answer."""
+        answer = self.request(path, headers=headers)
+        return None if answer[0] == 503 else answer
 
     def wait_sample(self, name, value):
         wait_for(lambda: self.samples().get(name) == value, f"{name} {value}")
