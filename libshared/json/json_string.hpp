@@ -7,6 +7,7 @@ namespace mdpipe {
 
 // Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 pass as they are.
 void append_json_string(std::string_view text, std::string& out);
+std::string json_string(std::string_view text);
 
 // `text` with U+FFFD in the place of every byte that is not part of UTF-8.
 std::string valid_utf8(std::string_view text);

@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 constexpr std::int64_t kSecondsPerDay = 86'400;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_iso_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Days from 1970-01-01 of a proleptic Gregorian date (Howard Hinnant's "days_from_civil").
 std::int64_t days_from_civil(std::int64_t year, int month, int day) {
@@ -33,7 +33,7 @@ int days_in_month(int year, int month) {
 int read_digits(std::string_view text, std::size_t at, std::size_t count) {
   int value = 0;
   for (std::size_t i = at; i < at + count; ++i) {
-    if (!is_digit(text[i])) return -1;
+    if (!is_iso_digit(text[i])) return -1;
     value = value * 10 + (text[i] - '0');
   }
   return value;
@@ -45,7 +45,7 @@ std::optional<std::int64_t> read_fraction(std::string_view text) {
   std::int64_t weight = kNanosPerSecond / 10;
   if (text.size() < 2) return std::nullopt;
   for (const char c : text.substr(1)) {
-    if (!is_digit(c)) return std::nullopt;
+    if (!is_iso_digit(c)) return std::nullopt;
     nanos += (c - '0') * weight;
     weight /= 10;
   }
@@ -93,7 +93,7 @@ std::optional<UnixNanos> parse_epoch(std::string_view digits) {
   if (digits.empty() || digits.size() > kDigitsMax) return std::nullopt;
   std::uint64_t value = 0;
   for (const char c : digits) {
-    if (!is_digit(c)) return std::nullopt;
+    if (!is_iso_digit(c)) return std::nullopt;
     value = value * 10 + static_cast<std::uint64_t>(c - '0');
   }
   constexpr std::uint64_t kMaxSeconds = 100'000'000'000;  // year 5138 in seconds, 1973 in milliseconds

@@ -20,12 +20,6 @@ constexpr std::size_t kRestBytes = 80;      // "and N more ..."
 constexpr std::size_t kSubjectBytes = 400;  // of the names in one line
 constexpr std::size_t kSecondChars = 19;    // "2026-11-25T10:00:00"
 
-std::string json_text(std::string_view text) {
-  std::string out;
-  append_json_string(valid_utf8(text), out);
-  return out;
-}
-
 std::string json_number(double value) { return std::isfinite(value) ? fmt::format("{}", value) : "null"; }
 
 std::string to_second(UnixNanos time) { return to_iso8601(time).substr(0, kSecondChars) + 'Z'; }
@@ -39,7 +33,7 @@ std::string json_report(const AlertReport& report) {
       to_second(report.since), report.firing);
   for (const std::string& subject : report.subjects) {
     if (out.back() != '[') out += ',';
-    out += json_text(subject);
+    out += json_string(subject);
   }
   out += fmt::format(R"(],"subjects_more":{},"runbook":"{}"}})", report.subjects_more,
                      runbook_entry(report.alert));
@@ -47,8 +41,8 @@ std::string json_report(const AlertReport& report) {
 }
 
 std::string json_body(const std::vector<AlertReport>& reports, const MessageContext& context) {
-  std::string out = fmt::format(R"({{"version":1,"host":{},"time":"{}","alerts":[)", json_text(context.host),
-                                to_second(context.now));
+  std::string out = fmt::format(R"({{"version":1,"host":{},"time":"{}","alerts":[)",
+                                json_string(context.host), to_second(context.now));
   for (const AlertReport& report : reports) {
     if (out.back() != '[') out += ',';
     out += json_report(report);
@@ -138,11 +132,11 @@ std::string webhook_body(WebhookFormat format, const std::vector<AlertReport>& r
       return json_body(reports, context);
     case WebhookFormat::Slack:
       return fmt::format(R"({{"text":{},"mrkdwn":false}})",
-                         json_text(chat_text(reports, context, kSlackBytesMax, slack_text)));
+                         json_string(chat_text(reports, context, kSlackBytesMax, slack_text)));
     case WebhookFormat::Discord:
       // Whatever a label says, nobody is mentioned.
       return fmt::format(R"({{"content":{},"allowed_mentions":{{"parse":[]}}}})",
-                         json_text(chat_text(reports, context, kDiscordBytesMax, discord_text)));
+                         json_string(chat_text(reports, context, kDiscordBytesMax, discord_text)));
   }
   return {};
 }

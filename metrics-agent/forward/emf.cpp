@@ -180,24 +180,18 @@ DocumentText document_text(const DocumentValues& values) {
   return text;
 }
 
-std::string json_text(std::string_view text) {
-  std::string out;
-  append_json_string(text, out);
-  return out;
-}
-
 EmfDocument document_of(const Dimensions& dimensions, const DocumentValues& values, const EmfOptions& options,
                         UnixNanos end) {
   const DocumentText text = document_text(values);
   std::string names, targets;
   for (const auto& [name, value] : dimensions) {
     fmt::format_to(std::back_inserter(names), R"({}"{}")", names.empty() ? "" : ",", name);
-    fmt::format_to(std::back_inserter(targets), R"(,"{}":{})", name, json_text(dimension_value(value)));
+    fmt::format_to(std::back_inserter(targets), R"(,"{}":{})", name, json_string(dimension_value(value)));
   }
   return {
       fmt::format(
           R"("_aws":{{"Timestamp":{},"CloudWatchMetrics":[{{"Namespace":{},"Dimensions":[[{}]],"Metrics":[{}]}}]}}{}{})",
-          end.count / 1'000'000, json_text(options.name_space), names, text.definitions, targets,
+          end.count / 1'000'000, json_string(options.name_space), names, text.definitions, targets,
           text.members),
       text.points};
 }
