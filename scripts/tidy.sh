@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # scripts/tidy.sh BUILD [all]: clang-tidy over our own sources as BUILD compiles them; those of the tests, which take longer than
 # all others together, only with "all". Most of its time goes into the headers of the libraries, so files that are compiled
-# with the same flags are looked at as one unit that includes them. A unit is looked at again only when one of its files, what they include,
-# .clang-tidy or clang-tidy itself has changed.
+# with the same flags are looked at as one unit that includes them; exchanges, which know nothing of each other and may use the same
+# names, each alone. A unit is looked at again only when one of its files, what they include, .clang-tidy or clang-tidy itself has changed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 70
 build=$(realpath "${1:?usage: scripts/tidy.sh BUILD [all]}")
@@ -24,8 +24,8 @@ export MDPIPE_TIDY_SETUP
 jq --arg root "$PWD/" --arg skip "$skip" --arg build "$build/" --arg units "$MDPIPE_TIDY_UNITS/" --argjson files "$UNIT_FILES" '
   map(select(.file | endswith(".cpp") and startswith($root) and (startswith($build) | not) and (startswith($skip) | not)))
   | unique_by(.file)
-  | map(. + {flags: (.command | sub("^[^ ]*ccache "; "") | sub(" -o .*"; ""))})
-  | group_by(.flags)
+  | map(. + {flags: (.command | sub("^[^ ]*ccache "; "") | sub(" -o .*"; "")), venue: (.file | capture("/venues/(?<name>[^/]+)/").name? // "")})
+  | group_by([.flags, .venue])
   | map(_nwise($files))
   | to_entries
   | map(($units + (.key | tostring) + ".cpp") as $unit
