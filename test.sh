@@ -28,7 +28,8 @@ QUICK=false
 TSAN=false
 INSTALL=true
 REPEAT=1
-JOBS=$((3 * $(nproc)))  # the long tests wait most of the time
+JOBS=$((3 * $(nproc)))            # the long tests wait most of the time
+SANITIZED_JOBS=$((2 * $(nproc)))  # less so where everything takes longer
 PASSED=0
 FAILED=0
 SKIPPED=0
@@ -130,7 +131,7 @@ sanitized() {
   shift 2
   # Many files at once compile in a third of the time; the release build sees each alone.
   build "$step: build" "$dir" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 "$@" || return 1
-  run_tests "$step: tests" "$dir" --label-exclude slow
+  JOBS=$SANITIZED_JOBS run_tests "$step: tests" "$dir" --label-exclude slow
 }
 
 finish() {
