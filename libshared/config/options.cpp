@@ -120,7 +120,8 @@ std::string mask_url(std::string_view url) {
     return mask_url(url.substr(0, parameter)) + "password=***";
   const std::size_t at = url.find_last_of('@');
   const std::size_t colon = url.find(':', start);
-  if (colon == std::string_view::npos)  // without a scheme it may be a password that stands in the wrong place
+  if (colon ==
+      std::string_view::npos)  // without a scheme it may be a password that stands in the wrong place
     return scheme == std::string_view::npos && !url.empty() ? "***" : std::string(url);
   if (at == std::string_view::npos || at < start) {
     // Without '@' what follows the colon should be a port; if it is not, a password may have lost its host.
