@@ -10,6 +10,9 @@
 namespace mdpipe::agent {
 namespace {
 
+// What a webhook is told may hold bytes of an exchange; receivers refuse text that is no UTF-8.
+std::string json_utf8(std::string_view text) { return json_string(valid_utf8(text)); }
+
 // Slack once asked for at most 4,000 bytes of text, and cuts off what is beyond 40,000 characters:
 // https://api.slack.com/changelog/2018-04-truncating-really-long-messages
 constexpr std::size_t kSlackBytesMax = 4000;
@@ -33,7 +36,7 @@ std::string json_report(const AlertReport& report) {
       to_second(report.since), report.firing);
   for (const std::string& subject : report.subjects) {
     if (out.back() != '[') out += ',';
-    out += json_string(subject);
+    out += json_utf8(subject);
   }
   out += fmt::format(R"(],"subjects_more":{},"runbook":"{}"}})", report.subjects_more,
                      runbook_entry(report.alert));
@@ -41,8 +44,8 @@ std::string json_report(const AlertReport& report) {
 }
 
 std::string json_body(const std::vector<AlertReport>& reports, const MessageContext& context) {
-  std::string out = fmt::format(R"({{"version":1,"host":{},"time":"{}","alerts":[)",
-                                json_string(context.host), to_second(context.now));
+  std::string out = fmt::format(R"({{"version":1,"host":{},"time":"{}","alerts":[)", json_utf8(context.host),
+                                to_second(context.now));
   for (const AlertReport& report : reports) {
     if (out.back() != '[') out += ',';
     out += json_report(report);
@@ -132,11 +135,11 @@ std::string webhook_body(WebhookFormat format, const std::vector<AlertReport>& r
       return json_body(reports, context);
     case WebhookFormat::Slack:
       return fmt::format(R"({{"text":{},"mrkdwn":false}})",
-                         json_string(chat_text(reports, context, kSlackBytesMax, slack_text)));
+                         json_utf8(chat_text(reports, context, kSlackBytesMax, slack_text)));
     case WebhookFormat::Discord:
       // Whatever a label says, nobody is mentioned.
       return fmt::format(R"({{"content":{},"allowed_mentions":{{"parse":[]}}}})",
-                         json_string(chat_text(reports, context, kDiscordBytesMax, discord_text)));
+                         json_utf8(chat_text(reports, context, kDiscordBytesMax, discord_text)));
   }
   return {};
 }
