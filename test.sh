@@ -159,6 +159,7 @@ fi
 export PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH  # Debian's python3 has the modules that the tests import
 export CTEST_OUTPUT_ON_FAILURE=1
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=suppressions=$PWD/tests/tsan.supp:halt_on_error=1:second_deadlock_stack=1
 
