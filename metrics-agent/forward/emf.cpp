@@ -90,9 +90,9 @@ std::string_view unit_of(const MetricInfo& info) {
 }
 
 // Timestamps cannot be compared with the present in CloudWatch, and its dimensions are no place for versions.
-bool is_left_out(const MetricInfo& info) {
-  return has_suffix(info.name, "_timestamp_seconds") || info.metric == Metric::ProcessStartTime ||
-         info.metric == Metric::BuildInfo;
+bool is_told(const MetricInfo& info) {
+  return !has_suffix(info.name, "_timestamp_seconds") && info.metric != Metric::ProcessStartTime &&
+         info.metric != Metric::BuildInfo;
 }
 
 void collect_counts(const SnapshotStore& store, const Window& window, const EmfOptions& options,
@@ -134,8 +134,7 @@ class StateCounts {
 // With symbols a feed's own state is the number of it.
 void collect_gauges(const SnapshotStore& store, const EmfOptions& options, Documents& documents) {
   StateCounts states;
-  for_each_gauge(store, [&](const SeriesKey& key, double value) {
-    if (is_left_out(*key.info)) return;
+  for_each_gauge(store, is_told, [&](const SeriesKey& key, double value) {
     const bool is_state = key.info->kind == Kind::StateSet;
     if (is_state) states.add(key, value);
     if (!is_state || options.with_symbols)

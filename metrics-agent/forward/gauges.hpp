@@ -7,9 +7,9 @@
 
 namespace mdpipe::agent {
 
-// In the order of the series. A StateSet is told as the number of its state; what is not a finite number is
-// left out.
-void for_each_gauge(const SnapshotStore& store,
+// Those that are wanted, in the order of the series. A StateSet is told as the number of its state; what is
+// not a finite number is left out.
+void for_each_gauge(const SnapshotStore& store, bool (*is_wanted)(const metrics::MetricInfo& info),
                     const std::function<void(const SeriesKey& key, double value)>& tell);
 
 }  // namespace mdpipe::agent

@@ -41,8 +41,11 @@ std::string_view cut_utf8(std::string_view text, std::size_t bytes_max) {
 // An empty part would leave two dots together, or a tag without a value.
 template <typename IsSafe>
 void append_safe(std::string_view text, std::size_t bytes_max, IsSafe is_safe, std::string& out) {
-  const std::string_view cut = text.empty() ? kNoValue : cut_utf8(text, bytes_max);
-  for (const char c : cut) out += is_safe(c) ? c : '_';
+  const std::size_t begin = out.size();
+  out += text.empty() ? kNoValue : cut_utf8(text, bytes_max);
+  for (std::size_t i = begin; i < out.size(); ++i) {
+    if (!is_safe(out[i])) out[i] = '_';
+  }
 }
 
 void append_tag(std::string_view key, std::string_view value, std::string& out) {
@@ -56,11 +59,14 @@ std::string without_trailing_zeros(std::string text) {
   return text;
 }
 
-// Plain notation: not every receiver reads exponents.
+// Plain notation: not every receiver reads exponents. Within the two bounds the shortest text has none, and
+// is made in a fraction of the time.
 std::string gauge_text(double value) {
   constexpr double kExactMax = 1e15;
+  constexpr double kPlainMin = 1e-4;
   if (std::abs(value) < kExactMax && std::round(value) == value)
     return fmt::format("{}", static_cast<std::int64_t>(value));
+  if (std::abs(value) >= kPlainMin && std::abs(value) < kExactMax) return fmt::format("{}", value);
   return without_trailing_zeros(fmt::format("{:.9f}", value));
 }
 
@@ -272,7 +278,9 @@ Datagrams statsd_datagrams(const Undelivered& counts, const SnapshotStore& store
       formatter.counter(index, counts.key(i), entry.count);
     }
   }
-  for_each_gauge(store, [&](const SeriesKey& key, double value) { formatter.gauge(key, value); });
+  for_each_gauge(
+      store, [](const metrics::MetricInfo&) { return true; },
+      [&](const SeriesKey& key, double value) { formatter.gauge(key, value); });
   return formatter.finish();
 }
 
