@@ -89,27 +89,34 @@ std::string read_boot_id() {
   return id;
 }
 
-void append_message(const metrics::Delta& delta, wire::ByteBuffer& out) {
-  const std::size_t begin = out.size();
-  out.append(std::string_view("\0\0\0\0", kLengthBytes));
-  encode(delta, out);
-  const std::size_t bytes = out.size() - begin - kLengthBytes;
+void StateMessages::clear() {
+  bytes.clear();
+  checksum = 0;
+}
+
+void StateMessages::append(const metrics::Delta& delta) {
+  const std::size_t begin = bytes.size();
+  bytes.append(std::string_view("\0\0\0\0", kLengthBytes));
+  encode(delta, bytes);
+  const std::size_t length = bytes.size() - begin - kLengthBytes;
   for (std::size_t i = 0; i < kLengthBytes; ++i)
-    out.data()[begin + i] = static_cast<char>((bytes >> (8 * i)) & 0xffU);
+    bytes.data()[begin + i] = static_cast<char>((length >> (8 * i)) & 0xffU);
+  checksum = agent::checksum(bytes.view().substr(begin), checksum);
 }
 
 std::string checkpoint_head(std::optional<SteadyTime> end, std::string_view boot_id,
-                            const StatePieces& messages) {
-  std::uint32_t sum = 0;
-  for (const std::string_view piece : messages) sum = checksum(piece, sum);
+                            const std::vector<const StateMessages*>& messages) {
+  uLong sum = 0;
+  for (const StateMessages* one : messages)
+    sum = crc32_combine(sum, one->checksum, static_cast<z_off_t>(one->bytes.size()));
   return fmt::format("{}{}\n{}\n{:08x}\n", kMagic, boot_id, end ? end->time_since_epoch().count() : 0, sum);
 }
 
 std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_view boot_id) {
-  wire::ByteBuffer messages;
-  for (const metrics::Delta& delta : checkpoint.covered) append_message(delta, messages);
-  for (const metrics::Delta& delta : checkpoint.undelivered) append_message(delta, messages);
-  return checkpoint_head(checkpoint.end, boot_id, {messages.view()}).append(messages.view());
+  StateMessages messages;
+  for (const metrics::Delta& delta : checkpoint.covered) messages.append(delta);
+  for (const metrics::Delta& delta : checkpoint.undelivered) messages.append(delta);
+  return checkpoint_head(checkpoint.end, boot_id, {&messages}).append(messages.bytes.view());
 }
 
 Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClock& clock) {

@@ -24,9 +24,14 @@ std::string read_boot_id();
 // The file is a head and messages behind it. They may lie in several pieces, which are megabytes at thousands
 // of series and partly used again.
 using StatePieces = std::vector<std::string_view>;
-void append_message(const metrics::Delta& delta, wire::ByteBuffer& out);
+struct StateMessages {
+  wire::ByteBuffer bytes;
+  std::uint32_t checksum = 0;
+  void clear();
+  void append(const metrics::Delta& delta);
+};
 std::string checkpoint_head(std::optional<SteadyTime> end, std::string_view boot_id,
-                            const StatePieces& messages);
+                            const std::vector<const StateMessages*>& messages);
 // All in one.
 std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_view boot_id);
 // Entries that were not heard of for a week are left out; `end` is empty where the machine has booted since.

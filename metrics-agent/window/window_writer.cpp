@@ -49,7 +49,7 @@ void WindowWriter::cover() {
   const WindowCheckpoint checkpoint = book_.checkpoint(store_);
   end_ = checkpoint.end;
   covered_.clear();
-  for (const metrics::Delta& delta : checkpoint.covered) append_message(delta, covered_);
+  for (const metrics::Delta& delta : checkpoint.covered) covered_.append(delta);
 }
 
 void WindowWriter::save_progress(std::string_view destination) {
@@ -64,14 +64,15 @@ void WindowWriter::save_progress(std::string_view destination) {
 void WindowWriter::encode_forwarder(std::size_t index) {
   undelivered_.resize(forwarders_.size());
   undelivered_[index].clear();
-  if (const auto state = forwarders_[index]->state()) append_message(*state, undelivered_[index]);
+  if (const auto state = forwarders_[index]->state()) undelivered_[index].append(*state);
 }
 
 void WindowWriter::stage() {
-  StatePieces pieces = {covered_.view()};
-  for (const wire::ByteBuffer& messages : undelivered_) pieces.push_back(messages.view());
-  const std::string head = checkpoint_head(end_, boot_id_, pieces);
-  pieces.insert(pieces.begin(), head);
+  std::vector<const StateMessages*> messages = {&covered_};
+  for (const StateMessages& one : undelivered_) messages.push_back(&one);
+  const std::string head = checkpoint_head(end_, boot_id_, messages);
+  StatePieces pieces = {head};
+  for (const StateMessages* one : messages) pieces.push_back(one->bytes.view());
   file_.stage(pieces);
 }
 

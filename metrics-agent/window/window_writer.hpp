@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "libshared/time/time.hpp"
-#include "libshared/wire/byte_buffer.hpp"
 #include "metrics-agent/forward/forwarder.hpp"
 #include "metrics-agent/window/window.hpp"
 #include "metrics-agent/window/window_state.hpp"
@@ -38,9 +37,9 @@ class WindowWriter {
   std::string boot_id_;
   WindowStateFile file_;
   WindowBook book_;
-  std::optional<SteadyTime> end_;              // of the last window
-  wire::ByteBuffer covered_;                   // by it, as the state file has it
-  std::vector<wire::ByteBuffer> undelivered_;  // by forwarder, likewise
+  std::optional<SteadyTime> end_;           // of the last window
+  StateMessages covered_;                   // by it
+  std::vector<StateMessages> undelivered_;  // by forwarder
 };
 
 }  // namespace mdpipe::agent
