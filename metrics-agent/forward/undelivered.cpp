@@ -47,14 +47,6 @@ void Undelivered::add(const SnapshotStore& store, const Window& window) {
     add_histogram(histogram, entry_of(store.cells()[index]));
 }
 
-void Undelivered::add(const Undelivered& other) {
-  for (std::size_t i = 0; i < other.size(); ++i) {
-    if (other[i].is_empty()) continue;
-    const SeriesKey key = other.key(i);
-    add(find_or_add(key.info->metric, key.labels), other[i]);
-  }
-}
-
 void Undelivered::deliver(const Part& part) {
   Entry& entry = entries_[part.index];
   if (!entry.histogram) {
@@ -79,10 +71,6 @@ void Undelivered::put_back(const Part& part) {
   if (!entry.histogram) entry.histogram = std::make_unique<HistogramSum>();
   entry.histogram->buckets[part.bucket] += part.count;
   entry.histogram->count += part.count;
-}
-
-void Undelivered::deliver_all() {
-  for (Entry& entry : entries_) entry = {};
 }
 
 metrics::Delta Undelivered::state(std::string_view destination, UnixNanos now) const {

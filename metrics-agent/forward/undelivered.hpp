@@ -31,7 +31,6 @@ class Undelivered {
   };
 
   void add(const SnapshotStore& store, const Window& window);
-  void add(const Undelivered& other);
 
   // Entries by number, in the order of first sight; those that are empty have been delivered.
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
@@ -39,8 +38,6 @@ class Undelivered {
     return series_[static_cast<std::uint32_t>(index)];
   }
   [[nodiscard]] const Entry& operator[](std::size_t index) const { return entries_[index]; }
-  void deliver(std::size_t index) { entries_[index] = {}; }
-  void deliver_all();
   // A part of an entry, of at most what is there, and back again where it turns out not to have been taken.
   // The sum and the bounds of a histogram describe it as a whole only, so they are 0 from then on.
   void deliver(const Part& part);

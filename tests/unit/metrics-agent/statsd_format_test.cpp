@@ -110,10 +110,8 @@ TEST_F(StatsdFormatTest, WhatTheProtocolUsesIsReplacedInLabels) {
   auto message = reader_.message();
   counts_ = {};
   // Line ends are refused by the store already, so this goes past it.
-  Undelivered direct;
   message.component = kDestinationComponent;
-  direct.restore(message);
-  counts_.add(direct);
+  counts_.restore(message);
   EXPECT_EQ(lines(), (Lines{"mdpipe.collector_messages_received_total.a_1_c__0_1__x_y_b."
                             "________z.none:1|c"}));
   format_.flavour = StatsdFlavour::DogStatsd;
@@ -161,7 +159,7 @@ TEST_F(StatsdFormatTest, DeliveringEveryDatagramDeliversEverythingOnce) {
   for (const auto flavour : {StatsdFlavour::Statsd, StatsdFlavour::DogStatsd}) {
     format_.flavour = flavour;
     Undelivered counts;
-    counts.add(counts_);
+    counts.restore(counts_.state("statsd", {}));
     for (const Datagram& datagram : statsd_datagrams(counts_, store_, format_).list) {
       for (const auto& part : datagram.counts) counts.deliver(part);
     }
