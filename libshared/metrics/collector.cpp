@@ -28,6 +28,8 @@ bool is_fractional(Metric metric) {
 
 bool is_counter(Metric metric) { return info(metric).kind == Kind::Counter && !is_fractional(metric); }
 
+constexpr std::uint32_t kMessagesMax = (1U << 30U) - 1;
+
 constexpr std::uint64_t kNotSent = ~std::uint64_t{0};
 
 std::uint64_t bits_of(double value) {
@@ -86,7 +88,7 @@ void MetricsCollector::increment_reconnect() { add(series(Metric::Reconnects, {o
 Series MetricsCollector::series(Metric metric, std::initializer_list<std::string_view> labels) {
   assert(labels.size() == info(metric).label_count());
   if (!options_.enabled) return Series();
-  if (const auto found = series_.find(metric, labels)) return Series(*found, slots_[*found].total);
+  if (const auto found = series_.find(metric, labels)) return Series(*found, slots_[*found].total_or_null());
   if (slots_.size() >= options_.series_max) {
     add(series_dropped_);
     return Series();
@@ -112,9 +114,14 @@ Series MetricsCollector::intern(Metric metric, const LabelValues& labels, Storag
   const SeriesId id = series_.find_or_add(metric, labels);
   assert(id == slots_.size());
   Slot& slot = slots_.emplace_back();
-  slot.total = storage.total;
-  slot.histogram = storage.histogram;
-  if (slot.total != nullptr || slot.histogram != nullptr) slot.sent = kNotSent;
+  if (storage.total != nullptr) {
+    slot.holds = Holds::Total;
+    slot.total = storage.total;
+  } else if (storage.histogram != nullptr) {
+    slot.holds = Holds::Histogram;
+    slot.histogram = storage.histogram;
+  }
+  if (slot.holds != Holds::Gauge) slot.sent = kNotSent;
   set(series_count_, static_cast<double>(slots_.size()));
   return Series(id, storage.total);
 }
@@ -134,45 +141,59 @@ void MetricsCollector::snapshot(bool full, Delta& out) {
   out.time_ns = wall_now().count;
   out.full = full;
   out.last = false;
-  out.series.clear();
+  out.series.refer_to(series_);
   out.counters.clear();
   out.gauges.clear();
   out.histograms.clear();
-  if (full) out.series.reserve(slots_.size());
+  if (full) {
+    out.series.reserve(slots_.size());
+    out.counters.reserve(slots_.size());
+  }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const auto id = static_cast<SeriesId>(i);
     Slot& slot = slots_[i];
-    if (slot.name_n == 0) slot.name_n = message_count_;
+    if (slot.name_n == 0) slot.name_n = message_count_ & kMessagesMax;
     const bool name = full || message_count_ - slot.name_n < kNameRepeats;
-    if (name) out.series.push_back({id, series_.info(id).name, series_[id].labels});
+    if (name) out.series.push_back(id);
     put_values(slot, id, name, out);
   }
 }
 
 void MetricsCollector::put_values(Slot& slot, SeriesId id, bool full, Delta& out) {
-  if (slot.histogram != nullptr) {
-    const std::uint64_t count = slot.histogram->count();
-    if (std::exchange(slot.sent, count) != count) slot.value_n = message_count_;
-    if (full || is_due(slot)) out.histograms.emplace_back(id, slot.histogram->totals());
-  } else if (slot.total == nullptr) {
-    const std::uint64_t bits = bits_of(slot.gauge);
-    if (std::exchange(slot.sent, bits) != bits) slot.value_n = message_count_;
-    if (full || is_due(slot)) out.gauges.emplace_back(id, slot.gauge);
-  } else {
-    if (std::exchange(slot.sent, *slot.total) != *slot.total) slot.value_n = message_count_;
-    if (full || is_due(slot)) out.counters.emplace_back(id, *slot.total);
+  const std::uint64_t value = value_of(slot);
+  if (std::exchange(slot.sent, value) != value) slot.value_n = message_count_;
+  if (!full && message_count_ - slot.value_n >= kValueRepeats) return;
+  switch (slot.holds) {
+    case Holds::Gauge:
+      out.gauges.emplace_back(id, slot.gauge);
+      break;
+    case Holds::Total:
+      out.counters.emplace_back(id, value);
+      break;
+    case Holds::Histogram:
+      out.histograms.emplace_back(id, slot.histogram->totals());
+      break;
   }
 }
 
-bool MetricsCollector::is_due(const Slot& slot) const {
-  return message_count_ - slot.value_n < kValueRepeats;
+std::uint64_t MetricsCollector::value_of(const Slot& slot) {
+  switch (slot.holds) {
+    case Holds::Gauge:
+      return bits_of(slot.gauge);
+    case Holds::Total:
+      return *slot.total;
+    case Holds::Histogram:
+      return slot.histogram->count();
+  }
+  return kNotSent;
 }
 
 void MetricsCollector::for_each_total(
     Metric metric, const std::function<void(const LabelValues&, std::uint64_t)>& tell) const {
   for (SeriesId id = 0; id < slots_.size(); ++id) {
     const Slot& slot = slots_[id];
-    if (slot.total != nullptr && series_.info(id).metric == metric) tell(series_[id].labels, *slot.total);
+    if (slot.holds == Holds::Total && series_.info(id).metric == metric)
+      tell(series_[id].labels, *slot.total);
   }
 }
 
@@ -183,11 +204,11 @@ void MetricsCollector::reset() {
   pending_.discard();
   if (file_) file_->restart(origin_);
   for (Slot& slot : slots_) {
-    if (slot.total != nullptr) *slot.total = 0;
-    slot.gauge = 0;
-    if (slot.total != nullptr || slot.histogram != nullptr) slot.sent = kNotSent;
+    slot.sent = slot.holds == Holds::Gauge ? 0 : kNotSent;
     slot.value_n = slot.name_n = 0;
-    if (slot.histogram != nullptr) *slot.histogram = KeptHistogram();
+    if (slot.holds == Holds::Gauge) slot.gauge = 0;
+    if (slot.holds == Holds::Total) *slot.total = 0;
+    if (slot.holds == Holds::Histogram) *slot.histogram = KeptHistogram();
   }
   set(series_count_, static_cast<double>(slots_.size()));
 }

@@ -3,6 +3,7 @@
 // allocation, no look-up and no clock on the hot path. snapshot() says what changed; MetricsSender puts it on
 // the wire every second. Counters and histograms live in a CounterFile where one is given, so that they
 // outlive a crash. One thread only: the component's loop.
+#include <cassert>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -51,8 +52,10 @@ class MetricsCollector {
   void add(Series series, std::uint64_t count = 1) {
     if (series.total_ != nullptr) *series.total_ += count;
   }
-  void set(Series series, double value) {
-    if (series.id_ != Series::kNone) slots_[series.id_].gauge = value;
+  void set(Series gauge, double value) {
+    if (gauge.id_ == Series::kNone) return;
+    assert(slots_[gauge.id_].holds == Holds::Gauge);
+    slots_[gauge.id_].gauge = value;
   }
   // The gauge ends: it is shown nowhere any more, until it is set again. Travels as NaN.
   void withdraw(Series gauge) { set(gauge, std::numeric_limits<double>::quiet_NaN()); }
@@ -61,7 +64,8 @@ class MetricsCollector {
   void observe(Series series,
                std::chrono::nanoseconds duration);  // durations below zero: count them elsewhere
 
-  // What changed since the last snapshot, or everything. Fills `out`, whose memory is reused.
+  // What changed since the last snapshot, or everything. Fills `out`, whose memory is reused and whose names
+  // are the collector's own.
   void snapshot(bool full, Delta& out);
 
   // Counts that take effect when Redis is known to have what they count.
@@ -82,13 +86,20 @@ class MetricsCollector {
   [[nodiscard]] std::size_t series_count() const { return slots_.size(); }
 
  private:
+  // There are tens of thousands, hence the union.
+  enum class Holds : std::uint32_t { Gauge, Total, Histogram };
   struct Slot {
-    std::uint64_t* total = nullptr;      // of a counter; in the file or in plain_totals_
-    KeptHistogram* histogram = nullptr;  // of a histogram; in the file or in plain_histograms_
-    double gauge = 0;
+    union {
+      double gauge = 0;
+      std::uint64_t* total;      // in the file or in plain_totals_
+      KeptHistogram* histogram;  // in the file or in plain_histograms_
+    };
     std::uint64_t sent = 0;  // the value in the last message: total, count of a histogram or bits of a gauge
     std::uint32_t value_n = 0;  // the number of the first message that had the present value
-    std::uint32_t name_n = 0;   // and of the first in which it was named; 0 before
+    std::uint32_t name_n : 30;  // and of the first in which it was named; 0 before. Lasts for 34 years
+    Holds holds : 2;
+    Slot() : name_n(0), holds(Holds::Gauge) {}
+    [[nodiscard]] std::uint64_t* total_or_null() const { return holds == Holds::Total ? total : nullptr; }
   };
 
   void open_counter_file();
@@ -99,7 +110,7 @@ class MetricsCollector {
   Storage make_storage(Metric metric, std::initializer_list<std::string_view> labels);
   Series intern(Metric metric, const LabelValues& labels, Storage storage);
   void put_values(Slot& slot, SeriesId id, bool full, Delta& out);
-  bool is_due(const Slot& slot) const;
+  static std::uint64_t value_of(const Slot& slot);
 
   CollectorOptions options_;
   std::uint64_t epoch_;

@@ -197,7 +197,7 @@ Delta read_delta(std::string_view bytes) {
 
 void SeriesDefinitions::reserve(std::size_t count) {
   entries_.reserve(count);
-  text_.reserve(count * kSeriesBytes);
+  if (table_ == nullptr) text_.reserve(count * kSeriesBytes);
 }
 
 void SeriesDefinitions::push_back(const SeriesDefinition& definition) {
@@ -205,6 +205,13 @@ void SeriesDefinitions::push_back(const SeriesDefinition& definition) {
   append(definition.name);
   for (const std::string_view label : definition.labels) append(label);
 }
+
+void SeriesDefinitions::refer_to(const SeriesTable& table) {
+  clear();
+  table_ = &table;
+}
+
+void SeriesDefinitions::push_back(SeriesId id) { entries_.push_back({id, 0, 0}); }
 
 void SeriesDefinitions::append(std::string_view part) {
   const auto bytes = static_cast<std::uint32_t>(part.size());
@@ -214,6 +221,10 @@ void SeriesDefinitions::append(std::string_view part) {
 
 SeriesDefinition SeriesDefinitions::operator[](std::size_t index) const {
   const Entry& entry = entries_[index];
+  if (table_ != nullptr) {
+    const SeriesKey key = (*table_)[entry.id];
+    return {entry.id, key.info->name, key.labels};
+  }
   std::string_view rest = std::string_view(text_).substr(entry.begin);
   const auto next = [&rest] {
     std::uint32_t bytes = 0;

@@ -33,8 +33,8 @@ struct SeriesDefinition {
   LabelValues labels;     // in the catalogue's order of label names
 };
 
-// A list of definitions that owns their text, all of it in one piece: a full message may name tens of
-// thousands.
+// A list of definitions, which may be tens of thousands. It owns their text, all of it in one piece, or
+// refers to a table that has it.
 class SeriesDefinitions {
  public:
   class Iterator {
@@ -68,6 +68,9 @@ class SeriesDefinitions {
   // moment.
   void reserve(std::size_t count);
   void push_back(const SeriesDefinition& definition);
+  // Empties the list. From here on it holds series of `table`, which lives as long as it, by their numbers.
+  void refer_to(const SeriesTable& table);
+  void push_back(SeriesId id);
   // Its views are valid until the list changes.
   SeriesDefinition operator[](std::size_t index) const;
   void clear();
@@ -84,6 +87,7 @@ class SeriesDefinitions {
   };
   void append(std::string_view part);
 
+  const SeriesTable* table_ = nullptr;
   std::vector<Entry> entries_;
   std::string text_;
 };
