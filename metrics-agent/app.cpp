@@ -136,9 +136,9 @@ void App::make_forwarders() {
 }
 
 void App::make_alerts() {
-  if (!config_.alerts) return;
-  alerts_.emplace(store_, intake_.own(), config_.alert_rules);
-  if (!config_.alert_webhook.url.empty()) alerts_->call_webhook(io_, config_.alert_webhook);
+  if (!config_.alerts.enabled) return;
+  alerts_.emplace(store_, intake_.own(), config_.alerts.judging.rules);
+  if (!config_.alerts.webhook.url.empty()) alerts_->call_webhook(io_, config_.alerts.webhook);
 }
 
 void App::start_http() {
@@ -178,12 +178,8 @@ void App::reload() {
 void App::take(const Config& fresh) {
   config_.component_timeout = fresh.component_timeout;
   store_.set_component_timeout(config_.component_timeout);
-  config_.alert_limits = fresh.alert_limits;
-  config_.alert_for = fresh.alert_for;
-  config_.alert_off = fresh.alert_off;
-  config_.alert_keep = fresh.alert_keep;
-  config_.alert_rules = fresh.alert_rules;
-  if (alerts_) alerts_->set_rules(config_.alert_rules);
+  config_.alerts.judging = fresh.alerts.judging;
+  if (alerts_) alerts_->set_rules(config_.alerts.judging.rules);
   config_.log_level = fresh.log_level;
   log::set_level(*log::parse_level(config_.log_level));
   config_.security.take_peers(fresh.security);

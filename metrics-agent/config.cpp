@@ -4,38 +4,11 @@
 
 #include <asio/ip/address.hpp>
 
-#include "libshared/config/secret_file.hpp"
 #include "libshared/transport/endpoint.hpp"
 #include "metrics-agent/http/basic_auth.hpp"
 
 namespace mdpipe::agent {
 namespace {
-
-Result<bool> make_webhook(Config& config) {
-  const auto url =
-      config::read_secret({"alert-webhook-url-file", "alert_webhook_url", "the address of the webhook"},
-                          config.alert_webhook_url_file);
-  if (!url) return url.error();
-  WebhookOptions& webhook = config.alert_webhook;
-  webhook.url = url.value().value_or("");
-  if (!webhook.url.empty() && !is_webhook_url(webhook.url)) {
-    return Error{ErrorKind::BadConfig,
-                 "--alert-webhook-url-file: what the file holds is no address; expected one line such as "
-                 "https://host/path (or http://)"};
-  }
-  webhook.format = *parse_webhook_format(config.alert_webhook_format);
-  webhook.interval_min = config.alert_webhook_interval_min;
-  webhook.ca_file = config.alert_webhook_ca_file;
-  return true;
-}
-
-Result<bool> check_alerts(Config& config) {
-  const auto rules =
-      make_alert_rules({config.alert_limits, config.alert_for, config.alert_off, config.alert_keep});
-  if (!rules) return rules.error();
-  config.alert_rules = rules.value();
-  return make_webhook(config);
-}
 
 Result<bool> check_http(const Config& config) {
   asio::error_code ec;
@@ -61,48 +34,13 @@ Result<bool> check(Config& config) {
   if (const auto http = check_http(config); !http) return http.error();
   if (const auto statsd = make_statsd_options(config.statsd); !statsd) return statsd.error();
   if (const auto emf = make_emf_options(config.emf, config.log_level); !emf) return emf.error();
-  if (const auto alerts = check_alerts(config); !alerts) return alerts.error();
+  if (const auto alerts = check_alerts(config.alerts); !alerts) return alerts.error();
   if (auto checked = transport::check_endpoint("metrics-endpoint", config.endpoint()); !checked)
     return checked;
   if (auto loaded = config.security.load(); !loaded) return loaded;
   if (auto checked = config.security.check_listening("metrics-endpoint", config.endpoint()); !checked)
     return checked;
   return check_otlp(config.otlp, config.state_dir);
-}
-
-void declare_alert_options(config::OptionTable& options, Config& config) {
-  options.section("Alerts");
-  options.add("alerts", config.alerts, "Watch for trouble: log it, show it as collector_alert_firing.");
-  options.add("alert-limits", config.alert_limits, "Other limits than the default ones, by alert.")
-      .value_name("NAME=NUMBER,...")
-      .reloads();
-  options
-      .add("alert-for", config.alert_for,
-           "How long a limit must be exceeded, other than by default, by alert.")
-      .value_name("NAME=TIME,...")
-      .reloads();
-  options.add("alert-off", config.alert_off, "Alerts that never fire.").value_name("NAME,...").reloads();
-  options
-      .add("alert-keep", config.alert_keep,
-           "An alert is over when its value was at most half of the limit for this long.")
-      .range(0, 86'400'000)
-      .reloads();
-  options
-      .add("alert-webhook-url-file", config.alert_webhook_url_file,
-           "File that holds the address to call; without it systemd's credential alert_webhook_url, where "
-           "there "
-           "is one.")
-      .value_name("FILE");
-  options.add("alert-webhook-format", config.alert_webhook_format, "What the webhook takes.")
-      .one_of({"json", "slack", "discord"});
-  options
-      .add("alert-webhook-interval-min", config.alert_webhook_interval_min,
-           "At most one message in this time; what happens meanwhile is in the next.")
-      .range(1000, 3'600'000);
-  options
-      .add("alert-webhook-ca-file", config.alert_webhook_ca_file,
-           "Certificate authorities of the webhook, PEM; empty for the system's.")
-      .value_name("FILE");
 }
 
 }  // namespace
@@ -163,7 +101,7 @@ void declare_options(config::OptionTable& options, Config& config) {
   declare_otlp_options(options, config.otlp);
   declare_statsd_options(options, config.statsd);
   declare_emf_options(options, config.emf);
-  declare_alert_options(options, config);
+  declare_alert_options(options, config.alerts);
   options.section("Logs");
   options.add("log-level", config.log_level, "Least level that is logged.")
       .one_of({"trace", "debug", "info", "warn", "error", "fatal"})

@@ -5,8 +5,7 @@
 
 #include "libshared/config/options.hpp"
 #include "libshared/transport/security.hpp"
-#include "metrics-agent/alerts/alert_rules.hpp"
-#include "metrics-agent/alerts/webhook_options.hpp"
+#include "metrics-agent/alerts/alert_settings.hpp"
 #include "metrics-agent/forward/emf_options.hpp"
 #include "metrics-agent/forward/otlp_options.hpp"
 #include "metrics-agent/forward/statsd_options.hpp"
@@ -32,20 +31,10 @@ struct Config {
   std::string names = "collector";
   StatsdSettings statsd;
   EmfSettings emf;
-  bool alerts = true;
-  config::StringList alert_limits, alert_for, alert_off;
-  config::Milliseconds alert_keep = std::chrono::minutes(1);
-  std::string alert_webhook_url_file;  // empty: the systemd credential alert_webhook_url, where there is one
-  std::string alert_webhook_format = "json";
-  config::Milliseconds alert_webhook_interval_min = std::chrono::seconds(30);
-  std::string alert_webhook_ca_file;
+  AlertSettings alerts;
   OtlpOptions otlp;
   transport::Security security;
   std::string log_level = "info";
-
-  // Made of the alert options when they are checked.
-  AlertRules alert_rules;
-  WebhookOptions alert_webhook;  // without a URL nobody is called
 
   [[nodiscard]] std::string endpoint() const;
   [[nodiscard]] NameProfile profile() const {
