@@ -2,21 +2,26 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <iterator>
 #include <msgpack.hpp>
-#include <utility>
+#include <type_traits>
 
 #include "libshared/event/event.hpp"
 #include "libshared/json/json_string.hpp"
-#include "libshared/wire/json_visitor.hpp"
+#include "libshared/wire/json.hpp"
 #include "md-publisher/resp.hpp"
 
 namespace mdpipe::publisher {
 namespace {
 
-// The deepest an event may nest: batch, event, levels, level.
-constexpr int kDepthMax = 8;
+using Reader = wire::MsgpackReader;
+using Kind = Reader::Kind;
+
+// An event lies in its batch, a value in its event.
+constexpr int kEventDepthMax = Reader::kDepthMax - 1;
+constexpr int kValueDepthMax = kEventDepthMax - 1;
 
 // The keys that say where an event goes; all others are only copied.
 enum class Key { Other, Type, Exchange, Symbol, Recv, Channel, State, Reason, Since };
@@ -50,7 +55,23 @@ struct Routing {
   std::int64_t since = 0;
 
   [[nodiscard]] std::string_view operator[](Key key) const { return texts[static_cast<std::size_t>(key)]; }
+  std::string_view& operator[](Key key) { return texts[static_cast<std::size_t>(key)]; }
+  // Returns the number.
+  std::uint64_t note(Key key, std::uint64_t number) {
+    if (key == Key::Recv) recv = static_cast<std::int64_t>(number);
+    if (key == Key::Since) since = static_cast<std::int64_t>(number);
+    return number;
+  }
+  [[nodiscard]] bool is_complete() const {
+    return !(*this)[Key::Type].empty() && !(*this)[Key::Exchange].empty() && !(*this)[Key::Symbol].empty();
+  }
 };
+
+bool is_text(Kind kind) { return kind == Kind::Text || kind == Kind::Bytes; }
+
+std::string_view read_text(Reader& in, Kind kind) {
+  return kind == Kind::Bytes ? in.read_bytes() : in.read_text();
+}
 
 std::string state_json(const Routing& feed) {
   std::string out = R"({"state":)";
@@ -61,313 +82,144 @@ std::string state_json(const Routing& feed) {
   return out;
 }
 
-// The entry as one field a key. Plain values go straight into the body; arrays and maps become JSON text.
-class FieldsBody {
+// Reads an event into the words of an entry, all but the stream's name. What goes where is in `routing`.
+class EntryReader {
  public:
-  FieldsBody(std::string& body, std::string& scratch) : body_(body), scratch_(scratch), json_(scratch) {}
+  EntryReader(EntryFormat format, std::string& body, std::string& scratch)
+      : as_fields_(format == EntryFormat::Fields), body_(body), scratch_(scratch) {}
 
-  void begin(std::uint32_t keys) {
+  // False where it is no event: no map with texts for keys. The reader stands behind it either way.
+  bool read(Reader& in) {
     body_.clear();
-    words_ = 2 * std::size_t{keys};
+    routing_ = Routing();
+    const char* const begin = in.position();
+    if (in.kind() != Kind::Map) return in.skip(kEventDepthMax), false;
+    const std::uint32_t keys = in.read_map();
+    bool is_event = true;
+    for (std::uint32_t i = 0; i < keys; ++i) is_event = read_pair(in) && is_event;
+    words_ = as_fields_ ? 2 * std::size_t{keys} : 2;
+    if (!as_fields_) {
+      resp::append_bulk("e", body_);
+      resp::append_bulk({begin, static_cast<std::size_t>(in.position() - begin)}, body_);
+    }
+    return is_event && routing_.is_complete();
   }
-  void key(std::string_view name) { resp::append_bulk(name, body_); }
-  void text(std::string_view value) { resp::append_bulk(value, body_); }
-  void integer(std::uint64_t value) { number(fmt::format_int(value)); }
-  void integer(std::int64_t value) { number(fmt::format_int(value)); }
-  void floating(double value) { resp::append_bulk(fmt::format("{}", value), body_); }
-  void boolean(bool value) { resp::append_bulk(value ? "true" : "false", body_); }
-  void nil() { resp::append_bulk("", body_); }
 
-  wire::JsonVisitor& begin_nested() {
-    scratch_.clear();
-    return json_;
-  }
-  wire::JsonVisitor& nested() { return json_; }
-  void end_nested() { resp::append_bulk(scratch_, body_); }
-  void end() {}
+  [[nodiscard]] const Routing& routing() const { return routing_; }
   [[nodiscard]] std::size_t words() const { return words_; }
 
  private:
-  void number(const fmt::format_int& digits) { resp::append_bulk({digits.data(), digits.size()}, body_); }
+  // False where the event is malformed by it.
+  bool read_pair(Reader& in) {
+    const Kind kind = in.kind();
+    if (!is_text(kind)) {
+      in.skip(kValueDepthMax);
+      in.skip(kValueDepthMax);
+      return false;
+    }
+    const std::string_view name = read_text(in, kind);
+    put(name);
+    return read_value(in, find_key(name));
+  }
 
+  // Plain values as they are; arrays and maps as JSON text.
+  bool read_value(Reader& in, Key key) {
+    const Kind kind = in.kind();
+    switch (kind) {
+      case Kind::Text:
+      case Kind::Bytes:
+        put(routing_[key] = read_text(in, kind));
+        return true;
+      case Kind::Uint:
+        put(routing_.note(key, in.read_uint()));
+        return true;
+      case Kind::Int:
+        put(in.read_int());
+        return true;
+      case Kind::Array:
+      case Kind::Map:
+        put_nested(in);
+        return true;
+      case Kind::Float:
+        put(fmt::format("{}", in.read_double()));
+        return true;
+      case Kind::Bool:
+        put(in.read_bool() ? "true" : "false");
+        return true;
+      case Kind::Nil:
+        in.read_nil();
+        put("");
+        return true;
+      case Kind::Extension:
+      case Kind::Invalid:
+        in.skip();
+        return false;
+    }
+    return false;
+  }
+
+  void put(std::string_view word) {
+    if (as_fields_) resp::append_bulk(word, body_);
+  }
+  template <typename Number, std::enable_if_t<std::is_integral_v<Number>, int> = 0>
+  void put(Number number) {
+    const fmt::format_int digits(number);
+    put(std::string_view(digits.data(), digits.size()));
+  }
+  void put_nested(Reader& in) {
+    if (!as_fields_) return in.skip(kValueDepthMax);
+    scratch_.clear();
+    wire::append_json(in, kValueDepthMax, scratch_);
+    put(scratch_);
+  }
+
+  bool as_fields_;
   std::string& body_;
   std::string& scratch_;
-  wire::JsonVisitor json_;
+  Routing routing_;
   std::size_t words_ = 0;
 };
 
-// A visitor that writes msgpack again, for what is nested in an event.
-class Repacker : public msgpack::null_visitor {
- public:
-  explicit Repacker(std::string& out) : out_(out), packer_(*this) {}
-  Repacker(const Repacker&) = delete;  // the packer points back at this object
-  Repacker& operator=(const Repacker&) = delete;
-  void write(const char* data, std::size_t bytes) {
-    out_.append(data, bytes);
-  }  // msgpack-c's stream interface
-  msgpack::packer<Repacker>& packer() { return packer_; }
-
-  bool visit_nil() { return packer_.pack_nil(), true; }
-  bool visit_boolean(bool value) { return value ? packer_.pack_true() : packer_.pack_false(), true; }
-  bool visit_positive_integer(std::uint64_t value) { return packer_.pack_uint64(value), true; }
-  bool visit_negative_integer(std::int64_t value) { return packer_.pack_int64(value), true; }
-  bool visit_float32(float value) { return packer_.pack_float(value), true; }
-  bool visit_float64(double value) { return packer_.pack_double(value), true; }
-  bool visit_str(const char* data, std::uint32_t bytes) {
-    return packer_.pack_str(bytes).pack_str_body(data, bytes), true;
-  }
-  bool visit_bin(const char* data, std::uint32_t bytes) {
-    return packer_.pack_bin(bytes).pack_bin_body(data, bytes), true;
-  }
-  bool start_array(std::uint32_t count) { return packer_.pack_array(count), true; }
-  bool start_map(std::uint32_t count) { return packer_.pack_map(count), true; }
-
- private:
-  std::string& out_;
-  msgpack::packer<Repacker> packer_;
-};
-
-// The entry as the event's msgpack in the one field "e".
-class MsgpackBody {
- public:
-  MsgpackBody(std::string& body, std::string& scratch) : body_(body), scratch_(scratch), repacker_(scratch) {}
-
-  void begin(std::uint32_t keys) {
-    body_.clear();
-    scratch_.clear();
-    repacker_.packer().pack_map(keys);
-  }
-  void key(std::string_view name) { text(name); }
-  void text(std::string_view value) {
-    repacker_.visit_str(value.data(), static_cast<std::uint32_t>(value.size()));
-  }
-  void integer(std::uint64_t value) { repacker_.packer().pack_uint64(value); }
-  void integer(std::int64_t value) { repacker_.packer().pack_int64(value); }
-  void floating(double value) { repacker_.packer().pack_double(value); }
-  void boolean(bool value) { repacker_.visit_boolean(value); }
-  void nil() { repacker_.packer().pack_nil(); }
-  Repacker& begin_nested() { return repacker_; }
-  Repacker& nested() { return repacker_; }
-  void end_nested() {}
-  void end() {
-    resp::append_bulk("e", body_);
-    resp::append_bulk(scratch_, body_);
-  }
-  [[nodiscard]] std::size_t words() const { return 2; }
-
- private:
-  std::string& body_;
-  std::string& scratch_;
-  Repacker repacker_;
-};
-
-// Walks a batch: depth 1 is the array of events, depth 2 the keys of one event, deeper what is nested in a
-// value.
-template <typename Body>
-class BatchVisitor : public msgpack::null_visitor {
- public:
-  BatchVisitor(std::string& buffer, std::string& scratch, StreamTable& streams, Transaction& transaction,
-               std::uint32_t skip, std::uint32_t count, bool keep_states, std::uint64_t first_seq)
-      : body_(buffer, scratch),
-        buffer_(buffer),
-        streams_(streams),
-        transaction_(transaction),
-        skip_(skip),
-        left_(count),
-        keep_states_(keep_states),
-        seq_(first_seq) {}
-
-  [[nodiscard]] BatchCount result() const { return result_; }
-  [[nodiscard]] bool all_seen() const { return left_ == 0; }
-
-  bool start_array(std::uint32_t count) {
-    if (++depth_ == 1) return true;
-    if (depth_ > kDepthMax) return false;
-    if (depth_ == 2) return true;  // an array where an event belongs: counted in end_array_item
-    if (depth_ == 3) begin_nested();
-    return body_.nested().start_array(count);
-  }
-  bool start_array_item() { return depth_ < 3 || body_.nested().start_array_item(); }
-  bool end_array_item() {
-    if (depth_ == 1) finish_event();
-    return depth_ < 3 || body_.nested().end_array_item();
-  }
-  bool end_array() {
-    return close([this] { return body_.nested().end_array(); });
-  }
-
-  bool start_map(std::uint32_t count) {
-    if (++depth_ == 1) return false;
-    if (depth_ > kDepthMax) return false;
-    if (depth_ == 2) {
-      is_map_ = true;
-      routing_ = Routing();
-      body_.begin(count);
-      return true;
-    }
-    if (depth_ == 3) begin_nested();
-    return body_.nested().start_map(count);
-  }
-  bool start_map_key() {
-    if (depth_ == 2) in_key_ = true;
-    return depth_ < 3 || body_.nested().start_map_key();
-  }
-  bool end_map_key() {
-    if (depth_ == 2) in_key_ = false;
-    return depth_ < 3 || body_.nested().end_map_key();
-  }
-  bool end_map() {
-    return close([this] { return body_.nested().end_map(); });
-  }
-
-  bool visit_str(const char* data, std::uint32_t bytes) {
-    const std::string_view text(data, bytes);
-    if (depth_ >= 3) return body_.nested().visit_str(data, bytes);
-    if (!event_level()) return true;
-    if (in_key_) {
-      key_ = find_key(text);
-      body_.key(text);
-      return true;
-    }
-    routing_.texts[static_cast<std::size_t>(key_)] = text;
-    body_.text(text);
-    return true;
-  }
-  bool visit_bin(const char* data, std::uint32_t bytes) { return visit_str(data, bytes); }
-  bool visit_positive_integer(std::uint64_t value) {
-    if (depth_ >= 3) return body_.nested().visit_positive_integer(value);
-    if (key_ == Key::Recv) routing_.recv = static_cast<std::int64_t>(value);
-    if (key_ == Key::Since) routing_.since = static_cast<std::int64_t>(value);
-    return plain([&] { body_.integer(value); });
-  }
-  bool visit_negative_integer(std::int64_t value) {
-    if (depth_ >= 3) return body_.nested().visit_negative_integer(value);
-    return plain([&] { body_.integer(value); });
-  }
-  bool visit_float32(float value) { return visit_float64(static_cast<double>(value)); }
-  bool visit_float64(double value) {
-    if (depth_ >= 3) return body_.nested().visit_float64(value);
-    return plain([&] { body_.floating(value); });
-  }
-  bool visit_boolean(bool value) {
-    if (depth_ >= 3) return body_.nested().visit_boolean(value);
-    return plain([&] { body_.boolean(value); });
-  }
-  bool visit_nil() {
-    if (depth_ >= 3) return body_.nested().visit_nil();
-    return plain([&] { body_.nil(); });
-  }
-  bool visit_ext(const char*, std::uint32_t) { return false; }
-  void parse_error(std::size_t, std::size_t) {}
-  void insufficient_bytes(std::size_t, std::size_t) {}
-
- private:
-  [[nodiscard]] bool event_level() const { return depth_ == 2 && is_map_; }
-
-  void keep_state() {
-    if (!keep_states_ || routing_[Key::Type] != to_string(EventType::Feed)) return;
-    if (routing_[Key::Channel].empty() || routing_[Key::State].empty()) return;
-    transaction_.set_state(
-        fmt::format("{}:{}:{}", routing_[Key::Exchange], routing_[Key::Channel], routing_[Key::Symbol]),
-        state_json(routing_));
-  }
-
-  void begin_nested() {
-    if (in_key_) is_map_ = false;
-    body_.begin_nested();
-  }
-
-  // A key that is no text makes the event malformed; its words would not pair up.
-  template <typename Write>
-  bool plain(Write write) {
-    if (!event_level()) return true;
-    if (in_key_) {
-      is_map_ = false;
-    } else {
-      write();
-    }
-    return true;
-  }
-
-  template <typename Close>
-  bool close(Close close_nested) {
-    --depth_;
-    if (depth_ < 2) return true;
-    if (!close_nested()) return false;
-    if (depth_ == 2) body_.end_nested();
-    return true;
-  }
-
-  void finish_event() {
-    const bool is_event = std::exchange(is_map_, false);
-    const std::uint64_t seq = seq_++;
-    if (skip_ > 0) {
-      --skip_;
-      if (left_ > 0) --left_;
-      return;
-    }
-    if (left_ == 0) {
-      result_.complete = false;
-      return;
-    }
-    --left_;
-    const bool routable = is_event && !routing_[Key::Type].empty() && !routing_[Key::Exchange].empty() &&
-                          !routing_[Key::Symbol].empty();
-    const Stream* stream =
-        routable ? streams_.find(routing_[Key::Type], routing_[Key::Exchange], routing_[Key::Symbol])
-                 : nullptr;
-    if (stream == nullptr) {
-      ++result_.malformed;
-      return;
-    }
-    body_.end();
-    transaction_.add(*stream, buffer_, body_.words(), UnixNanos{routing_.recv}, keep_states_ ? seq : 0);
-    keep_state();
-    ++result_.added;
-  }
-
-  Body body_;
-  std::string& buffer_;
-  StreamTable& streams_;
-  Transaction& transaction_;
-  std::uint32_t skip_, left_;
-  bool keep_states_;
-  std::uint64_t seq_;  // of the event being read
-  BatchCount result_;
-  Routing routing_;
-  Key key_ = Key::Other;
-  int depth_ = 0;
-  bool in_key_ = false;
-  bool is_map_ = false;
-};
-
-template <typename Body>
-BatchCount walk(BatchVisitor<Body>&& visitor, std::string_view payload) {
-  std::size_t offset = 0;
-  const bool parsed =
-      msgpack::parse(payload.data(), payload.size(), offset, visitor) && offset == payload.size();
-  BatchCount result = visitor.result();
-  result.complete = result.complete && parsed && visitor.all_seen();
-  return result;
+// Events of type `feed` say how their feed is.
+void keep_state(const Routing& event, Transaction& transaction) {
+  if (event[Key::Type] != to_string(EventType::Feed)) return;
+  if (event[Key::Channel].empty() || event[Key::State].empty()) return;
+  transaction.set_state(
+      fmt::format("{}:{}:{}", event[Key::Exchange], event[Key::Channel], event[Key::Symbol]),
+      state_json(event));
 }
 
 }  // namespace
 
 BatchCount BatchWriter::write(std::string_view payload, std::uint32_t skip, std::uint32_t count,
                               Transaction& transaction, std::uint64_t first_seq) {
-  return walk_batch(payload, skip, count, States::Keep, transaction, first_seq);
-}
-
-BatchCount BatchWriter::walk_batch(std::string_view payload, std::uint32_t skip, std::uint32_t count,
-                                   States states, Transaction& transaction, std::uint64_t first_seq) {
-  const bool keep = states == States::Keep;
-  if (format_ == EntryFormat::Fields) {
-    return walk(
-        BatchVisitor<FieldsBody>(body_, scratch_, streams_, transaction, skip, count, keep, first_seq),
-        payload);
+  BatchCount result;
+  EntryReader entry(format_, body_, scratch_);
+  try {
+    Reader in(payload);
+    const std::uint32_t events = in.read_array();
+    for (std::uint32_t i = 0; i < std::min(events, count); ++i) {
+      if (i < skip) {
+        in.skip(kEventDepthMax);
+        continue;
+      }
+      const Routing& event = entry.routing();
+      const Stream* const stream =
+          entry.read(in) ? streams_.find(event[Key::Type], event[Key::Exchange], event[Key::Symbol])
+                         : nullptr;
+      if (stream == nullptr) {
+        ++result.malformed;
+        continue;
+      }
+      transaction.add(*stream, body_, entry.words(), UnixNanos{event.recv}, first_seq + i);
+      keep_state(event, transaction);
+      ++result.added;
+    }
+    result.complete = events == count && in.at_end();
+  } catch (const Reader::Malformed&) {
+    result.complete = false;
   }
-  return walk(BatchVisitor<MsgpackBody>(body_, scratch_, streams_, transaction, skip, count, keep, first_seq),
-              payload);
+  return result;
 }
 
 void BatchWriter::write_gap(const Stream& feed, const GapNote& note, UnixNanos now,
@@ -387,7 +239,7 @@ void BatchWriter::write_gap(const Stream& feed, const GapNote& note, UnixNanos n
     text(key);
     packer.pack_int64(time.count);
   };
-  packer.pack_array(1).pack_map(note.lost ? kKeys + 1 : kKeys);
+  packer.pack_map(note.lost ? kKeys + 1 : kKeys);
   put("type", to_string(EventType::Feed));
   put("exchange", feed.exchange);
   put("symbol", feed.symbol);
@@ -401,7 +253,11 @@ void BatchWriter::write_gap(const Stream& feed, const GapNote& note, UnixNanos n
     text("lost");
     packer.pack_uint64(*note.lost);
   }
-  walk_batch(gap_.view(), 0, 1, States::Ignore, transaction, 0);
+  Reader in(gap_.view());
+  EntryReader entry(format_, body_, scratch_);
+  entry.read(in);
+  const Stream* const stream = streams_.find(to_string(EventType::Feed), feed.exchange, feed.symbol);
+  if (stream != nullptr) transaction.add(*stream, body_, entry.words(), now, 0);
 }
 
 }  // namespace mdpipe::publisher

@@ -1,6 +1,6 @@
 #pragma once
-// Turns a batch of msgpack events into the commands of a transaction, without a document in between: what the
-// decoder sees is copied straight into Redis's protocol.
+// Turns a batch of msgpack events into the commands of a transaction, without a document in between: what is
+// read is copied straight into Redis's protocol.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,10 +36,6 @@ class BatchWriter {
   void write_gap(const Stream& feed, const GapNote& note, UnixNanos now, Transaction& transaction);
 
  private:
-  enum class States { Keep, Ignore };
-  BatchCount walk_batch(std::string_view payload, std::uint32_t skip, std::uint32_t count, States states,
-                        Transaction& transaction, std::uint64_t first_seq);
-
   StreamTable& streams_;
   EntryFormat format_;
   std::string body_, scratch_;

@@ -1,55 +1,93 @@
 #include "libshared/wire/json.hpp"
 
-#include "libshared/wire/json_visitor.hpp"
+#include <fmt/format.h>
+
+#include <cmath>
+#include <iterator>
+
+#include "libshared/json/json_string.hpp"
 
 namespace mdpipe::wire {
 namespace {
 
-constexpr int kDepthMax = 8;  // a batch needs 4: the batch, an event, its levels, a level
+using Kind = MsgpackReader::Kind;
 
-// Splits the outermost array into lines; everything inside is JsonVisitor's.
-class NdjsonVisitor : public JsonVisitor {
- public:
-  explicit NdjsonVisitor(std::string& out) : JsonVisitor(out), lines_(out) {}
+void append(const fmt::format_int& number, std::string& out) { out.append(number.data(), number.size()); }
 
-  bool start_array(std::uint32_t count) {
-    const bool is_batch = depth_ == 0;
-    return enter() && (is_batch || JsonVisitor::start_array(count));
+void append(double value, std::string& out) {
+  if (!std::isfinite(value)) {
+    out.append("null");
+    return;
   }
-  bool start_array_item() { return depth_ == 1 || JsonVisitor::start_array_item(); }
-  // msgpack-c calls it after each item, the last one included.
-  bool end_array_item() {
-    if (depth_ == 1) lines_.push_back('\n');
-    return true;
+  fmt::format_to(std::back_inserter(out), "{}", value);
+}
+
+void append_array(MsgpackReader& in, int depth, std::string& out) {
+  const std::uint32_t count = in.read_array();
+  out.push_back('[');
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (i > 0) out.push_back(',');
+    append_json(in, depth, out);
   }
-  bool end_array() { return --depth_ == 0 || JsonVisitor::end_array(); }
-  bool start_map(std::uint32_t count) { return depth_ > 0 && enter() && JsonVisitor::start_map(count); }
-  bool end_map() {
-    --depth_;
-    return JsonVisitor::end_map();
+  out.push_back(']');
+}
+
+void append_map(MsgpackReader& in, int depth, std::string& out) {
+  const std::uint32_t count = in.read_map();
+  out.push_back('{');
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (i > 0) out.push_back(',');
+    append_json_string(in.kind() == Kind::Bytes ? in.read_bytes() : in.read_text(), out);
+    out.push_back(':');
+    append_json(in, depth, out);
   }
-
- private:
-  bool enter() { return ++depth_ <= kDepthMax; }
-
-  std::string& lines_;
-  int depth_ = 0;
-};
-
-// A bare number or text would reach the visitor without any array around it.
-bool starts_with_array(std::string_view payload) {
-  if (payload.empty()) return false;
-  const auto first = static_cast<unsigned char>(payload.front());
-  return (first & 0xF0U) == 0x90U || first == 0xdcU || first == 0xddU;
+  out.push_back('}');
 }
 
 }  // namespace
 
+void append_json(MsgpackReader& in, int depth, std::string& out) {
+  const Kind kind = in.kind();
+  if (depth == 0 && (kind == Kind::Array || kind == Kind::Map))
+    throw MsgpackReader::Malformed{"it is nested too deep"};
+  switch (kind) {
+    case Kind::Text:
+      return append_json_string(in.read_text(), out);
+    case Kind::Bytes:
+      return append_json_string(in.read_bytes(), out);
+    case Kind::Array:
+      return append_array(in, depth - 1, out);
+    case Kind::Map:
+      return append_map(in, depth - 1, out);
+    case Kind::Uint:
+      return append(fmt::format_int(in.read_uint()), out);
+    case Kind::Int:
+      return append(fmt::format_int(in.read_int()), out);
+    case Kind::Float:
+      return append(in.read_double(), out);
+    case Kind::Bool:
+      out.append(in.read_bool() ? "true" : "false");
+      return;
+    case Kind::Nil:
+    case Kind::Extension:
+    case Kind::Invalid:
+      in.skip();
+      out.append("null");
+      return;
+  }
+}
+
 bool append_batch_as_ndjson(std::string_view payload, std::string& out) {
-  NdjsonVisitor visitor(out);
-  std::size_t offset = 0;
-  return starts_with_array(payload) && msgpack::parse(payload.data(), payload.size(), offset, visitor) &&
-         offset == payload.size();
+  try {
+    MsgpackReader in(payload);
+    for (std::uint32_t left = in.read_array(); left > 0; --left) {
+      append_json(in, MsgpackReader::kDepthMax - 1, out);
+      out.push_back('\n');
+    }
+    return in.at_end();
+  } catch (const MsgpackReader::Malformed&) {
+    return false;
+  }
 }
 
 }  // namespace mdpipe::wire

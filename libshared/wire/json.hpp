@@ -3,7 +3,14 @@
 #include <string>
 #include <string_view>
 
+#include "libshared/wire/msgpack_reader.hpp"
+
 namespace mdpipe::wire {
+
+// Appends the next value as JSON. What JSON cannot say becomes null: NaN, the infinities, extension types.
+// Throws MsgpackReader::Malformed, also for a map whose key is no text and for arrays and maps that lie more
+// than `depth` deep.
+void append_json(MsgpackReader& in, int depth, std::string& out);
 
 // Appends each element of a batch payload (a msgpack array) as one line of JSON. Returns false where the
 // payload is not such an array or nests deeper than events do; `out` then holds what was read before.

@@ -1,17 +1,51 @@
 #include "libshared/wire/msgpack_reader.hpp"
 
+#include <array>
 #include <cstring>
 #include <limits>
 
 namespace mdpipe::wire {
+namespace {
 
-// The first bytes of values, from https://github.com/msgpack/msgpack/blob/master/spec.md
+using Kind = MsgpackReader::Kind;
 
-std::string_view MsgpackReader::take(std::size_t bytes) {
-  if (rest_.size() < bytes) throw Malformed{"it is cut short"};
-  const std::string_view taken = rest_.substr(0, bytes);
-  rest_.remove_prefix(bytes);
-  return taken;
+// By a value's first byte. Kind::Int there stands for numbers that may be below zero: their bytes tell.
+constexpr std::array<Kind, 256> kKinds = [] {
+  std::array<Kind, 256> kinds{};
+  const auto set = [&kinds](std::size_t from, std::size_t to, Kind kind) {
+    for (std::size_t first = from; first <= to; ++first) kinds[first] = kind;
+  };
+  set(0x00, 0x7f, Kind::Uint);
+  set(0x80, 0x8f, Kind::Map);
+  set(0x90, 0x9f, Kind::Array);
+  set(0xa0, 0xbf, Kind::Text);
+  set(0xc0, 0xc0, Kind::Nil);
+  set(0xc1, 0xc1, Kind::Invalid);
+  set(0xc2, 0xc3, Kind::Bool);
+  set(0xc4, 0xc6, Kind::Bytes);
+  set(0xc7, 0xc9, Kind::Extension);
+  set(0xca, 0xcb, Kind::Float);
+  set(0xcc, 0xcf, Kind::Uint);
+  set(0xd0, 0xd3, Kind::Int);
+  set(0xd4, 0xd8, Kind::Extension);
+  set(0xd9, 0xdb, Kind::Text);
+  set(0xdc, 0xdd, Kind::Array);
+  set(0xde, 0xdf, Kind::Map);
+  set(0xe0, 0xff, Kind::Int);
+  return kinds;
+}();
+
+}  // namespace
+
+void MsgpackReader::throw_cut_short() { throw Malformed{"it is cut short"}; }
+
+Kind MsgpackReader::kind() const {
+  if (at_ == end_) throw_cut_short();
+  const auto first = static_cast<unsigned char>(*at_);
+  const Kind kind = kKinds[first];
+  const bool is_signed = first >= 0xd0U && first <= 0xd3U;
+  if (is_signed && at_ + 1 != end_ && static_cast<signed char>(at_[1]) >= 0) return Kind::Uint;
+  return kind;
 }
 
 std::uint64_t MsgpackReader::take_big_endian(std::size_t bytes) {
@@ -21,7 +55,8 @@ std::uint64_t MsgpackReader::take_big_endian(std::size_t bytes) {
 }
 
 std::uint32_t MsgpackReader::checked(std::uint64_t count) const {
-  if (count > rest_.size()) throw Malformed{"an array or map claims more elements than there are bytes"};
+  if (count > static_cast<std::size_t>(end_ - at_))
+    throw Malformed{"an array or map claims more elements than there are bytes"};
   return static_cast<std::uint32_t>(count);
 }
 
@@ -42,9 +77,8 @@ std::uint32_t MsgpackReader::read_map() {
 }
 
 std::uint64_t MsgpackReader::read_uint() {
-  const std::int64_t small = rest_.empty() ? 0 : static_cast<unsigned char>(rest_.front());
-  if (small == 0xcf) {
-    take(1);
+  if (at_ != end_ && static_cast<unsigned char>(*at_) == 0xcfU) {
+    ++at_;
     return take_big_endian(8);
   }
   const std::int64_t value = read_int();
@@ -83,7 +117,7 @@ std::int64_t MsgpackReader::read_int() {
 }
 
 double MsgpackReader::read_double() {
-  const unsigned first = rest_.empty() ? 0U : static_cast<unsigned char>(rest_.front());
+  const unsigned first = at_ == end_ ? 0U : static_cast<unsigned char>(*at_);
   if (first == 0xcfU) return static_cast<double>(read_uint());
   if (first != 0xcaU && first != 0xcbU) return static_cast<double>(read_int());
   take(1);
@@ -105,41 +139,62 @@ bool MsgpackReader::read_bool() {
   return first == 0xc3U;
 }
 
-std::string_view MsgpackReader::read_text() {
+void MsgpackReader::read_nil() {
+  if (take_byte() != 0xc0U) throw Malformed{"a nil is missing"};
+}
+
+std::string_view MsgpackReader::take_long_text(unsigned first) {
+  if (first < 0xd9U || first > 0xdbU) throw Malformed{"a text is missing"};
+  return take(take_big_endian(std::size_t{1} << (first - 0xd9U)));
+}
+
+std::string_view MsgpackReader::read_bytes() {
   const unsigned first = take_byte();
-  if ((first & 0xe0U) == 0xa0U) return take(first & 0x1fU);
-  if (first == 0xd9U) return take(take_big_endian(1));
-  if (first == 0xdaU) return take(take_big_endian(2));
-  if (first == 0xdbU) return take(take_big_endian(4));
-  throw Malformed{"a text is missing"};
+  if (first < 0xc4U || first > 0xc6U) throw Malformed{"bytes are missing"};
+  return take(take_big_endian(std::size_t{1} << (first - 0xc4U)));
+}
+
+void MsgpackReader::skip_extension() {
+  const unsigned first = take_byte();
+  const bool is_fixed = first >= 0xd4U;
+  const std::uint64_t bytes =
+      is_fixed ? std::uint64_t{1} << (first - 0xd4U) : take_big_endian(std::size_t{1} << (first - 0xc7U));
+  take(1);  // its type
+  take(bytes);
 }
 
 void MsgpackReader::skip(int depth) {
   if (depth == 0) throw Malformed{"it is nested too deep"};
-  const unsigned first = rest_.empty() ? 0U : static_cast<unsigned char>(rest_.front());
-  if ((first & 0xf0U) == 0x90U || first == 0xdcU || first == 0xddU) {
-    for (std::uint32_t left = read_array(); left > 0; --left) skip(depth - 1);
-  } else if ((first & 0xf0U) == 0x80U || first == 0xdeU || first == 0xdfU) {
-    for (std::uint32_t left = read_map(); left > 0; --left) {
-      skip(depth - 1);
-      skip(depth - 1);
-    }
-  } else if ((first & 0xe0U) == 0xa0U || (first >= 0xd9U && first <= 0xdbU)) {
-    read_text();
-  } else if (first == 0xc0U || first == 0xc2U || first == 0xc3U) {  // nil, false, true
-    take(1);
-  } else if (first >= 0xc4U && first <= 0xc6U) {  // bytes
-    take(1);
-    take(take_big_endian(std::size_t{1} << (first - 0xc4U)));
-  } else if (first >= 0xc7U && first <= 0xc9U) {  // an extension, with its type
-    take(1);
-    const std::uint64_t bytes = take_big_endian(std::size_t{1} << (first - 0xc7U));
-    take(1);
-    take(bytes);
-  } else if (first >= 0xd4U && first <= 0xd8U) {  // an extension of fixed size
-    take(2 + (std::size_t{1} << (first - 0xd4U)));
-  } else {
-    read_double();
+  switch (kind()) {
+    case Kind::Nil:
+      return read_nil();
+    case Kind::Bool:
+      read_bool();
+      return;
+    case Kind::Uint:
+    case Kind::Int:
+    case Kind::Float:
+      read_double();
+      return;
+    case Kind::Text:
+      read_text();
+      return;
+    case Kind::Bytes:
+      read_bytes();
+      return;
+    case Kind::Array:
+      for (std::uint32_t left = read_array(); left > 0; --left) skip(depth - 1);
+      return;
+    case Kind::Map:
+      for (std::uint32_t left = read_map(); left > 0; --left) {
+        skip(depth - 1);
+        skip(depth - 1);
+      }
+      return;
+    case Kind::Extension:
+      return skip_extension();
+    case Kind::Invalid:
+      throw Malformed{"a byte that begins no value"};
   }
 }
 

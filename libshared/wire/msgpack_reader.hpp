@@ -1,7 +1,7 @@
 #pragma once
 // Reads msgpack value by value from bytes that may be hostile, and materialises nothing: for messages of many
 // small values, of which msgpack-c's tree takes several times the memory of the message. What it reads is
-// borrowed from the bytes.
+// borrowed from the bytes. The format: https://github.com/msgpack/msgpack/blob/master/spec.md
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -15,7 +15,18 @@ class MsgpackReader {
     const char* why;
   };
 
-  explicit MsgpackReader(std::string_view bytes) : rest_(bytes) {}
+  // Int: below zero. Whole numbers from 0 on are Uint, however they were written.
+  enum class Kind { Nil, Bool, Uint, Int, Float, Text, Bytes, Array, Map, Extension, Invalid };
+
+  // How deep arrays and maps may lie in each other.
+  static constexpr int kDepthMax = 8;
+
+  explicit MsgpackReader(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+
+  [[nodiscard]] bool at_end() const { return at_ == end_; }
+  [[nodiscard]] const char* position() const { return at_; }
+  // Of the next value; Malformed where there is none.
+  [[nodiscard]] Kind kind() const;
 
   // The number of elements, or of pairs. No more than bytes are left, so that it may be used to take memory.
   std::uint32_t read_array();
@@ -24,20 +35,35 @@ class MsgpackReader {
   std::int64_t read_int();
   double read_double();  // an integer is one too
   bool read_bool();
-  std::string_view read_text();
-  // Any value, arrays and maps up to eight deep.
-  void skip() { skip(kDepthMax); }
+  void read_nil();
+  std::string_view read_text() {
+    const unsigned first = take_byte();
+    if ((first & 0xe0U) == 0xa0U) return take(first & 0x1fU);  // as nearly all are: less than 32 bytes
+    return take_long_text(first);
+  }
+  std::string_view read_bytes();
+  // Any value; arrays and maps at most `depth` deep.
+  void skip(int depth = kDepthMax);
 
  private:
-  static constexpr int kDepthMax = 8;
-
-  std::string_view take(std::size_t bytes);
-  unsigned char take_byte() { return static_cast<unsigned char>(take(1).front()); }
+  std::string_view take(std::size_t bytes) {
+    if (static_cast<std::size_t>(end_ - at_) < bytes) throw_cut_short();
+    const std::string_view taken(at_, bytes);
+    at_ += bytes;
+    return taken;
+  }
+  unsigned take_byte() {
+    if (at_ == end_) throw_cut_short();
+    return static_cast<unsigned char>(*at_++);
+  }
+  [[noreturn]] static void throw_cut_short();
+  std::string_view take_long_text(unsigned first);
   std::uint64_t take_big_endian(std::size_t bytes);
-  std::uint32_t checked(std::uint64_t count) const;
-  void skip(int depth);
+  void skip_extension();
+  [[nodiscard]] std::uint32_t checked(std::uint64_t count) const;
 
-  std::string_view rest_;
+  const char* at_;
+  const char* end_;
 };
 
 }  // namespace mdpipe::wire

@@ -21,6 +21,7 @@ class Payload {
 
   Payload& map(std::uint32_t keys) { return packer_.pack_map(keys), *this; }
   Payload& array(std::uint32_t items) { return packer_.pack_array(items), *this; }
+  Payload& extension() { return packer_.pack_ext(4, 1).pack_ext_body("data", 4), *this; }
   Payload& nil() { return packer_.pack_nil(), *this; }
   Payload& text(const std::string& value) { return packer_.pack(value), *this; }
   template <typename Value>
@@ -185,7 +186,7 @@ TEST_F(BatchWriterTest, skips_the_events_that_were_taken_before) {
 }
 
 TEST_F(BatchWriterTest, counts_malformed_events_and_writes_those_around_them) {
-  Payload payload(9);
+  Payload payload(10);
   payload.event(0, "A");
   payload.value(7);                                                  // no map
   payload.array(2).text("a").array(1).value(1);                      // an array
@@ -195,10 +196,11 @@ TEST_F(BatchWriterTest, counts_malformed_events_and_writes_those_around_them) {
   payload.map(3).text("type").value(1).text("exchange").text("x").text("symbol").text("S");  // type is a
                                                                                              // number
   payload.nil();
+  payload.event(1).text("a date").extension();
   payload.event(0, "B");
-  const BatchCount count = write(payload.view(), 9);
+  const BatchCount count = write(payload.view(), 10);
   EXPECT_EQ(count.added, 2U);
-  EXPECT_EQ(count.malformed, 7U);
+  EXPECT_EQ(count.malformed, 8U);
   EXPECT_TRUE(count.complete);
   const auto commands = entries();
   ASSERT_EQ(commands.size(), 2U);
@@ -249,9 +251,8 @@ TEST_F(BatchWriterTest, a_count_that_disagrees_with_the_payload_is_reported) {
 }
 
 TEST_F(BatchWriterTest, a_payload_that_is_no_list_of_events_writes_nothing) {
-  for (const std::string& payload :
-       {std::string(), std::string("\x81\xa1k\x01"), std::string("\x01"), std::string("\xc1"),
-        std::string("\xdd\xff\xff\xff\xff"), std::string("\x91\xc7\x00\x01", 4)}) {
+  for (const std::string& payload : {std::string(), std::string("\x81\xa1k\x01"), std::string("\x01"),
+                                     std::string("\xc1"), std::string("\xdd\xff\xff\xff\xff")}) {
     transaction.clear();
     const BatchCount count = write(payload, 1);
     EXPECT_FALSE(count.complete) << payload.size();

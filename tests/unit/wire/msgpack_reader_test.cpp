@@ -42,6 +42,35 @@ TEST(MsgpackReader, ReadsWhatMsgpackWrites) {
   }
 }
 
+TEST(MsgpackReader, TellsTheKindOfTheNextValue) {
+  using Kind = MsgpackReader::Kind;
+  const auto kind_of = [](std::string_view bytes) { return MsgpackReader(bytes).kind(); };
+  for (const std::uint64_t number : {0ULL, 127ULL, 128ULL, 65'536ULL, ~0ULL})
+    EXPECT_EQ(kind_of(as_msgpack(number)), Kind::Uint) << number;
+  for (const std::int64_t number : {-1LL, -33LL, -40'000LL, -3'000'000'000LL})
+    EXPECT_EQ(kind_of(as_msgpack(number)), Kind::Int) << number;
+  EXPECT_EQ(kind_of("\xd1\x7f\xff"), Kind::Uint);  // in a signed form
+  EXPECT_EQ(kind_of(as_msgpack(1.25)), Kind::Float);
+  EXPECT_EQ(kind_of(as_msgpack(1.25F)), Kind::Float);
+  EXPECT_EQ(kind_of(as_msgpack(false)), Kind::Bool);
+  EXPECT_EQ(kind_of(as_msgpack(std::string(300, 'x'))), Kind::Text);
+  EXPECT_EQ(kind_of(as_msgpack(std::vector<char>(3))), Kind::Bytes);
+  EXPECT_EQ(kind_of(as_msgpack(std::vector<int>(20))), Kind::Array);
+  EXPECT_EQ(kind_of(as_msgpack(std::map<int, int>{{1, 2}})), Kind::Map);
+  EXPECT_EQ(kind_of("\xc0"), Kind::Nil);
+  EXPECT_EQ(kind_of("\xd6\x01"
+                    "data"),
+            Kind::Extension);
+  EXPECT_EQ(kind_of("\xc1"), Kind::Invalid);
+  EXPECT_THROW(kind_of(""), MsgpackReader::Malformed);
+}
+
+TEST(MsgpackReader, ReadsBytesAndNil) {
+  EXPECT_EQ(MsgpackReader(as_msgpack(std::vector<char>{'a', 'b'})).read_bytes(), "ab");
+  EXPECT_THROW(MsgpackReader(as_msgpack("ab")).read_bytes(), MsgpackReader::Malformed);
+  EXPECT_THROW(MsgpackReader("\x01").read_nil(), MsgpackReader::Malformed);
+}
+
 TEST(MsgpackReader, SkipsAnyValueAndNoMore) {
   const std::map<std::string, std::vector<std::map<int, double>>> nested = {{"a", {{{1, 2.5}}, {}}},
                                                                             {"b", {}}};
