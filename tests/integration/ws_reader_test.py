@@ -125,7 +125,6 @@ class Connecting(ReaderTest):
                 connection.answer_pings = False
                 lost = reader.wait_log("connection lost")[0]
                 self.assertIn("no pong within --pong-timeout 500 ms", lost["reason"])
-                reader.stop()
 
     def test_pongs_keep_a_quiet_connection(self):
         server = self.server()
