@@ -10,9 +10,10 @@ source scripts/packages.sh
 usage() {
   cat <<'TEXT'
 Usage: ./test.sh [--quick] [--tsan] [--repeat N] [--no-install]
-Runs, in this order: the format check and shellcheck, the release build, clang-tidy, all tests, and the tests that are
-not slow once more in a build with AddressSanitizer and UndefinedBehaviorSanitizer. The last line sums the tests up; the
-exit code is 0 only if everything passed.
+Runs the format check and shellcheck, the release build, all tests, the tests that are not slow once more in a build
+with AddressSanitizer and UndefinedBehaviorSanitizer, and clang-tidy. Tests wait most of the time; what they leave of the
+processors goes to that build and to clang-tidy. The last line sums the tests up; the exit code is 0 only if everything
+passed.
 
   --quick       leave out clang-tidy and the sanitizers
   --tsan        the tests that are not slow once more in a build with ThreadSanitizer
@@ -34,6 +35,8 @@ PASSED=0
 FAILED=0
 SKIPPED=0
 FAILED_STEPS=()
+BEGUN_STEP=
+BEGUN_PID=
 
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -126,12 +129,58 @@ run_tests() {
   return 1
 }
 
-sanitized() {
-  local step=$1 dir=$2
-  shift 2
+# begin STEP COMMAND...: a step without tests, beside the steps that follow until wait_for_begun, which counts it if it fails.
+begin() {
+  BEGUN_STEP=$1
+  shift
+  (
+    trap mdpipe_quiet_stop EXIT
+    trap 'exit 130' INT TERM HUP
+    MDPIPE_TTY=false
+    MDPIPE_NICE=10  # a tenth of what a test gets that wants the processor too
+    "$@"
+  ) &
+  BEGUN_PID=$!
+}
+
+wait_for_begun() {
+  local started=$SECONDS rc=0
+  while kill -0 "$BEGUN_PID" 2>/dev/null; do
+    mdpipe_transient "$BEGUN_STEP  $((SECONDS - started)) s"
+    mdpipe_sleep 0.5
+  done
+  wait "$BEGUN_PID" || rc=$?
+  BEGUN_PID=
+  if ((rc == 0)); then return 0; fi
+  FAILED_STEPS+=("$BEGUN_STEP")
+  FAILED=$((FAILED + 1))
+  return 1
+}
+
+# shellcheck disable=SC2317  # called by the trap
+stop_all() {
+  mdpipe_quiet_stop
+  if [[ -z $BEGUN_PID ]]; then return 0; fi
+  kill -TERM "$BEGUN_PID" 2>/dev/null
+  wait "$BEGUN_PID" 2>/dev/null
+}
+
+# sanitized_build STEP DIR SANITIZERS
+sanitized_build() {
   # Many files at once compile in a third of the time; the release build sees each alone.
-  build "$step: build" "$dir" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 "$@" || return 1
-  JOBS=$SANITIZED_JOBS run_tests "$step: tests" "$dir" --label-exclude slow
+  build "$1" "$2" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 "-DMDPIPE_SANITIZE=$3"
+}
+
+sanitized_tests() { JOBS=$SANITIZED_JOBS run_tests "$1" "$2" --label-exclude slow; }
+
+all_steps() {
+  local tidy=(check "clang-tidy" build/test-logs/tidy.log scripts/tidy.sh build) asan=true
+  begin "ASan and UBSan: build" sanitized_build "ASan and UBSan: build" build-asan address,undefined
+  run_tests "release tests" build
+  wait_for_begun || asan=false
+  begin "clang-tidy" "${tidy[@]}"
+  if [[ $asan == true ]]; then sanitized_tests "ASan and UBSan: tests" build-asan; fi
+  wait_for_begun
 }
 
 finish() {
@@ -143,7 +192,7 @@ finish() {
   exit 0
 }
 
-trap mdpipe_quiet_stop EXIT
+trap stop_all EXIT
 trap 'mdpipe_line "interrupted"; exit 130' INT TERM HUP
 
 if [[ $INSTALL == true ]]; then
@@ -165,8 +214,6 @@ export TSAN_OPTIONS=suppressions=$PWD/tests/tsan.supp:halt_on_error=1:second_dea
 
 check "format and shellcheck" build/test-logs/format.log scripts/check_format.sh
 build "release build" build -DCMAKE_BUILD_TYPE=Release || finish
-if [[ $QUICK == false ]]; then check "clang-tidy" build/test-logs/tidy.log scripts/tidy.sh build; fi
-run_tests "release tests" build
-if [[ $QUICK == false ]]; then sanitized "ASan and UBSan" build-asan -DMDPIPE_SANITIZE=address,undefined; fi
-if [[ $TSAN == true ]]; then sanitized "TSan" build-tsan -DMDPIPE_SANITIZE=thread; fi
+if [[ $QUICK == true ]]; then run_tests "release tests" build; else all_steps; fi
+if [[ $TSAN == true ]] && sanitized_build "TSan: build" build-tsan thread; then sanitized_tests "TSan: tests" build-tsan; fi
 finish

@@ -21,10 +21,15 @@ mdpipe_error() {
 }
 
 # mdpipe_quiet TITLE LOG COMMAND...: runs the command in a process group of its own, so that an interrupt ends all of it;
-# its output goes to LOG, a terminal sees TITLE with ninja's counter.
+# its output goes to LOG, a terminal sees TITLE with ninja's counter. With MDPIPE_NICE=N it is that nice, to other sessions too, among
+# which the scheduler divides the processors first (sched(7), autogroup).
 mdpipe_quiet() {
   local title=$1 log=$2 started=$SECONDS rc=0 step
   shift 2
+  if [[ -n ${MDPIPE_NICE-} ]]; then
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    set -- bash -c '{ echo "$0" >/proc/self/autogroup; } 2>/dev/null; exec nice -n "$0" "$@"' "$MDPIPE_NICE" "$@"
+  fi
   mkdir -p "$(dirname "$log")"
   setsid "$@" >"$log" 2>&1 </dev/null &
   MDPIPE_QUIET_PID=$!

@@ -12,6 +12,7 @@ import zlib
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+TLS_HANDSHAKE = 0x16  # the first byte of a TLS greeting (RFC 8446, 5.1)
 
 
 class Certificates:
@@ -201,6 +202,8 @@ class Server:
             if not piece:
                 raise ConnectionError
             data += piece
+            if data[0] == TLS_HANDSHAKE:
+                raise ConnectionError  # as servers do that speak HTTP only
         lines = data.decode().split("\r\n")
         request = {"": lines[0]}
         for line in lines[1:]:
