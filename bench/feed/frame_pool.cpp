@@ -1,12 +1,11 @@
 #include "bench/feed/frame_pool.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
 #include <ctime>
-#include <iterator>
 #include <random>
+
+#include "libshared/text/format.hpp"
 
 namespace mdpipe::bench {
 namespace {
@@ -59,7 +58,7 @@ class Renderer {
   }
   template <typename... Arguments>
   void add(fmt::format_string<Arguments...> format, const Arguments&... arguments) {
-    fmt::format_to(std::back_inserter(text_), format, arguments...);
+    append_format(text_, format, arguments...);
   }
 
   void render_trade(const Market& market) {
@@ -121,8 +120,10 @@ std::string_view TimestampText::at(std::int64_t unix_ns) {
     const std::time_t seconds = ms / kMsPerSecond;
     std::tm utc{};
     gmtime_r(&seconds, &utc);
-    fmt::format_to_n(text_.data(), kSize, "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, ms % kMsPerSecond);
+    const FixedText<kSize> text("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
+                                utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                                ms % kMsPerSecond);
+    text.view().copy(text_.data(), kSize);
   }
   return {text_.data(), kSize};
 }

@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <climits>
 #include <cmath>
-#include <iterator>
 #include <utility>
 
 #include "libshared/json/json_string.hpp"
+#include "libshared/text/format.hpp"
 
 namespace mdpipe::log {
 namespace {
@@ -40,11 +40,11 @@ struct ValueWriter {
   std::string& out;
 
   void operator()(std::string_view text) const { append_json_string(valid_utf8(text), out); }
-  void operator()(std::int64_t number) const { fmt::format_to(std::back_inserter(out), "{}", number); }
-  void operator()(std::uint64_t number) const { fmt::format_to(std::back_inserter(out), "{}", number); }
+  void operator()(std::int64_t number) const { append_format(out, "{}", number); }
+  void operator()(std::uint64_t number) const { append_format(out, "{}", number); }
   void operator()(double number) const {
     if (std::isfinite(number)) {
-      fmt::format_to(std::back_inserter(out), "{}", number);
+      append_format(out, "{}", number);
     } else {
       out += "null";
     }

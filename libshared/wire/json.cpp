@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <iterator>
 
 #include "libshared/json/json_string.hpp"
+#include "libshared/text/format.hpp"
 
 namespace mdpipe::wire {
 namespace {
@@ -19,7 +19,7 @@ void append(double value, std::string& out) {
     out.append("null");
     return;
   }
-  fmt::format_to(std::back_inserter(out), "{}", value);
+  append_format(out, "{}", value);
 }
 
 void append_array(MsgpackReader& in, int depth, std::string& out) {

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <map>
 #include <string_view>
 #include <utility>
 
 #include "libshared/event/event.hpp"
 #include "libshared/json/json_string.hpp"
+#include "libshared/text/format.hpp"
 #include "metrics-agent/forward/gauges.hpp"
 #include "metrics-agent/forward/histogram_samples.hpp"
 
@@ -150,17 +150,21 @@ struct DocumentText {
   std::size_t points = 0;
 
   void add(std::string_view name, std::string_view unit, std::string_view value) {
-    fmt::format_to(std::back_inserter(definitions), R"({}{{"Name":"{}","Unit":"{}"}})",
-                   points == 0 ? "" : ",", name, unit);
-    fmt::format_to(std::back_inserter(members), R"(,"{}":{})", name, value);
+    append_format(definitions, R"({}{{"Name":"{}","Unit":"{}"}})", points == 0 ? "" : ",", name, unit);
+    append_format(members, R"(,"{}":{})", name, value);
     ++points;
   }
 };
 
+std::string seconds_list(const std::vector<double>& nanoseconds) {
+  std::string list = "[";
+  for (const double value : nanoseconds)
+    append_format(list, "{}{:.4g}", list.size() == 1 ? "" : ",", value * 1e-9);
+  return list + "]";
+}
+
 void add_histogram(const MetricInfo& info, const HistogramSum& histogram, DocumentText& text) {
-  std::vector<double> seconds = values_by_rank(histogram.buckets, kValuesMax);
-  for (double& value : seconds) value *= 1e-9;
-  text.add(info.name, "Seconds", fmt::format("[{:.4g}]", fmt::join(seconds, ",")));
+  text.add(info.name, "Seconds", seconds_list(values_by_rank(histogram.buckets, kValuesMax)));
   text.add(fmt::format("{}_count", info.name), "Count", fmt::to_string(histogram.count));
 }
 
@@ -184,8 +188,8 @@ EmfDocument document_of(const Dimensions& dimensions, const DocumentValues& valu
   const DocumentText text = document_text(values);
   std::string names, targets;
   for (const auto& [name, value] : dimensions) {
-    fmt::format_to(std::back_inserter(names), R"({}"{}")", names.empty() ? "" : ",", name);
-    fmt::format_to(std::back_inserter(targets), R"(,"{}":{})", name, json_string(dimension_value(value)));
+    append_format(names, R"({}"{}")", names.empty() ? "" : ",", name);
+    append_format(targets, R"(,"{}":{})", name, json_string(dimension_value(value)));
   }
   return {
       fmt::format(

@@ -5,6 +5,8 @@
 #include <array>
 #include <cmath>
 
+#include "libshared/text/format.hpp"
+
 namespace mdpipe::agent {
 namespace {
 
@@ -76,9 +78,7 @@ void append(double number, std::string& out) {
   } else if (std::isinf(number)) {
     out.append(number > 0 ? "+Inf" : "-Inf");
   } else {
-    std::array<char, 32> text{};  // the longest is 24 long
-    const auto end = fmt::format_to_n(text.data(), text.size(), "{}", number).out;
-    out.append(text.data(), static_cast<std::size_t>(end - text.data()));
+    append_format(out, "{}", number);
   }
 }
 

@@ -2,10 +2,7 @@
 // binance/binance-spot-api-docs, web-socket-streams.md (read 2026-07): deltas wait for a snapshot; one older
 // than the first of them is fetched again; deltas at or before it are skipped; from there each one begins
 // where the last one ended, or the book starts over.
-#include <fmt/format.h>
-
-#include <iterator>
-
+#include "libshared/text/format.hpp"
 #include "ws-reader/books/book_guard.hpp"
 
 namespace mdpipe::reader {
@@ -43,11 +40,9 @@ BookGuard::Placed BookGuard::place(Book& book, const Event& event) {
     return Placed::Done;
   }
   if (ids.first > book.last_id + 1) {
-    fmt::memory_buffer reason;
-    fmt::format_to(std::back_inserter(reason), "updates {} to {} are missing", book.last_id + 1,
-                   ids.first - 1);
+    const FixedText<80> reason("updates {} to {} are missing", book.last_id + 1, ids.first - 1);
     start_over(book);
-    tell_gap(book, {reason.data(), reason.size()});
+    tell_gap(book, reason.view());
     return Placed::Hole;
   }
   if (!change(book, event)) {

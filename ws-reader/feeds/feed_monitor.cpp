@@ -1,10 +1,9 @@
 #include "ws-reader/feeds/feed_monitor.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <iterator>
 #include <utility>
+
+#include "libshared/text/format.hpp"
 
 namespace mdpipe::reader {
 namespace {
@@ -24,19 +23,7 @@ constexpr Span kResubscribePauseMax = minutes(10);
 constexpr Span kSilenceAllowedMax = hours(1);
 
 // A sentence on the stack: changes are rare, but may come in a shower.
-class Text {
- public:
-  template <typename... Args>
-  explicit Text(fmt::format_string<Args...> format, Args&&... args) {
-    const auto result = fmt::format_to_n(buffer_.data(), buffer_.size(), format, std::forward<Args>(args)...);
-    size_ = std::min(result.size, buffer_.size());
-  }
-  [[nodiscard]] std::string_view view() const { return {buffer_.data(), size_}; }
-
- private:
-  std::array<char, 160> buffer_{};
-  std::size_t size_ = 0;
-};
+using Text = FixedText<160>;
 
 // "0.4 s", "12 s"
 Text show(Span span) {
