@@ -152,6 +152,10 @@ void App::start_http() {
                              {"port", http_->port()},
                              {"tls", certificates_ != nullptr},
                              {"password", passwords_ != nullptr}});
+  if (!http_->has_all_threads()) {
+    log::warn("few threads serve HTTP, so few clients that stall delay the others (TasksMax=, ulimit -u)",
+              {{"threads", static_cast<std::uint64_t>(http_->threads())}});
+  }
   if (!is_loopback(config_.bind_address) && !passwords_) {
     log::warn("/metrics is served beyond this host without a password (--metrics-basic-auth-file)",
               {{"address", config_.bind_address}});

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -16,13 +17,16 @@
 #include "libshared/process/exit_code.hpp"
 #include "libshared/time/time.hpp"
 #include "metrics-agent/http/block_signals.hpp"
+#include "metrics-agent/http/thread_room.hpp"
 
 namespace mdpipe::agent {
 namespace {
 
 // A client that stalls holds a thread, so there are many, and not for long: a hundred that never send
 // anything are done with in two turns.
-constexpr int kThreads = 64;
+constexpr std::size_t kThreads = 64;
+// Beside them: CivetWeb's own, the one that stops it, and two for libcurl, which looks names up in threads.
+constexpr std::size_t kOtherThreads = 4;
 constexpr int kQueuedConnections = 128;
 constexpr int kHeadBytesMax = 8192;
 constexpr std::chrono::milliseconds kNetworkDeadline{2000};  // a TLS handshake, a head, a piece of an answer
@@ -60,6 +64,19 @@ void knock(const std::string& address, int port) {
                    "there or choose another --metrics-port "
                    "(0 takes a free one) or --metrics-bind-address",
                    options.address, options.port, ec ? ec.message() : civetweb_says)}};
+}
+
+// CivetWeb starts with the threads it gets, but goes on giving clients to those it did not get, where they
+// wait for ever. So it is asked for what there is.
+std::size_t count_threads() {
+  const std::size_t room = thread_room(kThreads + kOtherThreads);
+  if (room > kOtherThreads) return room - kOtherThreads;
+  throw process::StartupError{
+      {ErrorKind::Unavailable,
+       fmt::format(
+           "cannot serve HTTP: only {} more threads may be started, and {} are needed at least; raise "
+           "TasksMax= of the service or the user's limit of processes (ulimit -u)",
+           room, kOtherThreads + 1)}};
 }
 
 std::string header(const mg_connection* connection, const char* name) {
@@ -117,6 +134,7 @@ class HttpServer::Impl {
   Impl(asio::io_context& io, HttpOptions options, HttpHooks hooks)
       : io_(io), options_(std::move(options)), hooks_(std::move(hooks)) {
     const BlockSignals blocked;
+    threads_ = count_threads();
     const CivetCallbacks callbacks = make_callbacks();
     try {
       server_ = std::make_unique<CivetServer>(settings(), &callbacks, this);
@@ -131,15 +149,22 @@ class HttpServer::Impl {
     const int own_port = port();
     std::promise<void> closed;
     const auto done = closed.get_future();
-    std::thread closer([this, &closed] {
+    std::thread closer;
+    try {
+      closer = std::thread([this, &closed] {
+        server_->close();
+        closed.set_value();
+      });
+    } catch (const std::system_error&) {  // no thread is to be had any more
       server_->close();
-      closed.set_value();
-    });
+      return;
+    }
     while (done.wait_for(kStopPoll) != std::future_status::ready) knock(options_.address, own_port);
     closer.join();
   }
 
   int port() { return server_->getListeningPorts().at(0); }
+  [[nodiscard]] std::size_t threads() const { return threads_; }
 
  private:
   // A question to the loop is taken once: by the loop, which then answers, or by the thread that gives it up.
@@ -176,7 +201,7 @@ class HttpServer::Impl {
         "listening_ports",
         fmt::format("{}:{}{}", options_.address, options_.port, options_.certificates != nullptr ? "s" : ""),
         "num_threads",
-        std::to_string(kThreads),
+        std::to_string(threads_),
         "connection_queue",
         std::to_string(kQueuedConnections),
         "max_request_size",
@@ -242,6 +267,7 @@ class HttpServer::Impl {
   const HttpOptions options_;
   const HttpHooks hooks_;
   std::atomic<bool> is_stopping_{false};
+  std::size_t threads_ = 0;
   const std::thread::id starter_ = std::this_thread::get_id();
   std::string start_log_ = "the port was taken or may not be used";
   std::unique_ptr<CivetServer> server_;
@@ -253,5 +279,9 @@ HttpServer::HttpServer(asio::io_context& io, const HttpOptions& options, HttpHoo
 HttpServer::~HttpServer() { impl_->stop(); }
 
 int HttpServer::port() const { return impl_->port(); }
+
+std::size_t HttpServer::threads() const { return impl_->threads(); }
+
+bool HttpServer::has_all_threads() const { return threads() == kThreads; }
 
 }  // namespace mdpipe::agent

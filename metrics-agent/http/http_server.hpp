@@ -3,6 +3,7 @@
 // what is finished crosses over. A client that stalls holds one of the threads for some seconds, never the
 // loop. CivetWeb stays out of this header.
 #include <asio/io_context.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -32,13 +33,16 @@ struct HttpHooks {
 
 class HttpServer {
  public:
-  // Throws process::StartupError where the port cannot be had.
+  // Throws process::StartupError where the port cannot be had, or not one thread.
   HttpServer(asio::io_context& io, const HttpOptions& options, HttpHooks hooks);
   ~HttpServer();  // waits for CivetWeb's threads: some 2 s where a client holds a connection open
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
   [[nodiscard]] int port() const;
+  // As many clients as may stall at the same time; less than all where the process may not start so many.
+  [[nodiscard]] std::size_t threads() const;
+  [[nodiscard]] bool has_all_threads() const;
 
  private:
   class Impl;

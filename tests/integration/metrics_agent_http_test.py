@@ -21,6 +21,7 @@ import time
 import unittest
 import urllib.parse
 import urllib.request
+from unittest import mock
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -438,6 +439,34 @@ class HttpTest(unittest.TestCase):
                     answer += more
             self.assertTrue(answer.startswith(b"HTTP/1.1 " + status), answer)
         agent.wait_sample('collector_http_requests_total{path="other",code="400"}', 2)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to be a user with a limit of processes")
+    def test_where_few_threads_may_be_started_few_serve_and_with_none_the_start_is_refused(self):
+        user = 60_000 + os.getpid() % 5_000  # of nobody else, whose processes would count too
+        program = shutil.copy(BINARY, self.folder)  # where that user can reach it
+        os.chown(self.folder, user, user)
+        wrapper = os.path.join(self.folder, "limited")
+        with open(wrapper, "w", encoding="ascii") as file:
+            file.write(f'#!/bin/sh\nexec setpriv --reuid={user} --regid={user} --clear-groups prlimit --nproc="$NPROC" {program} "$@"\n')
+        os.chmod(wrapper, 0o755)
+        with mock.patch.dict(os.environ, NPROC="20"):
+            agent = Agent(wrapper, self.folder)
+        self.addCleanup(lambda: agent.process.poll() is None and agent.kill())
+        warning = wait_for(lambda: [line for line in agent.lines if line["msg"].startswith("few threads serve HTTP")], "a warning")[0]
+        self.assertLess(warning["threads"], 20)
+        for _ in range(2 * warning["threads"]):  # each of them would get one
+            self.assertEqual(self.healthy(agent), 200)
+        self.assertEqual(agent.stop(), 0)
+        with mock.patch.dict(os.environ, NPROC="6"):
+            refused = subprocess.run([wrapper, f"--runtime-dir={self.folder}", f"--state-dir={self.folder}", "--metrics-port=0"],
+                                     capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual(refused.returncode, 69)
+        self.assertEqual(len(refused.stderr.splitlines()), 1, refused.stderr)
+        self.assertIn("TasksMax=", refused.stderr)
+
+    @staticmethod
+    def healthy(agent):
+        return wait_for(lambda: agent.unless_busy("/metrics"), "a page")[0]
 
 
 if __name__ == "__main__":
