@@ -10,9 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "md-publisher/cluster/cluster_node.hpp"
-#include "md-publisher/cluster/shard.hpp"
-#include "md-publisher/cluster/slots.hpp"
+#include "md-publisher/cluster/cluster_nodes.hpp"
+#include "md-publisher/cluster/command_job.hpp"
+#include "md-publisher/cluster/shard_job.hpp"
+#include "md-publisher/cluster/slot_runner.hpp"
 #include "md-publisher/event_writer.hpp"
 
 namespace mdpipe::publisher {
@@ -20,61 +21,45 @@ namespace mdpipe::publisher {
 class ClusterWriter final : public EventWriter {
  public:
   ClusterWriter(asio::io_context& io, RedisOptions options, RedisEvents events);
-  ~ClusterWriter() override;
 
   void start() override;
   void stop() override;
   [[nodiscard]] bool is_ready() const override { return is_ready_; }
-  [[nodiscard]] bool is_idle() const override { return in_flight_ == nullptr; }
+  [[nodiscard]] bool is_idle() const override { return round_.transaction == nullptr; }
   [[nodiscard]] bool takes_writes() const override { return is_ready_ && !is_late_; }
   [[nodiscard]] std::string target() const override { return options_.address.display(); }
   void write(Transaction& transaction) override;
 
  private:
-  class Job;       // something to be carried out in a slot, whichever node has it
-  class ShardJob;  // the entries of a hash tag
-  class HashJob;   // one command with one key: the states, the readers' cursors
-  class MapJob;    // the question who has which slot
+  ClusterNodes::Events node_events();
+  SlotRunner::Events runner_events();
 
-  ShardJob& shard_of(const RedisKey& key);
+  void on_map(const ClusterNodes::MapAnswer& answer);
+  void read_cursors();
+  void on_doubt();
+  void look_around();
+
   void split(const Transaction& transaction);
-  void begin(Job& job);
-  void on_done(Job& job);
-  void on_refused(Job& job, const RefusedCommand& refused);
-  void on_late(Job& job, const std::string& why, const std::optional<RefusedCommand>& refused);
-  void try_again_later(Job& job);
+  ShardJob& shard_of(const RedisKey& key);
+  void on_done(SlotJob& job);
   void write_cursors();
   void commit();
-  void on_cursors_read(const Reply& reply);
 
-  void forget_cursors();
-  void ask_for_map();
-  void on_map(const std::string& nodes, const HostPort& asked);
-  void look_around();
-  ClusterNode& node(const HostPort& at);
-
-  asio::io_context& io_;
   RedisOptions options_;
   RedisEvents events_;
-  SlotMap slots_;
-  std::map<std::string, std::unique_ptr<ClusterNode>> nodes_;  // by "host:port"
-  std::map<std::string, std::unique_ptr<ShardJob>> shards_;    // by hash tag
-  std::vector<ShardJob*> shard_of_key_;                        // by number of the key
-  std::vector<ShardJob*> active_;                              // of the round
-  std::unique_ptr<HashJob> states_, cursors_;
-  std::unique_ptr<MapJob> map_job_;
-  std::vector<Job*> waiting_;  // for another try
-  asio::steady_timer retry_timer_, map_timer_, look_timer_;
-  RoundId round_;
-  Transaction* in_flight_ = nullptr;
-  Outcome outcome_;
+  ClusterNodes nodes_;
+  SlotRunner runner_;
+  Round round_;
+  std::map<std::string, std::unique_ptr<ShardJob>> shards_;  // by hash tag
+  std::vector<ShardJob*> shard_of_key_;                      // by number of the key
+  std::vector<ShardJob*> active_;                            // of the round
+  CommandJob states_, cursors_;
+  asio::steady_timer retry_timer_, look_timer_;
   std::size_t pending_ = 0;  // jobs of the round that are not done
-  std::string commands_;     // scratch
   Cursors read_;             // what was read at the start
-  std::size_t asked_ = 0;    // which node is asked for the map next
-  unsigned failures_ = 0;    // since something was done
-  bool is_ready_ = false, is_late_ = false, is_asking_map_ = false;
-  bool stopped_ = false;
+  unsigned failures_ = 0;    // to get a first map
+  bool is_reading_ = false;  // the cursors
+  bool is_ready_ = false, is_late_ = false;
 };
 
 }  // namespace mdpipe::publisher

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "md-publisher/cluster/slot_job.hpp"
 #include "md-publisher/outcome.hpp"
 #include "md-publisher/reply_reader.hpp"
 #include "md-publisher/transaction.hpp"
@@ -40,7 +41,7 @@ class Shard {
   // many answers they have. None: all is there already.
   std::size_t prepare(const Transaction& transaction, const RoundId& round, std::string& out);
 
-  enum class Next { More, Again, Done, Refused };
+  using Next = SlotJob::Next;
   // Takes the next answer to prepare's commands. Again: prepare anew.
   Next on_reply(const Reply& reply, const Transaction& transaction, Outcome& outcome);
   [[nodiscard]] const RefusedCommand& refused() const { return refused_; }  // nothing was written

@@ -41,6 +41,14 @@ HostPort parse_endpoint(std::string_view text) {
   return {std::string(text.substr(0, colon)), std::string(text.substr(colon + 1))};
 }
 
+// Behind the first comma, where a node announces one; others follow that are none ("shard-id=...").
+std::string_view host_name(std::string_view address) {
+  const std::size_t comma = address.find(',');
+  if (comma == std::string_view::npos) return {};
+  const std::string_view name = address.substr(comma + 1);
+  return name.substr(0, name.find(','));
+}
+
 bool has_flag(std::string_view flags, std::string_view flag) {
   while (!flags.empty()) {
     const std::size_t comma = std::min(flags.find(','), flags.size());
@@ -92,6 +100,7 @@ std::optional<Redirect> parse_redirect(std::string_view error) {
 bool SlotMap::read(std::string_view nodes, const HostPort& asked) {
   owners_.fill(0);
   nodes_.clear();
+  others_.clear();
   bool any = false;
   while (!nodes.empty()) {
     const std::size_t end = std::min(nodes.find('\n'), nodes.size());
@@ -103,7 +112,9 @@ bool SlotMap::read(std::string_view nodes, const HostPort& asked) {
     const std::string_view flags = take_word(line);
     if (has_flag(flags, "fail") || has_flag(flags, "noaddr") || has_flag(flags, "handshake")) continue;
     if (node.host.empty()) node.host = asked.host;
-    const std::uint16_t number = number_of(node);
+    HostPort name{std::string(host_name(address)), node.port};
+    if (prefer_ == Prefer::Name && !name.host.empty()) std::swap(node, name);
+    const std::uint16_t number = number_of(node, name);
     for (int skipped = 0; skipped < 5; ++skipped) take_word(line);
     if (!has_flag(flags, "master")) continue;
     while (!line.empty()) {
@@ -126,17 +137,29 @@ const HostPort* SlotMap::owner(std::uint16_t slot) const {
   return number == 0 ? nullptr : &nodes_[number - 1U];
 }
 
-bool SlotMap::has_slots(const HostPort& node) const {
-  const auto found = std::find(nodes_.begin(), nodes_.end(), node);
-  const auto number = static_cast<std::uint16_t>(found - nodes_.begin() + 1);
-  return found != nodes_.end() && std::find(owners_.begin(), owners_.end(), number) != owners_.end();
+HostPort SlotMap::known_as(const HostPort& node) const {
+  const std::uint16_t number = find(node);
+  return number == 0 ? node : nodes_[number - 1U];
 }
 
-std::uint16_t SlotMap::number_of(const HostPort& node) {
-  const auto found = std::find(nodes_.begin(), nodes_.end(), node);
-  const auto number = static_cast<std::uint16_t>(found - nodes_.begin() + 1);
-  if (found == nodes_.end()) nodes_.push_back(node);
-  return number;
+bool SlotMap::has_slots(const HostPort& node) const {
+  const std::uint16_t number = find(node);
+  return number != 0 && std::find(owners_.begin(), owners_.end(), number) != owners_.end();
+}
+
+// 0 where it is not known.
+std::uint16_t SlotMap::find(const HostPort& node) const {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i] == node || others_[i] == node) return static_cast<std::uint16_t>(i + 1);
+  }
+  return 0;
+}
+
+std::uint16_t SlotMap::number_of(const HostPort& node, const HostPort& other) {
+  if (const std::uint16_t known = find(node); known != 0) return known;
+  nodes_.push_back(node);
+  others_.push_back(other);
+  return static_cast<std::uint16_t>(nodes_.size());
 }
 
 }  // namespace mdpipe::publisher

@@ -31,20 +31,28 @@ std::optional<Redirect> parse_redirect(std::string_view error);
 
 class SlotMap {
  public:
+  // What a node goes by where it announces a host name (cluster-announce-hostname) beside its address.
+  enum class Prefer { Address, Name };
+  explicit SlotMap(Prefer prefer = Prefer::Address) : prefer_(prefer) {}
+
   // From CLUSTER NODES; `asked` stands for a node that does not know its own address. False where no master
   // has a slot in it.
   bool read(std::string_view nodes, const HostPort& asked);
   void move(std::uint16_t slot, const HostPort& to) { owners_.at(slot) = number_of(to); }
 
+  // The node of this address or name, as it is called here.
+  [[nodiscard]] HostPort known_as(const HostPort& node) const;
   [[nodiscard]] const HostPort* owner(std::uint16_t slot) const;
   [[nodiscard]] bool has_slots(const HostPort& node) const;
   // Masters and replicas, to be asked for the map next time.
   [[nodiscard]] const std::vector<HostPort>& nodes() const { return nodes_; }
 
  private:
-  std::uint16_t number_of(const HostPort& node);
+  [[nodiscard]] std::uint16_t find(const HostPort& node) const;
+  std::uint16_t number_of(const HostPort& node, const HostPort& other = {});
 
-  std::vector<HostPort> nodes_;
+  Prefer prefer_;
+  std::vector<HostPort> nodes_, others_;        // as they are called here; by their other name
   std::array<std::uint16_t, kSlots> owners_{};  // number in nodes_ plus one; 0: nobody
 };
 

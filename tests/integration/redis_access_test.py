@@ -3,7 +3,6 @@
 whose certificate is changed while it runs."""
 
 import os
-import re
 import socket
 import ssl
 import sys
@@ -12,18 +11,11 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from md_publisher_test import PublisherTest, free_port  # noqa: E402
-from redis_parts import Authority  # noqa: E402
+from redis_parts import Authority, documented_acl_rule  # noqa: E402
 
 LOST = "Redis lost; the readers keep the events"
 REACHED = "Redis reached"
-MAN_PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "man", "md-publisher.1")
-
-
-def documented_acl_rule():
-    """The words behind ACL SETUSER in the man page."""
-    with open(MAN_PAGE, encoding="utf-8") as file:
-        rule = re.search(r"^ACL SETUSER (md on .*)$", file.read(), re.MULTILINE)[1]
-    return rule.replace("\\", "").split()
+RIGHTS = documented_acl_rule("WHEN REDIS REFUSES")
 
 
 class AccessTest(PublisherTest):
@@ -79,7 +71,7 @@ class Tls(AccessTest):
     def test_delivers_with_a_certificate_of_its_own_and_a_user_of_the_documented_rights(self):
         self.serve(self.good, clients="yes")
         password = self.file("password", "PASSWORD\n")
-        self.redis.client.execute_command("ACL", "SETUSER", *documented_acl_rule())
+        self.redis.client.execute_command("ACL", "SETUSER", *RIGHTS)
         self.redis.client.execute_command("ACL", "SETUSER", "default", "off")
         self.redis.client.connection_pool.disconnect()
         cert, key = self.client
@@ -166,11 +158,11 @@ class Users(AccessTest):
         super().setUp()
         self.redis.client.config_set("port", self.port)
         self.url = f"redis://127.0.0.1:{self.port}"
-        self.redis.client.execute_command("ACL", "SETUSER", *documented_acl_rule())
+        self.redis.client.execute_command("ACL", "SETUSER", *RIGHTS)
 
     def test_each_right_of_the_documented_rule_that_is_missing_is_named(self):
         password = self.file("password", "PASSWORD")
-        needed = [word for word in documented_acl_rule() if word.startswith("+") and word != "+hlen"]  # asked for md:state's type alone
+        needed = [word for word in RIGHTS if word.startswith("+") and word != "+hlen"]  # asked for md:state's type alone
         for right in needed:
             self.redis.client.execute_command("ACL", "SETUSER", "md", right.replace("+", "-"))
             publisher = self.publisher(redis_url=self.url, redis_user="md", redis_password_file=password)

@@ -20,12 +20,18 @@ CONFIG = {"stream_name": "md:{type}:{symbol}", "redis_wait_replicas": 1}
 
 
 class ClusterTest(PublisherTest):
+    """Has no tests itself."""
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="mdpipe-")
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
-        cls.cluster = Cluster(cls.folder)
+        cls.cluster = cls.made()
         cls.addClassCleanup(cls.cluster.close)
+
+    @classmethod
+    def made(cls):
+        return Cluster(cls.folder)
 
     def setUp(self):
         super().setUp()
@@ -72,6 +78,8 @@ class ClusterTest(PublisherTest):
             found = [int(entry["seq"]) for entry in self.cluster.entries(f"md:trade:{symbol}") if entry["exchange"] == "gmo"]
             self.assertEqual(found, numbers, (source, symbol))
 
+
+class Delivery(ClusterTest):
     def test_1_streams_are_spread_and_the_cursors_are_beside_them(self):
         publisher, reader = self.started()
         nodes = {self.cluster.node_of(f"md:trade:{symbol}").port for symbol in SYMBOLS}

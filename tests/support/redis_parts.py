@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -9,6 +10,17 @@ import subprocess
 import redis
 
 from mdpipe_stack import free_port, wait_for
+
+
+MAN_PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "man", "md-publisher.1")
+
+
+def documented_acl_rule(section):
+    """The words behind ACL SETUSER in a section of md-publisher's man page."""
+    with open(MAN_PAGE, encoding="utf-8") as file:
+        text = file.read().split(f"\n.SH {section}\n")[1].split("\n.SH ")[0]
+    rule = re.search(r"^ACL SETUSER (md on .*)$", text, re.MULTILINE)[1]
+    return rule.replace("\\", "").split()
 
 
 def openssl(*arguments):
@@ -41,10 +53,12 @@ class Authority:
 
 
 class Node:
-    """A redis-server of its own on a TCP port, or a Sentinel with its configuration file."""
+    """A redis-server of its own on a TCP port, or a Sentinel with its configuration file. `tls` are the files of its certificate
+    (ca, certificate, key); then it speaks nothing but TLS and wants one of its clients too."""
 
-    def __init__(self, folder, *arguments, port=None, sentinel_of=None):
+    def __init__(self, folder, *arguments, port=None, sentinel_of=None, tls=None):
         self.port = port or free_port()
+        self.tls = tls
         self.folder = os.path.join(folder, str(self.port))
         os.mkdir(self.folder)
         self.arguments = list(arguments)
@@ -59,11 +73,17 @@ class Node:
 
     def start(self, *more):
         data = [] if self.configuration else ["--save", "", "--repl-diskless-sync-delay", "0", *self.arguments, *more]
+        listen, how = ["--port", str(self.port)], {}
+        if self.tls:
+            ca, cert, key = self.tls
+            listen = ["--port", "0", "--tls-port", str(self.port), "--tls-replication", "yes", "--tls-cluster", "yes",
+                      "--tls-ca-cert-file", ca, "--tls-cert-file", cert, "--tls-key-file", key]
+            how = {"ssl": True, "ssl_ca_certs": ca, "ssl_certfile": cert, "ssl_keyfile": key}
         with open(os.path.join(self.folder, "log"), "ab") as log:
-            self.process = subprocess.Popen(["redis-server", *self.configuration, "--port", str(self.port), "--dir", self.folder, *data],
+            self.process = subprocess.Popen(["redis-server", *self.configuration, *listen, "--dir", self.folder, *data],
                                             stdout=log, stderr=log)
         self.is_paused = False
-        self.client = redis.Redis(port=self.port, decode_responses=True)
+        self.client = redis.Redis(port=self.port, decode_responses=True, **how)
         wait_for(self.answers, f"Redis on port {self.port}")
 
     def answers(self):
@@ -131,13 +151,14 @@ class SentinelTrio:
 
 
 class Cluster:
-    """Three masters with a replica each, on loopback."""
+    """Three masters with a replica each, on loopback; `tls` as for Node."""
 
-    def __init__(self, folder, *arguments):
+    def __init__(self, folder, *arguments, tls=None):
         settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-config-file", "nodes.conf",
                     "--cluster-replica-validity-factor", "0", *arguments]
-        self.nodes = [Node(folder, *settings, port=port) for port in cluster_ports(6)]
-        cli("--cluster", "create", *(f"127.0.0.1:{node.port}" for node in self.nodes), "--cluster-replicas", "1", "--cluster-yes")
+        self.nodes = [Node(folder, *settings, port=port, tls=tls) for port in cluster_ports(6)]
+        self.cli = ["--tls", "--cacert", tls[0], "--cert", tls[1], "--key", tls[2]] if tls else []
+        cli(*self.cli, "--cluster", "create", *(f"127.0.0.1:{node.port}" for node in self.nodes), "--cluster-replicas", "1", "--cluster-yes")
         wait_for(self.is_whole, "a cluster whose replicas are in step")
 
     def is_whole(self):
@@ -176,14 +197,26 @@ class Cluster:
         source = wait_for(lambda: self.node_of(key), f"a node that has {key}")
         if source is target:
             return
-        slot = source.client.execute_command("CLUSTER", "KEYSLOT", key)
-        target.client.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", self.id_of(source))
-        source.client.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", self.id_of(target))
+        slot = self.begin_move(key, source, target)
         while True:
             keys = source.client.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 1)
             if not keys:
                 break
-            source.client.execute_command("MIGRATE", "127.0.0.1", target.port, keys[0], 0, 5000)
+            self.migrate(target, source, *keys)
+        self.end_move(slot, source, target)
+
+    def begin_move(self, key, source, target):
+        """Returns the slot."""
+        slot = source.client.execute_command("CLUSTER", "KEYSLOT", key)
+        target.client.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", self.id_of(source))
+        source.client.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", self.id_of(target))
+        return slot
+
+    @staticmethod
+    def migrate(target, source, *keys):
+        source.client.execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+
+    def end_move(self, slot, source, target):
         for node in (target, source, *(node for node in self.masters() if node not in (source, target))):
             node.client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", self.id_of(target))
 
@@ -192,7 +225,8 @@ class Cluster:
 
     @property
     def url(self):
-        return f"redis+cluster://127.0.0.1:{self.nodes[0].port},127.0.0.1:{self.nodes[1].port},127.0.0.1:{self.nodes[4].port}"
+        scheme, host = ("rediss", "localhost") if self.nodes[0].tls else ("redis", "127.0.0.1")
+        return f"{scheme}+cluster://" + ",".join(f"{host}:{self.nodes[number].port}" for number in (0, 1, 4))
 
     def close(self):
         for node in self.nodes:

@@ -45,7 +45,8 @@ TEST(Redirect, says_where_to_go) {
 constexpr const char* kNodes =
     "07c37d 127.0.0.1:30004@40004 slave e7d1ee 0 1426238317239 4 connected\n"
     "67ed2d 127.0.0.1:30002@40002 master - 0 1426238316232 2 connected 5461-10922 [5461->-e7d1ee]\n"
-    "292f8b 127.0.0.1:30003@40003,some.host master - 0 1426238318243 3 connected 10923-16382 16383\n"
+    "292f8b 127.0.0.1:30003@40003,some.host,shard-id=69bc master - 0 1426238318243 3 connected 10923-16382 "
+    "16383\n"
     "6ec239 127.0.0.1:30005@40005 master,fail - 1426238316232 1426238316232 5 disconnected 0-5460\n"
     "e7d1ee :30001@40001 myself,master - 0 0 1 connected 0-5460\n";
 
@@ -59,6 +60,22 @@ TEST(SlotMap, is_read_from_cluster_nodes) {
   EXPECT_TRUE(map.has_slots({"127.0.0.1", "30003"}));
   EXPECT_FALSE(map.has_slots({"127.0.0.1", "30004"}));
   EXPECT_FALSE(map.has_slots({"127.0.0.1", "30005"}));
+}
+
+TEST(SlotMap, knows_a_node_by_its_address_and_by_the_name_it_announces) {
+  const HostPort address{"127.0.0.1", "30003"}, name{"some.host", "30003"};
+  SlotMap by_address;
+  by_address.read(kNodes, {"10.0.0.1", "30001"});
+  EXPECT_EQ(by_address.known_as(name), address);
+  SlotMap by_name(SlotMap::Prefer::Name);
+  by_name.read(kNodes, {"10.0.0.1", "30001"});
+  EXPECT_EQ(*by_name.owner(16'383), name);
+  EXPECT_EQ(*by_name.owner(5461), (HostPort{"127.0.0.1", "30002"}));  // announces none
+  EXPECT_EQ(by_name.known_as(address), name);
+  EXPECT_TRUE(by_name.has_slots(address));
+  by_name.move(7, address);
+  EXPECT_EQ(*by_name.owner(7), name);
+  EXPECT_EQ(by_name.known_as({"h", "1"}), (HostPort{"h", "1"}));
 }
 
 TEST(SlotMap, follows_moves_and_forgets_them_with_the_next_map) {
