@@ -2,6 +2,7 @@
 """md-publisher and a real Redis Cluster of three masters and three replicas: a master is killed, one hangs, slots move, all under load.
 In the end each stream has each of its events once and in order."""
 
+import itertools
 import os
 import shutil
 import sys
@@ -21,6 +22,7 @@ CONFIG = {"stream_name": "md:{type}:{symbol}", "redis_wait_replicas": 1}
 
 class ClusterTest(PublisherTest):
     """Has no tests itself."""
+    symbols = SYMBOLS
 
     @classmethod
     def setUpClass(cls):
@@ -49,7 +51,7 @@ class ClusterTest(PublisherTest):
 
     def append(self, reader, count):
         for _ in range(count):
-            symbol = SYMBOLS[reader.next_seq % len(SYMBOLS)]
+            symbol = self.symbols[reader.next_seq % len(self.symbols)]
             self.sent.setdefault((reader.source, symbol), []).append(reader.next_seq)
             reader.append(1, symbol=symbol)
 
@@ -160,6 +162,25 @@ class Delivery(ClusterTest):
         self.under_load(reader, move)
         self.assert_whole()
         self.assertEqual(publisher.logs(LOST), [])
+
+    def test_3_redis_cli_moves_thousands_of_slots(self):
+        count = 2000
+        first, second, third = self.cluster.masters()
+        moving = self.cluster.lowest_slots(first, count)
+        names = (f"M{number}" for number in itertools.count())
+        self.symbols = list(itertools.islice((name for name in names if self.slot_of(f"md:trade:{name}") in moving), 18)) + SYMBOLS[:6]
+        publisher, reader = self.started()
+
+        def reshard():
+            self.cluster.reshard(first, second, count)
+            self.cluster.reshard(second, third, count)
+        self.under_load(reader, reshard)
+        self.assertFalse([name for name in self.symbols[:18] if self.cluster.node_of(f"md:trade:{name}") is first])
+        self.assert_whole()
+        self.assertEqual(publisher.logs(LOST), [])
+
+    def slot_of(self, key):
+        return self.cluster.nodes[0].client.execute_command("CLUSTER", "KEYSLOT", key)
 
     def test_4_a_master_that_hangs_is_left(self):
         publisher, reader = self.started()

@@ -220,6 +220,20 @@ class Cluster:
         for node in (target, source, *(node for node in self.masters() if node not in (source, target))):
             node.client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", self.id_of(target))
 
+    def reshard(self, source, target, slots):
+        """With redis-cli, its lowest slots. It refuses while the nodes do not agree, as they do not for a moment after it moved some."""
+        anyone = f"127.0.0.1:{self.nodes[0].port}"
+        wait_for(lambda: subprocess.run(["redis-cli", *self.cli, "--cluster", "check", anyone], capture_output=True, check=False).returncode == 0,
+                 "nodes that agree about the slots")
+        cli(*self.cli, "--cluster", "reshard", anyone, "--cluster-from", self.id_of(source), "--cluster-to", self.id_of(target),
+            "--cluster-slots", str(slots), "--cluster-yes")
+
+    def lowest_slots(self, node, count):
+        """Of those that it has."""
+        ranges = node.client.execute_command("CLUSTER", "SLOTS")
+        return set(sorted(slot for low, high, master in ((part[0], part[1], part[2]) for part in ranges) if master[1] == node.port
+                          for slot in range(low, high + 1))[:count])
+
     def masters(self):
         return [node for node in self.living() if node.client.info("replication")["role"] == "master"]
 
@@ -255,4 +269,5 @@ def cluster_ports(count):
 
 
 def cli(*arguments):
-    subprocess.run(["redis-cli", *arguments], check=True, capture_output=True, timeout=60)
+    ended = subprocess.run(["redis-cli", *arguments], check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr
