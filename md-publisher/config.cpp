@@ -84,9 +84,6 @@ Result<bool> check(Config& config) {
   auto trim = TrimPolicy::parse(config.maxlen, config.maxage);
   if (!trim) return trim.error();
   config.trim = std::move(trim.value());
-  if (!config.redis.cluster.empty() && (config.maxage != "0" || config.stream_bytes_max.count > 0))
-    return Error{ErrorKind::BadConfig,
-                 "--maxage and --stream-bytes-max do not work with a Redis Cluster yet: use --maxlen"};
   if (config.cursor_key.empty())
     return Error{ErrorKind::BadConfig, "--cursor-key is empty; name a key such as md:cursor"};
   if (config.state_key.empty())

@@ -4,19 +4,19 @@
 
 namespace mdpipe::publisher {
 
-bool Preflight::prepare(const Transaction& transaction, std::string_view state_key) {
+bool Preflight::prepare(const std::vector<Transaction::Touched>& streams, std::string_view state_key) {
   commands_.clear();
   keys_.clear();
   answered_ = 0;
   removed_.clear();
   problem_.reset();
   unguarded_.reset();
-  for (const auto& touched : transaction.touched()) {
+  for (const auto& touched : streams) {
     if (touched.key->checked_in == round_) continue;
     keys_.push_back(touched.key);
     resp::append_command(commands_, "XLEN", touched.key->name);
   }
-  asks_state_ = !transaction.states().empty() && state_checked_in_ != round_;
+  asks_state_ = !state_key.empty() && state_checked_in_ != round_;
   if (asks_state_) {
     state_key_ = state_key;
     resp::append_command(commands_, "HLEN", state_key);
@@ -31,7 +31,7 @@ bool Preflight::on_reply(const Reply& reply, SteadyTime now) {
   } else {
     on_state(reply);
   }
-  return answered_ == keys_.size() + (asks_state_ ? 1 : 0);
+  return answered_ == question_count();
 }
 
 void Preflight::on_length(RedisKey& key, const Reply& reply, SteadyTime now) {

@@ -25,9 +25,11 @@ class Preflight {
   // Everything has to be asked again, of a new connection or after a refusal that may come from any key.
   void forget() { ++round_; }
 
-  // Collects what of the transaction was not asked yet; false where there is nothing to ask.
-  bool prepare(const Transaction& transaction, std::string_view state_key);
+  // Collects what was not asked yet of a transaction's streams and, where it has states, of their hash (else
+  // empty); false where there is nothing to ask.
+  bool prepare(const std::vector<Transaction::Touched>& streams, std::string_view state_key);
   [[nodiscard]] const std::string& commands() const { return commands_; }
+  [[nodiscard]] std::size_t question_count() const { return keys_.size() + (asks_state_ ? 1 : 0); }
 
   // Takes the next answer; true with the last one.
   bool on_reply(const Reply& reply, SteadyTime now);

@@ -163,7 +163,8 @@ void PublisherMetrics::memory(const RedisMemory& memory) {
   if (used < kNearlyFull * max) return;
   if (const auto suppressed = memory_limit_.admit(steady_now())) {
     log::warn("Redis is nearly at its maxmemory; then it refuses writes",
-              {{"used_bytes", memory.used},
+              {{"node", memory.node},
+               {"used_bytes", memory.used},
                {"max_bytes", memory.max},
                {"remedy", "raise maxmemory, or keep less with --maxlen, --maxage or --stream-bytes-max"},
                {"suppressed", *suppressed}});

@@ -118,6 +118,7 @@ void RedisWriter::keep_up() {
   upkeep_is_due_ = false;
   if (upkeep_.prepare(steady_now(), wall_now())) {
     step_ = Step::KeepingUp;
+    replies_seen_ = 0;
     send(upkeep_.commands());
   } else if (in_flight_ != nullptr) {
     ask_or_send();
@@ -136,7 +137,8 @@ void RedisWriter::schedule_upkeep() {
 }
 
 void RedisWriter::ask_or_send() {
-  if (!preflight_.prepare(*in_flight_, options_.state_key)) return send_transaction();
+  const std::string_view state_key = in_flight_->states().empty() ? "" : options_.state_key;
+  if (!preflight_.prepare(in_flight_->touched(), state_key)) return send_transaction();
   step_ = Step::Asking;
   send(preflight_.commands());
 }
@@ -209,7 +211,7 @@ void RedisWriter::on_greeting_reply(const Reply& reply) {
 }
 
 void RedisWriter::on_upkeep_reply(const Reply& reply) {
-  if (!upkeep_.on_reply(reply)) return;
+  if (!upkeep_.on_reply(replies_seen_++, reply)) return;
   timeout_timer_.cancel();
   step_ = Step::Idle;
   if (in_flight_ != nullptr) ask_or_send();
@@ -327,7 +329,9 @@ void RedisWriter::lose(const std::string& reason, std::optional<RefusedCommand> 
   replicas_are_late_ = false;
   state_ = State::Down;
   in_flight_ = nullptr;
-  if (step_ == Step::KeepingUp) upkeep_.on_lost();
+  for (; step_ == Step::KeepingUp && replies_seen_ < upkeep_.count(); ++replies_seen_)
+    upkeep_.on_unheard(replies_seen_);
+  upkeep_.start_over();
   step_ = Step::Idle;
   upkeep_timer_.cancel();
   timeout_timer_.cancel();

@@ -33,6 +33,10 @@ std::optional<std::uint64_t> number_of(std::string_view info, std::string_view n
   return number;
 }
 
+double part_used(const RedisMemory& memory) {
+  return memory.max == 0 ? 0 : static_cast<double>(memory.used) / static_cast<double>(memory.max);
+}
+
 }  // namespace
 
 std::optional<RedisMemory> parse_memory(std::string_view info) {
@@ -40,7 +44,7 @@ std::optional<RedisMemory> parse_memory(std::string_view info) {
   const auto max = number_of(info, "\nmaxmemory:");
   if (!used || !max) return std::nullopt;
   const bool evicts = value_of(info, "\nmaxmemory_policy:").substr(0, 8) == "allkeys-";
-  return RedisMemory{*used, *max, evicts};
+  return RedisMemory{*used, *max, evicts, {}};
 }
 
 void Upkeep::touch(const Transaction& transaction) {
@@ -58,17 +62,18 @@ void Upkeep::touch(const Transaction& transaction) {
 template <typename... Words>
 void Upkeep::ask(Asked asked, const Words&... words) {
   resp::append_command(commands_, words...);
+  asked.end = commands_.size();
   asked_.push_back(asked);
 }
 
-bool Upkeep::prepare(SteadyTime now, UnixNanos wall) {
+bool Upkeep::prepare(SteadyTime now, UnixNanos wall, std::size_t servers) {
   commands_.clear();
   asked_.clear();
   answered_ = 0;
   report_ = Report();
   if (may(Kind::Memory) && (!memory_asked_at_ || now - *memory_asked_at_ >= kMemoryInterval)) {
     memory_asked_at_ = now;
-    ask({Kind::Memory, 0}, "INFO", "memory");
+    for (std::size_t i = 0; i < servers; ++i) ask({Kind::Memory, 0}, "INFO", "memory");
   }
   ask_of_streams(wall);
   return !asked_.empty();
@@ -96,27 +101,57 @@ void Upkeep::ask_of_streams(UnixNanos wall) {
   }
 }
 
-bool Upkeep::on_reply(const Reply& reply) {
-  const Asked asked = asked_[answered_++];
+std::string_view Upkeep::command(std::size_t index) const {
+  const std::size_t begin = index == 0 ? 0 : asked_[index - 1].end;
+  return std::string_view(commands_).substr(begin, asked_[index].end - begin);
+}
+
+const RedisKey* Upkeep::key(std::size_t index) const {
+  const Asked& asked = asked_[index];
+  return asked.kind == Kind::Memory ? nullptr : kept_[asked.kept].key;
+}
+
+bool Upkeep::on_reply(std::size_t index, const Reply& reply, std::string_view node) {
+  const Asked asked = asked_[index];
   if (asked.kind == Kind::Memory) {
-    report_.memory = parse_memory(reply.text);
-    if (reply.is_error()) on_refused(asked.kind, reply, {});
-  } else {
-    Kept& kept = kept_[asked.kept];
-    const auto number = reply.type == Reply::Type::Integer ? static_cast<std::uint64_t>(reply.integer) : 0;
-    if (reply.is_error()) {
-      on_refused(asked.kind, reply, kept.key->name);
-    } else if (asked.kind == Kind::Size) {
-      total_bytes_ += number - std::exchange(kept.bytes, number);
-      kept.grown = false;
-    } else {
-      kept.key->watch.on_trimmed(number);
-      report_.trimmed += number;
-    }
+    on_memory(reply, node);
+    return is_last();
   }
-  const bool done = answered_ == asked_.size();
-  if (done && stream_bytes_max_ > 0 && may(Kind::Size)) report_.stream_bytes = total_bytes_;
-  return done;
+  Kept& kept = kept_[asked.kept];
+  const auto number = reply.type == Reply::Type::Integer ? static_cast<std::uint64_t>(reply.integer) : 0;
+  if (reply.is_error()) {
+    on_refused(asked.kind, reply, kept.key->name);
+  } else if (asked.kind == Kind::Size) {
+    total_bytes_ += number - std::exchange(kept.bytes, number);
+    kept.grown = false;
+  } else {
+    kept.key->watch.on_trimmed(number);
+    report_.trimmed += number;
+  }
+  return is_last();
+}
+
+bool Upkeep::on_unheard(std::size_t index) {
+  const Asked& asked = asked_[index];
+  if (asked.kind != Kind::Memory) kept_[asked.kept].key->watch.forget();
+  return is_last();
+}
+
+bool Upkeep::is_last() {
+  if (++answered_ < asked_.size()) return false;
+  if (stream_bytes_max_ > 0 && may(Kind::Size)) report_.stream_bytes = total_bytes_;
+  return true;
+}
+
+void Upkeep::on_memory(const Reply& reply, std::string_view node) {
+  if (reply.is_error()) return on_refused(Kind::Memory, reply, {});
+  auto memory = parse_memory(reply.text);
+  if (!memory) return;
+  memory->node = node;
+  auto& fullest = report_.memory;
+  const bool evicts = memory->evicts || (fullest && fullest->evicts);
+  if (!fullest || part_used(*memory) > part_used(*fullest)) fullest = std::move(memory);
+  fullest->evicts = evicts;
 }
 
 // Only a missing right is worth a word here: of everything else a transaction tells.
@@ -128,12 +163,8 @@ void Upkeep::on_refused(Kind kind, const Reply& reply, const std::string& key) {
   report_.refused = RefusedCommand{Refusal::NoPerm, reply.text, kCommands[index], key};
 }
 
-void Upkeep::on_lost() {
-  for (; answered_ < asked_.size(); ++answered_) {
-    const Asked& asked = asked_[answered_];
-    if (asked.kind != Kind::Memory) kept_[asked.kept].key->watch.forget();
-  }
-  forbidden_ = {};  // a person may have allowed it since
+void Upkeep::start_over() {
+  forbidden_ = {};
   memory_asked_at_.reset();
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 // What is done about memory once a second, between two transactions: entries that are too old are trimmed,
-// all streams together are kept below a number of bytes, and Redis is asked how much memory it has left.
-// Makes the commands and judges the answers; sends nothing. Not inside a transaction, as a right that is
-// missing for it would cost the events.
+// all streams together are kept below a number of bytes, and each server is asked how much memory it has
+// left. Makes the commands and judges the answers; sends nothing, so that it is the same for one Redis and
+// for a Cluster. Not inside a transaction, as a right that is missing for it would cost the events.
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -22,6 +22,7 @@ struct RedisMemory {
   std::uint64_t used = 0;
   std::uint64_t max = 0;  // 0: no limit
   bool evicts = false;    // at the limit Redis deletes keys without asking, ours too
+  std::string node{};     // of a Cluster, which
 };
 
 std::optional<RedisMemory> parse_memory(std::string_view info);
@@ -29,7 +30,7 @@ std::optional<RedisMemory> parse_memory(std::string_view info);
 class Upkeep {
  public:
   struct Report {
-    std::optional<RedisMemory> memory;  // where it was asked for
+    std::optional<RedisMemory> memory;  // where it was asked for; of several servers the fullest one's
     std::optional<std::uint64_t>
         stream_bytes;                       // of all streams written to since the start, where it is limited
     std::uint64_t trimmed = 0;              // entries
@@ -42,15 +43,22 @@ class Upkeep {
   // The streams of a transaction that is about to be written.
   void touch(const Transaction& transaction);
 
-  // Collects what is due; false where nothing is.
-  bool prepare(SteadyTime now, UnixNanos wall);
-  [[nodiscard]] const std::string& commands() const { return commands_; }
-  // Takes the next answer; true with the last one.
-  bool on_reply(const Reply& reply);
+  // Collects what is due, for so many servers; false where nothing is.
+  bool prepare(SteadyTime now, UnixNanos wall, std::size_t servers = 1);
+  [[nodiscard]] std::size_t count() const { return asked_.size(); }
+  [[nodiscard]] std::string_view command(std::size_t index) const;
+  [[nodiscard]] const std::string& commands() const { return commands_; }  // all of them
+  // The stream that a command is about; null for one to a server itself.
+  [[nodiscard]] const RedisKey* key(std::size_t index) const;
+
+  // Takes the answer to a command; true with the last one. `node` names the server, of a Cluster.
+  bool on_reply(std::size_t index, const Reply& reply, std::string_view node = {});
+  // The same where none will come: it may or may not have been carried out.
+  bool on_unheard(std::size_t index);
   [[nodiscard]] const Report& report() const { return report_; }  // valid after the last answer
 
-  // The connection ended: what was asked of it may or may not have been done.
-  void on_lost();
+  // Of a new connection: a person may have allowed by now what was forbidden.
+  void start_over();
 
  private:
   enum class Kind { Memory, TrimAge, TrimBytes, Size };
@@ -62,12 +70,15 @@ class Upkeep {
   struct Asked {
     Kind kind;
     std::size_t kept;
+    std::size_t end = 0;  // of its command in commands_
   };
 
   void ask_of_streams(UnixNanos wall);
   template <typename... Words>
   void ask(Asked asked, const Words&... words);
+  void on_memory(const Reply& reply, std::string_view node);
   void on_refused(Kind kind, const Reply& reply, const std::string& key);
+  bool is_last();
   [[nodiscard]] bool may(Kind kind) const { return !forbidden_[static_cast<std::size_t>(kind)]; }
 
   std::uint64_t stream_bytes_max_;

@@ -34,6 +34,7 @@ class ClusterNodes final : private NodeClient {
   void ask_for_map();
   // Null where nobody has it.
   [[nodiscard]] const HostPort* owner(std::uint16_t slot) const { return slots_.owner(slot); }
+  [[nodiscard]] std::vector<HostPort> masters() const { return slots_.masters(); }
   // Takes a redirection of the node `by`; returns where it leads.
   HostPort follow(const Redirect& redirect, const HostPort& by);
   ClusterNode& at(const HostPort& node);

@@ -19,6 +19,7 @@ ClusterWriter::ClusterWriter(asio::io_context& io, RedisOptions options, RedisEv
       events_(std::move(events)),
       nodes_(io, options_.address, options_.timeout, node_events()),
       runner_(io, nodes_, {options_.wait_replicas, options_.reconnect_delay_max}, runner_events()),
+      upkeep_(nodes_, options_.stream_bytes_max, [this](const Upkeep::Report& report) { on_kept(report); }),
       states_(runner_, options_.state_key),
       cursors_(runner_, options_.cursor_key),
       retry_timer_(io),
@@ -88,6 +89,7 @@ void ClusterWriter::read_cursors() {
 // Another node may have less than what was confirmed: each shard looks before it is written again.
 void ClusterWriter::on_doubt() {
   for (const auto& [tag, job] : shards_) job->forget();
+  upkeep_.start_over();
 }
 
 // A node that hangs says nothing of its end: the others do.
@@ -96,14 +98,33 @@ void ClusterWriter::look_around() {
   look_timer_.async_wait([this, round = round_.id.number](const asio::error_code& ec) {
     if (ec) return;
     if (is_ready_ && !is_idle() && round == round_.id.number) nodes_.ask_for_map();
+    upkeep_is_due_ = true;
+    if (is_ready_ && is_idle()) keep_up();
     look_around();
   });
+}
+
+// Between two rounds, and where there is none: streams grow old while nothing is written.
+void ClusterWriter::keep_up() {
+  upkeep_is_due_ = false;
+  if (!upkeep_.begin(steady_now(), wall_now()) && round_.transaction != nullptr) begin_round();
+}
+
+void ClusterWriter::on_kept(const Upkeep::Report& report) {
+  if (round_.transaction != nullptr) begin_round();
+  events_.on_kept(report);
 }
 
 // --- one transaction
 
 void ClusterWriter::write(Transaction& transaction) {
   round_.transaction = &transaction;
+  upkeep_.touch(transaction);
+  upkeep_is_due_ ? keep_up() : begin_round();
+}
+
+void ClusterWriter::begin_round() {
+  const Transaction& transaction = *round_.transaction;
   ++round_.id.number;
   round_.outcome = Outcome();
   split(transaction);
@@ -120,6 +141,7 @@ void ClusterWriter::write(Transaction& transaction) {
 
 void ClusterWriter::split(const Transaction& transaction) {
   active_.clear();
+  for (const auto& touched : transaction.touched()) shard_of(*touched.key).shard.touch(*touched.key);
   std::size_t offset = transaction.first_entry_offset();
   const auto& batches = transaction.batches();
   auto next_batch = batches.begin();
@@ -134,7 +156,7 @@ void ClusterWriter::split(const Transaction& transaction) {
   }
 }
 
-ShardJob& ClusterWriter::shard_of(const RedisKey& key) {
+ShardJob& ClusterWriter::shard_of(RedisKey& key) {
   if (key.id >= shard_of_key_.size()) shard_of_key_.resize(key.id + 1);
   ShardJob*& job = shard_of_key_[key.id];
   if (job == nullptr) {
@@ -169,7 +191,7 @@ void ClusterWriter::write_cursors() {
 }
 
 void ClusterWriter::commit() {
-  for (ShardJob* job : active_) job->shard.end_round();
+  for (ShardJob* job : active_) job->shard.end_round(round_.outcome);
   active_.clear();
   is_late_ = false;
   // In the order of the entries, as those of one Redis come.

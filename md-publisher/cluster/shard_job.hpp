@@ -25,19 +25,24 @@ class ShardJob final : public SlotJob {
       : SlotJob(runner, slot), shard(std::move(cursor_key), slot), round_(round), events_(events) {}
 
   std::size_t prepare(std::string& out) override {
-    if (shard.take_loss()) {
-      for (const RedisKey* key : keys) events_.on_stream_lost(*key);
-    }
-    return shard.prepare(*round_.transaction, round_.id, out);
+    return shard.prepare(*round_.transaction, round_.id, steady_now(), out);
   }
   Next judge(const Reply& reply) override {
-    return shard.on_reply(reply, *round_.transaction, round_.outcome);
+    const Next next = shard.on_reply(reply, *round_.transaction, steady_now(), round_.outcome);
+    if (shard.take_loss()) {
+      for (RedisKey* key : keys) {
+        key->watch.forget();  // nobody cut them
+        events_.on_stream_lost(*key);
+      }
+    }
+    if (const auto unguarded = shard.take_unguarded()) events_.on_unguarded(*unguarded);
+    return next;
   }
   [[nodiscard]] RefusedCommand refused() const override { return shard.refused(); }
   void forget() override { shard.forget(); }
 
   Shard shard;
-  std::vector<const RedisKey*> keys;
+  std::vector<RedisKey*> keys;  // all streams that share the hash tag
 
  private:
   Round& round_;

@@ -147,6 +147,16 @@ bool SlotMap::has_slots(const HostPort& node) const {
   return number != 0 && std::find(owners_.begin(), owners_.end(), number) != owners_.end();
 }
 
+std::vector<HostPort> SlotMap::masters() const {
+  std::vector<bool> is_master(nodes_.size() + 1);
+  for (const std::uint16_t number : owners_) is_master[number] = true;
+  std::vector<HostPort> masters;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (is_master[i + 1]) masters.push_back(nodes_[i]);
+  }
+  return masters;
+}
+
 // 0 where it is not known.
 std::uint16_t SlotMap::find(const HostPort& node) const {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {

@@ -44,6 +44,8 @@ class SlotMap {
   [[nodiscard]] HostPort known_as(const HostPort& node) const;
   [[nodiscard]] const HostPort* owner(std::uint16_t slot) const;
   [[nodiscard]] bool has_slots(const HostPort& node) const;
+  // Those that have slots.
+  [[nodiscard]] std::vector<HostPort> masters() const;
   // Masters and replicas, to be asked for the map next time.
   [[nodiscard]] const std::vector<HostPort>& nodes() const { return nodes_; }
 

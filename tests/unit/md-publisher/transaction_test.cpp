@@ -34,7 +34,7 @@ struct TransactionTest : testing::Test {
   }
   // Asks and answers all questions; returns how many there were.
   int ask(std::initializer_list<const char*> answers) {
-    const bool any = preflight.prepare(transaction, "md:state");
+    const bool any = preflight.prepare(transaction.touched(), transaction.states().empty() ? "" : "md:state");
     EXPECT_EQ(any, answers.size() > 0);
     int asked = 0;
     for (const char* answer : answers) {

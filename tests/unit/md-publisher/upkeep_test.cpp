@@ -31,8 +31,11 @@ struct UpkeepTest : testing::Test {
     return upkeep.prepare(now, kWall) ? read_commands(upkeep.commands()) : std::vector<Words>();
   }
   static void answer(Upkeep& upkeep, std::initializer_list<const char*> answers) {
-    std::size_t left = answers.size();
-    for (const char* text : answers) EXPECT_EQ(upkeep.on_reply(reply_of(text)), --left == 0);
+    std::size_t index = 0;
+    for (const char* text : answers) {
+      const bool is_last = upkeep.on_reply(index, reply_of(text));
+      EXPECT_EQ(is_last, ++index == answers.size());
+    }
   }
 };
 
@@ -80,7 +83,8 @@ TEST_F(UpkeepTest, an_answer_that_was_not_heard_makes_the_length_unknown) {
   touch(upkeep, {&trade});
   trade.key->watch.on_length(100, 0, now);
   round(upkeep);
-  upkeep.on_lost();
+  EXPECT_FALSE(upkeep.on_unheard(0));
+  EXPECT_TRUE(upkeep.on_unheard(1));
   EXPECT_EQ(trade.key->watch.on_length(1, 0, now), 0U);
 }
 
@@ -114,7 +118,7 @@ TEST_F(UpkeepTest, a_missing_right_is_told_once_and_tried_again_on_the_next_conn
   EXPECT_EQ(upkeep.report().refused->command, "XTRIM");
   EXPECT_EQ(upkeep.report().refused->key, "md:trade");
   EXPECT_TRUE(round(upkeep).empty());
-  upkeep.on_lost();
+  upkeep.start_over();
   EXPECT_EQ(round(upkeep).size(), 2U);
   answer(upkeep, {"$0\r\n\r\n", kNoPerm});
   EXPECT_FALSE(upkeep.report().refused);
