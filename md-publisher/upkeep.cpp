@@ -15,6 +15,8 @@ constexpr auto kMemoryInterval = std::chrono::seconds(5);
 constexpr std::size_t kStreamsPerRound = 500;
 // At the limit streams are cut to a little less, so that it is not done for every entry.
 constexpr double kCutTo = 0.95;
+// Redis trims whole nodes: where what is asked for is less than a node in every stream, more is asked for.
+constexpr double kCutFurther = 0.85;
 
 constexpr const char* kCommands[] = {"INFO", "XTRIM", "XTRIM", "MEMORY USAGE"};  // by Kind
 
@@ -82,8 +84,11 @@ bool Upkeep::prepare(SteadyTime now, UnixNanos wall, std::size_t servers) {
 // Each stream gives the same part of what it holds.
 void Upkeep::ask_of_streams(UnixNanos wall) {
   const bool too_many = stream_bytes_max_ > 0 && total_bytes_ > stream_bytes_max_;
-  const double keep =
-      too_many ? kCutTo * static_cast<double>(stream_bytes_max_) / static_cast<double>(total_bytes_) : 1;
+  const double keep = too_many
+                          ? kCutTo * std::pow(kCutFurther, fruitless_) *
+                                static_cast<double>(stream_bytes_max_) / static_cast<double>(total_bytes_)
+                          : 1;
+  fruitless_ = too_many ? fruitless_ + 1 : 0;
   for (std::size_t i = 0; i < std::min(kStreamsPerRound, kept_.size()); ++i) {
     const std::size_t place = next_++ % kept_.size();
     const Kept& kept = kept_[place];
@@ -126,6 +131,7 @@ bool Upkeep::on_reply(std::size_t index, const Reply& reply, std::string_view no
     kept.grown = false;
   } else {
     kept.key->watch.on_trimmed(number);
+    if (asked.kind == Kind::TrimBytes && number > 0) fruitless_ = 0;
     report_.trimmed += number;
   }
   return is_last();

@@ -109,6 +109,22 @@ TEST_F(UpkeepTest, every_stream_gives_the_same_part_of_what_is_too_much) {
   EXPECT_TRUE(round(upkeep).empty());  // nothing has grown
 }
 
+TEST_F(UpkeepTest, asks_for_more_while_no_stream_has_a_whole_node_to_give) {
+  StreamTable plain(StreamNaming::parse("{type}").value(), TrimPolicy::parse("0").value(), collector);
+  const Stream& a = *plain.find("a", "x", "s");
+  Upkeep upkeep(1000);
+  touch(upkeep, {&a});
+  a.key->watch.on_length(200, 0, now);
+  round(upkeep);
+  answer(upkeep, {"$0\r\n\r\n", ":1100\r\n"});
+  std::vector<std::string> asked;
+  for (const char* trimmed : {":0\r\n", ":0\r\n", ":100\r\n", ":0\r\n"}) {
+    asked.push_back(round(upkeep).at(0).at(4));
+    answer(upkeep, {trimmed, ":1100\r\n"});
+  }
+  EXPECT_EQ(asked, (std::vector<std::string>{"173", "147", "125", "86"}));
+}
+
 TEST_F(UpkeepTest, a_missing_right_is_told_once_and_tried_again_on_the_next_connection) {
   Upkeep upkeep(0);
   touch(upkeep, {&trade});
