@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <msgpack.hpp>
 #include <type_traits>
 
 #include "libshared/event/event.hpp"
 #include "libshared/json/json_string.hpp"
+#include "libshared/text/format.hpp"
 #include "libshared/wire/json.hpp"
 #include "md-publisher/resp.hpp"
 
@@ -76,7 +76,7 @@ std::string_view read_text(Reader& in, Kind kind) {
 std::string state_json(const Routing& feed) {
   std::string out = R"({"state":)";
   append_json_string(feed[Key::State], out);
-  fmt::format_to(std::back_inserter(out), R"(,"since":{},"reason":)", feed.since);
+  append_format(out, R"(,"since":{},"reason":)", feed.since);
   append_json_string(feed[Key::Reason], out);
   out.push_back('}');
   return out;
