@@ -18,6 +18,7 @@ using std::chrono::minutes;
 constexpr std::size_t kGroupsMax = 1000;
 constexpr std::size_t kSubjectBytesMax = 200;
 constexpr double kTailQuantile = 0.99;
+constexpr double kNearlyFull = 0.9;  // of Redis's maxmemory; md-publisher logs a warning from there on too
 
 constexpr LabelMask kFirstLabel = 1, kFirstTwoLabels = 3, kFirstThreeLabels = 7;
 constexpr LabelMask kAllButSymbol = 0b10111;  // of the dropped events: component, exchange, channel, reason
@@ -175,6 +176,7 @@ void Conditions::update(SteadyTime now) {
   sort_new_cells();
   update_sources();
   update_gauges();
+  update_memory();
   update_feeds();
   for (auto& [alert, growth] : counters_) {
     growth.update(store_, now);
@@ -209,6 +211,8 @@ void Conditions::sort_new_cells() {
       if (gauge.metric == metric) gauge.series.push_back(series);
     }
     if (metric == Metric::FeedState) feeds_.push_back(series);
+    if (metric == Metric::RedisMemoryUsed) memory_used_.push_back(series);
+    if (metric == Metric::RedisMemoryMax) memory_max_.push_back(series);
   }
   for (std::size_t i = 0; i < store_.sources().size(); ++i) {
     if (store_.sources()[i].synced) source_is_known_[i] = true;
@@ -237,6 +241,20 @@ void Conditions::update_gauges() {
       const auto number = merge(store_, gauge.series[i]).number;
       values[i] = number ? gauge.badness(*number) : kUnknown;
     }
+  }
+}
+
+// Without a maxmemory (0) there is nothing to be full of.
+void Conditions::update_memory() {
+  auto& full = of(AlertId::RedisNearlyFull);
+  full.resize(memory_used_.size());
+  for (std::size_t i = 0; i < full.size(); ++i) {
+    const auto& labels = store_.series()[memory_used_[i]].labels;
+    const auto of_same = [&](SeriesIndex series) { return store_.series()[series].labels == labels; };
+    const auto max_series = std::find_if(memory_max_.begin(), memory_max_.end(), of_same);
+    const auto used = merge(store_, memory_used_[i]).number;
+    const auto max = max_series == memory_max_.end() ? std::nullopt : merge(store_, *max_series).number;
+    full[i] = !used || !max ? kUnknown : (*max > 0 && *used > kNearlyFull * *max ? 1 : 0);
   }
 }
 
@@ -275,6 +293,8 @@ std::string Conditions::subject(AlertId alert, std::size_t index) const {
   if (alert == AlertId::NoComponents) return own_component_;
   if (alert == AlertId::FeedStale || alert == AlertId::FeedPending)
     return cut(joined(store_.series()[feeds_[index]], kFirstThreeLabels));
+  if (alert == AlertId::RedisNearlyFull)
+    return cut(joined(store_.series()[memory_used_[index]], kFirstLabel));
   if (alert == AlertId::NothingPublished) return cut(received_.groups().name(index));
   if (alert == AlertId::PublishSlow) return cut(latency_.groups().name(index));
   for (const auto& counter : counters_) {

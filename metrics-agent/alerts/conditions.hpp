@@ -118,6 +118,7 @@ class Conditions {
   void sort_new_cells();
   void update_sources();
   void update_gauges();
+  void update_memory();
   void update_feeds();
   void update_published();
   std::vector<double>& of(AlertId alert) { return values_[static_cast<std::size_t>(alert)]; }
@@ -140,6 +141,7 @@ class Conditions {
   std::vector<CounterAlert> counters_;
   std::vector<GaugeAlert> gauges_;
   std::vector<SeriesIndex> feeds_;
+  std::vector<SeriesIndex> memory_used_, memory_max_;  // of Redis, as each publisher finds it
   CounterGrowth received_, published_;
   LatencyGrowth latency_;
   std::array<std::vector<double>, kAlerts.size()> values_;

@@ -115,6 +115,7 @@ class AlertsTest(unittest.TestCase):
         reader, publisher = self.component(), self.component("md-publisher", "main")
         feed = ("gauges", "collector_feed_state", TICKER)
         backlog = ("gauges", "collector_unconfirmed_events", ["gmo"])
+        publisher.set("gauges", "collector_redis_memory_max_bytes", ["md-publisher"], 100.0)
         clock = ("gauges", "collector_clock_offset_seconds", ["gmo"])
         for component, series, bad, good, alert, subject in (
                 (reader, ("gauges", "collector_connection_up", ["gmo"]), 0.0, 1.0, "MdpipeExchangeDown", "gmo"),
@@ -123,6 +124,8 @@ class AlertsTest(unittest.TestCase):
                 (reader, feed, STATES["gap"], STATES["quiet"], "MdpipeFeedStale", "gmo ticker BTC_JPY"),
                 (reader, feed, STATES["pending"], STATES["live"], "MdpipeFeedPending", "gmo ticker BTC_JPY"),
                 (reader, backlog, 10001.0, 5000.0, "MdpipeBacklog", "gmo"),
+                (publisher, ("gauges", "collector_redis_memory_used_bytes", ["md-publisher"]), 91.0, 90.0, "MdpipeRedisNearlyFull",
+                 "md-publisher"),
                 (reader, clock, -0.11, 0.2, "MdpipeClockBehind", "gmo")):
             with self.subTest(alert):
                 before = len(self.lines(agent, "alert firing", alert)), len(self.lines(agent, "alert over", alert))
@@ -366,7 +369,7 @@ class AlertsTest(unittest.TestCase):
         blocks = re.findall(r"- alert: (\w+)\n(.*?)(?=\n\n|\Z)", rules, re.DOTALL)
         only_prometheus = {"MdpipeAgentDown", "MdpipeWebhookFailing"}  # the agent cannot say these of itself
         self.assertEqual({name for name, _ in blocks} - only_prometheus, set(ALERTS))
-        self.assertEqual(len(ALERTS), 18)
+        self.assertEqual(len(ALERTS), 19)
         self.assertEqual(re.findall(r"^### (Mdpipe\w+)$", read("docs/runbook.md"), re.MULTILINE), [name for name, _ in blocks])
         for name, block in blocks:
             self.assertIn(f'runbook: "docs/runbook.md#{name.lower()}"', block)

@@ -82,6 +82,20 @@ TEST_F(ConditionsTest, GaugesOfTheLivingAreJudged) {
   EXPECT_TRUE(std::isnan(conditions_.values(AlertId::Backlog).at(0))) << "nobody knows any more";
 }
 
+TEST_F(ConditionsTest, ARedisWithoutALimitIsNeverFull) {
+  const auto redis = [this](double used, double max) {
+    publisher_.gauge(Metric::RedisMemoryUsed, {"md-publisher"}, used);
+    publisher_.gauge(Metric::RedisMemoryMax, {"md-publisher"}, max);
+    send(publisher_, 1);
+    update(1);
+    return conditions_.values(AlertId::RedisNearlyFull).at(0);
+  };
+  EXPECT_EQ(redis(91, 100), 1);
+  EXPECT_THAT(bad(AlertId::RedisNearlyFull), ElementsAre(Pair("md-publisher", 1)));
+  EXPECT_EQ(redis(90, 100), 0);
+  EXPECT_EQ(redis(91, 0), 0);
+}
+
 TEST_F(ConditionsTest, FeedsAreNamed) {
   const auto feed = [this](const std::string& channel, const std::string& symbol, FeedState state) {
     reader_.gauge(Metric::FeedState, {"gmo", channel, symbol}, static_cast<double>(state));
