@@ -69,6 +69,7 @@ void knock(const std::string& address, int port) {
 // CivetWeb starts with the threads it gets, but goes on giving clients to those it did not get, where they
 // wait for ever. So it is asked for what there is.
 std::size_t count_threads() {
+  const BlockSignals blocked;
   const std::size_t room = thread_room(kThreads + kOtherThreads);
   if (room > kOtherThreads) return room - kOtherThreads;
   throw process::StartupError{
@@ -134,7 +135,6 @@ class HttpServer::Impl {
   Impl(asio::io_context& io, HttpOptions options, HttpHooks hooks)
       : io_(io), options_(std::move(options)), hooks_(std::move(hooks)) {
     const BlockSignals blocked;
-    threads_ = count_threads();
     const CivetCallbacks callbacks = make_callbacks();
     try {
       server_ = std::make_unique<CivetServer>(settings(), &callbacks, this);
@@ -267,7 +267,7 @@ class HttpServer::Impl {
   const HttpOptions options_;
   const HttpHooks hooks_;
   std::atomic<bool> is_stopping_{false};
-  std::size_t threads_ = 0;
+  const std::size_t threads_ = count_threads();
   const std::thread::id starter_ = std::this_thread::get_id();
   std::string start_log_ = "the port was taken or may not be used";
   std::unique_ptr<CivetServer> server_;
