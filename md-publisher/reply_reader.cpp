@@ -3,6 +3,8 @@
 #include <hiredis/hiredis.h>
 #include <hiredis/read.h>
 
+#include <utility>
+
 namespace mdpipe::publisher {
 namespace {
 
@@ -98,9 +100,14 @@ void ReplyReader::reset() {
 void ReplyReader::feed(std::string_view bytes) { redisReaderFeed(reader_.get(), bytes.data(), bytes.size()); }
 
 ReplyReader::Next ReplyReader::next() {
+  auto& elements = reply_.elements;
+  if (std::exchange(is_shown_, false) && reply_.type == Reply::Type::Array &&
+      burst_.is_over(reply_.element_count * sizeof(Reply::Element), elements.size() * sizeof(Reply::Element)))
+    std::vector<Reply::Element>().swap(elements);
   void* object = nullptr;
   if (redisReaderGetReply(reader_.get(), &object) != REDIS_OK) return Next::Broken;
-  return object == nullptr ? Next::NeedMore : Next::Reply;
+  is_shown_ = object != nullptr;
+  return is_shown_ ? Next::Reply : Next::NeedMore;
 }
 
 std::string ReplyReader::error() const { return reader_->errstr; }

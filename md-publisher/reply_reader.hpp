@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "md-publisher/burst_memory.hpp"
+
 struct redisReader;
 
 namespace mdpipe::publisher {
@@ -52,6 +54,8 @@ class ReplyReader {
   };
   std::unique_ptr<redisReader, Deleter> reader_;
   Reply reply_;
+  bool is_shown_ = false;  // the reply is whole, and the caller has seen it
+  BurstMemory burst_;      // of the reply's elements
 };
 
 }  // namespace mdpipe::publisher

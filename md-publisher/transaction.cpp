@@ -8,6 +8,10 @@ namespace mdpipe::publisher {
 Transaction::Transaction() { clear(); }
 
 void Transaction::clear() {
+  if (burst_.is_over(commands_.size(), commands_.capacity())) {
+    std::string().swap(commands_);
+    std::vector<Entry>().swap(entries_);
+  }
   commands_.clear();
   sealed_at_ = 0;
   entries_.clear();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "libshared/time/time.hpp"
+#include "md-publisher/burst_memory.hpp"
 #include "md-publisher/stream_table.hpp"
 
 namespace mdpipe::publisher {
@@ -91,6 +92,7 @@ class Transaction {
   void touch(RedisKey& key);
 
   std::string commands_;
+  BurstMemory burst_;  // of commands_ and entries_
   std::size_t first_entry_offset_ = 0;
   std::size_t sealed_at_ = 0;  // where the end begins; 0 while unsealed
   std::vector<Entry> entries_;

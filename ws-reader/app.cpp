@@ -268,6 +268,10 @@ void App::watch_retention() {
   pipeline_.release_conflated(steady_now());
   report_losses();
   release_brake();
+  if (backlog_memory_.is_over(outbox_.unconfirmed_bytes(), steady_now())) {
+    outbox_.drop_spare_memory();
+    process::give_memory_back();
+  }
   watches_retention_ = !outbox_.everything_confirmed() || (conflator_ && conflator_->held() > 0);
   if (!watches_retention_) return;
   retention_timer_.expires_after(kRetentionInterval);

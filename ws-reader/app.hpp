@@ -10,6 +10,7 @@
 #include "libshared/metrics/collector.hpp"
 #include "libshared/metrics/sender.hpp"
 #include "libshared/process/lock_file.hpp"
+#include "libshared/process/memory.hpp"
 #include "libshared/process/notify.hpp"
 #include "libshared/process/settings.hpp"
 #include "libshared/process/stop_signals.hpp"
@@ -82,6 +83,7 @@ class App {
   std::unique_ptr<Reckoning> reckoning_;  // null where nothing is counted or sent
   Outbox outbox_;
   InputBrake brake_;
+  process::BacklogMemory backlog_memory_;
   std::unique_ptr<transport::Gatekeeper> gatekeeper_;  // null where nothing is encrypted
   std::unique_ptr<Tap> tap_;
   std::unique_ptr<PublisherLink> link_;

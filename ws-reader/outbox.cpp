@@ -392,6 +392,11 @@ void Outbox::remove_front() {
   resident_.pop_front();
 }
 
+void Outbox::drop_spare_memory() {
+  spare_buffers_.clear();
+  if (use_.spool != nullptr) use_.spool->drop_cache();
+}
+
 // The next life's events come to the front: what the publisher knows of them is not known here.
 void Outbox::enter_front_epoch() {
   const std::uint64_t epoch = front_epoch();

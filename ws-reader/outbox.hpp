@@ -105,6 +105,8 @@ class Outbox {
   LossReport::Losses take_losses() { return std::exchange(losses_, {}); }
   // How far the predecessor came, once it is known, and once.
   std::optional<std::uint64_t> take_settled() { return std::exchange(settled_, std::nullopt); }
+  // What was kept for the next batches; they take new memory then.
+  void drop_spare_memory();
   // Events lost with a damaged spool since the last call; which they were is not known.
   std::uint64_t take_damaged() { return std::exchange(damaged_events_, 0); }
 

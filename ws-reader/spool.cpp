@@ -318,6 +318,10 @@ void Spool::give_space_back() {
   execute("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
+void Spool::drop_cache() {
+  if (database_) sqlite3_db_release_memory(database_.get());
+}
+
 Spool::Read Spool::read_after(std::int64_t row, Batch& batch, SteadyTime now) {
   if (!database_) return Read::Nothing;
   int result = SQLITE_DONE;

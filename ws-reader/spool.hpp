@@ -54,6 +54,9 @@ class Spool {
   // was set aside (count 0).
   Read read_after(std::int64_t row, Batch& batch, SteadyTime now);
 
+  // Lets go of the pages of the file that are kept in memory.
+  void drop_cache();
+
   // The highest number of that life's events in it; 0 where there are none.
   [[nodiscard]] std::uint64_t last_seq_of(std::uint64_t epoch);
   [[nodiscard]] std::int64_t last_row() const { return last_row_; }

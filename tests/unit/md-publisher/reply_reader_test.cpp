@@ -99,6 +99,24 @@ TEST(ReplyReader, starts_anew_after_a_reset) {
   EXPECT_EQ(read(reader), std::vector<std::string>{"+OK"});
 }
 
+TEST(ReplyReader, the_memory_of_a_long_array_is_given_back_after_many_short_ones) {
+  ReplyReader reader;
+  const auto read_array = [&reader](std::size_t count) {
+    std::string bytes = "*" + std::to_string(count) + "\r\n";
+    for (std::size_t i = 0; i < count; ++i) bytes += ":1\r\n";
+    reader.feed(bytes);
+    EXPECT_EQ(reader.next(), ReplyReader::Next::Reply);
+    EXPECT_EQ(reader.reply().element_count, count);
+    EXPECT_EQ(reader.reply().elements[count - 1].integer, 1);
+  };
+  const std::size_t kLong = 2 * BurstMemory::kKeptBytes / sizeof(Reply::Element);
+  read_array(kLong);
+  for (unsigned i = 0; i < BurstMemory::kUses; ++i) read_array(2);
+  EXPECT_EQ(reader.reply().elements.size(), kLong);
+  read_array(2);
+  EXPECT_EQ(reader.reply().elements.size(), 2U);
+}
+
 TEST(ReplyReader, an_array_that_only_claims_to_be_large_takes_no_memory) {
   ReplyReader reader;
   reader.feed("*2000000000\r\n:1\r\n");

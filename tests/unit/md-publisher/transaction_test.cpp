@@ -69,6 +69,24 @@ TEST_F(TransactionTest, has_states_and_cursors_behind_its_entries) {
   EXPECT_EQ(transaction.command(4).name, "EXEC");
 }
 
+TEST_F(TransactionTest, the_memory_of_a_burst_is_given_back_once_nothing_needs_it) {
+  const auto held = [this] { return transaction.commands().capacity(); };
+  const auto use = [this](int entries) {
+    add(trade, entries);
+    transaction.clear();
+  };
+  use(20'000);
+  const std::size_t burst = held();
+  ASSERT_GT(burst, BurstMemory::kKeptBytes);
+  for (unsigned i = 1; i < BurstMemory::kUses; ++i) use(1);
+  EXPECT_EQ(held(), burst);
+  use(10'000);  // it goes on
+  for (unsigned i = 1; i < BurstMemory::kUses; ++i) use(1);
+  EXPECT_EQ(held(), burst);
+  use(1);
+  EXPECT_LT(held(), burst / 8);
+}
+
 TEST_F(TransactionTest, without_a_cursor_is_whole_too) {
   add(trade);
   EXPECT_FALSE(transaction.empty());
