@@ -137,7 +137,8 @@ void RedisWriter::schedule_upkeep() {
 }
 
 void RedisWriter::ask_or_send() {
-  const std::string_view state_key = in_flight_->states().empty() ? "" : options_.state_key;
+  const std::string_view state_key =
+      in_flight_->states().empty() ? std::string_view() : std::string_view(options_.state_key);
   if (!preflight_.prepare(in_flight_->touched(), state_key)) return send_transaction();
   step_ = Step::Asking;
   send(preflight_.commands());

@@ -68,8 +68,8 @@ class Upkeep {
     bool grown = true;  // written to since its size was asked for
   };
   struct Asked {
-    Kind kind;
-    std::size_t kept;
+    Kind kind{};
+    std::size_t kept = 0;
     std::size_t end = 0;  // of its command in commands_
   };
 

@@ -98,6 +98,7 @@ class MetricsCollector {
     std::uint32_t value_n = 0;  // the number of the first message that had the present value
     std::uint32_t name_n : 30;  // and of the first in which it was named; 0 before. Lasts for 34 years
     Holds holds : 2;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the union holds one of the three
     Slot() : name_n(0), holds(Holds::Gauge) {}
     [[nodiscard]] std::uint64_t* total_or_null() const { return holds == Holds::Total ? total : nullptr; }
   };
