@@ -15,8 +15,10 @@ constexpr auto kMemoryInterval = std::chrono::seconds(5);
 constexpr std::size_t kStreamsPerRound = 500;
 // At the limit streams are cut to a little less, so that it is not done for every entry.
 constexpr double kCutTo = 0.95;
-// Redis trims whole nodes: where what is asked for is less than a node in every stream, more is asked for.
+// Redis trims whole nodes: where what is asked for is less than a node in every stream, more is asked for. So
+// often at most: then a stream of two nodes has given one, and smaller ones have none to give.
 constexpr double kCutFurther = 0.85;
+constexpr unsigned kFruitlessMax = 5;
 
 constexpr const char* kCommands[] = {"INFO", "XTRIM", "XTRIM", "MEMORY USAGE"};  // by Kind
 
@@ -72,6 +74,7 @@ bool Upkeep::prepare(SteadyTime now, UnixNanos wall, std::size_t servers) {
   commands_.clear();
   asked_.clear();
   answered_ = 0;
+  was_cut_ = has_given_ = false;
   report_ = Report();
   if (may(Kind::Memory) && (!memory_asked_at_ || now - *memory_asked_at_ >= kMemoryInterval)) {
     memory_asked_at_ = now;
@@ -88,7 +91,7 @@ void Upkeep::ask_of_streams(UnixNanos wall) {
                           ? kCutTo * std::pow(kCutFurther, fruitless_) *
                                 static_cast<double>(stream_bytes_max_) / static_cast<double>(total_bytes_)
                           : 1;
-  fruitless_ = too_many ? fruitless_ + 1 : 0;
+  if (!too_many) fruitless_ = 0;
   for (std::size_t i = 0; i < std::min(kStreamsPerRound, kept_.size()); ++i) {
     const std::size_t place = next_++ % kept_.size();
     const Kept& kept = kept_[place];
@@ -131,7 +134,8 @@ bool Upkeep::on_reply(std::size_t index, const Reply& reply, std::string_view no
     kept.grown = false;
   } else {
     kept.key->watch.on_trimmed(number);
-    if (asked.kind == Kind::TrimBytes && number > 0) fruitless_ = 0;
+    was_cut_ = was_cut_ || asked.kind == Kind::TrimBytes;
+    has_given_ = has_given_ || (asked.kind == Kind::TrimBytes && number > 0);
     report_.trimmed += number;
   }
   return is_last();
@@ -145,6 +149,8 @@ bool Upkeep::on_unheard(std::size_t index) {
 
 bool Upkeep::is_last() {
   if (++answered_ < asked_.size()) return false;
+  // What was refused or not heard says nothing of how much the streams have to give.
+  if (was_cut_) fruitless_ = has_given_ ? 0 : std::min(fruitless_ + 1, kFruitlessMax);
   if (stream_bytes_max_ > 0 && may(Kind::Size)) report_.stream_bytes = total_bytes_;
   return true;
 }

@@ -85,8 +85,9 @@ class Upkeep {
   std::vector<Kept> kept_;
   std::vector<std::size_t> places_;  // by number of the key: where it stands in kept_, plus one
   std::uint64_t total_bytes_ = 0;
-  unsigned fruitless_ = 0;  // rounds in a row in which there was too much and no stream gave anything
-  std::size_t next_ = 0;    // in kept_, where the next round goes on
+  unsigned fruitless_ = 0;  // rounds in a row in which streams were cut and none gave anything
+  bool was_cut_ = false, has_given_ = false;  // in this round, any stream
+  std::size_t next_ = 0;                      // in kept_, where the next round goes on
   std::optional<SteadyTime> memory_asked_at_;
   std::string commands_;
   std::vector<Asked> asked_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "resp_support.hpp"
@@ -123,6 +124,28 @@ TEST_F(UpkeepTest, asks_for_more_while_no_stream_has_a_whole_node_to_give) {
     answer(upkeep, {trimmed, ":1100\r\n"});
   }
   EXPECT_EQ(asked, (std::vector<std::string>{"173", "147", "125", "86"}));
+}
+
+// Else the first cut that Redis carries out would empty the streams.
+TEST_F(UpkeepTest, however_long_nothing_could_be_cut_the_next_cut_has_a_bound) {
+  StreamTable plain(StreamNaming::parse("{type}").value(), TrimPolicy::parse("0").value(), collector);
+  const Stream& a = *plain.find("a", "x", "s");
+  Upkeep upkeep(1000);
+  touch(upkeep, {&a});
+  a.key->watch.on_length(200, 0, now);
+  round(upkeep);
+  answer(upkeep, {"$0\r\n\r\n", ":1100\r\n"});
+  const auto cut_to = [&](const char* answered) {
+    const auto commands = round(upkeep);
+    const auto cut = std::find_if(commands.begin(), commands.end(),
+                                  [](const Words& words) { return words[0] == "XTRIM"; });
+    for (std::size_t i = 0; i < commands.size(); ++i)
+      upkeep.on_reply(i, reply_of(commands[i] == *cut ? answered : ":1100\r\n"));
+    return cut->at(4);
+  };
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(cut_to("-BUSY a script runs\r\n"), "173");
+  for (int i = 0; i < 100; ++i) cut_to(":0\r\n");
+  EXPECT_EQ(cut_to(":0\r\n"), "77");
 }
 
 TEST_F(UpkeepTest, a_missing_right_is_told_once_and_tried_again_on_the_next_connection) {
