@@ -28,7 +28,7 @@ bool is_fractional(Metric metric) {
 
 bool is_counter(Metric metric) { return info(metric).kind == Kind::Counter && !is_fractional(metric); }
 
-constexpr std::uint32_t kMessagesMax = (1U << 30U) - 1;
+constexpr std::uint32_t kMessagesMax = (1U << 30U) - 1;  // what Slot::name_n holds
 
 constexpr std::uint64_t kNotSent = ~std::uint64_t{0};
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstring>
 #include <limits>
 #include <msgpack.hpp>
@@ -201,6 +202,7 @@ void SeriesDefinitions::reserve(std::size_t count) {
 }
 
 void SeriesDefinitions::push_back(const SeriesDefinition& definition) {
+  assert(table_ == nullptr);
   entries_.push_back({definition.id, static_cast<std::uint32_t>(definition.labels.size()), text_.size()});
   append(definition.name);
   for (const std::string_view label : definition.labels) append(label);
@@ -211,7 +213,10 @@ void SeriesDefinitions::refer_to(const SeriesTable& table) {
   table_ = &table;
 }
 
-void SeriesDefinitions::push_back(SeriesId id) { entries_.push_back({id, 0, 0}); }
+void SeriesDefinitions::push_back(SeriesId id) {
+  assert(table_ != nullptr);
+  entries_.push_back({id, 0, 0});
+}
 
 void SeriesDefinitions::append(std::string_view part) {
   const auto bytes = static_cast<std::uint32_t>(part.size());
