@@ -85,7 +85,7 @@ std::string state_json(const Routing& feed) {
 // Reads an event into the words of an entry, all but the stream's name. What goes where is in `routing`.
 class EntryReader {
  public:
-  EntryReader(EntryFormat format, std::string& body, std::string& scratch)
+  EntryReader(EntryFormat format, wire::ByteBuffer& body, wire::ByteBuffer& scratch)
       : as_fields_(format == EntryFormat::Fields), body_(body), scratch_(scratch) {}
 
   // False where it is no event: no map with texts for keys. The reader stands behind it either way.
@@ -170,12 +170,12 @@ class EntryReader {
     if (!as_fields_) return in.skip(kValueDepthMax);
     scratch_.clear();
     wire::append_json(in, kValueDepthMax, scratch_);
-    put(scratch_);
+    put(scratch_.view());
   }
 
   bool as_fields_;
-  std::string& body_;
-  std::string& scratch_;
+  wire::ByteBuffer& body_;
+  wire::ByteBuffer& scratch_;
   Routing routing_;
   std::size_t words_ = 0;
 };
@@ -211,7 +211,7 @@ BatchCount BatchWriter::write(std::string_view payload, std::uint32_t skip, std:
         ++result.malformed;
         continue;
       }
-      transaction.add(*stream, body_, entry.words(), UnixNanos{event.recv}, first_seq + i);
+      transaction.add(*stream, body_.view(), entry.words(), UnixNanos{event.recv}, first_seq + i);
       keep_state(event, transaction);
       ++result.added;
     }
@@ -257,7 +257,7 @@ void BatchWriter::write_gap(const Stream& feed, const GapNote& note, UnixNanos n
   EntryReader entry(format_, body_, scratch_);
   entry.read(in);
   const Stream* const stream = streams_.find(to_string(EventType::Feed), feed.exchange, feed.symbol);
-  if (stream != nullptr) transaction.add(*stream, body_, entry.words(), now, 0);
+  if (stream != nullptr) transaction.add(*stream, body_.view(), entry.words(), now, 0);
 }
 
 }  // namespace mdpipe::publisher

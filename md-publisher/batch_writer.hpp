@@ -38,8 +38,7 @@ class BatchWriter {
  private:
   StreamTable& streams_;
   EntryFormat format_;
-  std::string body_, scratch_;
-  wire::ByteBuffer gap_;
+  wire::ByteBuffer body_, scratch_, gap_;
 };
 
 }  // namespace mdpipe::publisher

@@ -248,7 +248,7 @@ void App::write_to_stdout() {
     outbox_.mark_sent(SteadyTime());
     outbox_.confirm_sent();
   }
-  std::string_view rest = ndjson_;
+  std::string_view rest = ndjson_.view();
   while (!rest.empty()) {
     const ssize_t written = ::write(STDOUT_FILENO, rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;

@@ -98,7 +98,7 @@ class App {
   process::Notifier notifier_;
   process::StopSignals signals_;
   asio::steady_timer stop_timer_, watchdog_timer_, retention_timer_, feed_timer_;
-  std::string ndjson_;
+  wire::ByteBuffer ndjson_;
   SteadyTime turn_began_{};
   log::RateLimit resubscribe_limit_;
   bool flush_scheduled_ = false;

@@ -5,6 +5,9 @@
 
 namespace mdpipe {
 
+// Whether a JSON string of `text` is the text itself between quotes: nothing in it has to be escaped.
+bool is_plain_json(std::string_view text);
+
 // Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 pass as they are.
 void append_json_string(std::string_view text, std::string& out);
 std::string json_string(std::string_view text);

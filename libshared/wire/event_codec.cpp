@@ -1,34 +1,34 @@
 #include "libshared/wire/event_codec.hpp"
 
 #include <cassert>
-#include <msgpack.hpp>
+
+#include "libshared/wire/msgpack_writer.hpp"
 
 namespace mdpipe::wire {
 namespace {
 
-using Packer = msgpack::packer<ByteBuffer>;
-
-void put(Packer& packer, std::string_view text) {
-  packer.pack_str(static_cast<std::uint32_t>(text.size()));
-  packer.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
+void put(MsgpackWriter& out, std::string_view key, std::string_view value) {
+  out.text(key);
+  out.text(value);
 }
 
-void put(Packer& packer, std::string_view key, std::string_view value) {
-  put(packer, key);
-  put(packer, value);
+template <typename Number>
+void put_number(MsgpackWriter& out, std::string_view key, Number value) {
+  out.text(key);
+  out.number(value);
 }
 
-void put_if_given(Packer& packer, std::string_view key, std::string_view value) {
-  if (!value.empty()) put(packer, key, value);
+void put_if_given(MsgpackWriter& out, std::string_view key, std::string_view value) {
+  if (!value.empty()) put(out, key, value);
 }
 
-void put(Packer& packer, std::string_view key, const Levels& levels) {
-  put(packer, key);
-  packer.pack_array(static_cast<std::uint32_t>(levels.size));
+void put(MsgpackWriter& out, std::string_view key, const Levels& levels) {
+  out.text(key);
+  out.array(static_cast<std::uint32_t>(levels.size));
   for (const Level& level : levels) {
-    packer.pack_array(2);
-    put(packer, level.price);
-    put(packer, level.size);
+    out.array(2);
+    out.text(level.price);
+    out.text(level.size);
   }
 }
 
@@ -53,69 +53,57 @@ std::uint32_t key_count(const Feed& feed) {
   return 4 + (feed.from.count != 0 ? 1 : 0) + (feed.to.count != 0 ? 1 : 0) + (feed.lost ? 1 : 0);
 }
 
-void put_body(Packer& packer, const Ticker& ticker) {
-  put_if_given(packer, "bid", ticker.bid);
-  put_if_given(packer, "ask", ticker.ask);
-  put_if_given(packer, "last", ticker.last);
-  put_if_given(packer, "high", ticker.high);
-  put_if_given(packer, "low", ticker.low);
-  put_if_given(packer, "volume", ticker.volume);
+void put_body(MsgpackWriter& out, const Ticker& ticker) {
+  put_if_given(out, "bid", ticker.bid);
+  put_if_given(out, "ask", ticker.ask);
+  put_if_given(out, "last", ticker.last);
+  put_if_given(out, "high", ticker.high);
+  put_if_given(out, "low", ticker.low);
+  put_if_given(out, "volume", ticker.volume);
 }
 
-void put_body(Packer& packer, const Trade& trade) {
-  put(packer, "price", trade.price);
-  put(packer, "size", trade.size);
-  put_if_given(packer, "side", side_name(trade.side));
-  put_if_given(packer, "id", trade.id);
+void put_body(MsgpackWriter& out, const Trade& trade) {
+  put(out, "price", trade.price);
+  put(out, "size", trade.size);
+  put_if_given(out, "side", side_name(trade.side));
+  put_if_given(out, "id", trade.id);
 }
 
-void put_body(Packer& packer, const OrderBook& book) {
-  put(packer, "kind",
+void put_body(MsgpackWriter& out, const OrderBook& book) {
+  put(out, "kind",
       book.kind == BookKind::Snapshot ? std::string_view("snapshot") : std::string_view("delta"));
-  if (book.book_seq) {
-    put(packer, "book_seq");
-    packer.pack_uint64(*book.book_seq);
-  }
-  put(packer, "bids", book.bids);
-  put(packer, "asks", book.asks);
+  if (book.book_seq) put_number(out, "book_seq", *book.book_seq);
+  put(out, "bids", book.bids);
+  put(out, "asks", book.asks);
 }
 
-void put_time_if_given(Packer& packer, std::string_view key, UnixNanos time) {
-  if (time.count == 0) return;
-  put(packer, key);
-  packer.pack_int64(time.count);
+void put_time_if_given(MsgpackWriter& out, std::string_view key, UnixNanos time) {
+  if (time.count != 0) put_number(out, key, time.count);
 }
 
-void put_body(Packer& packer, const Feed& feed) {
-  put(packer, "channel", to_string(feed.channel));
-  put(packer, "state", to_string(feed.state));
-  put(packer, "since");
-  packer.pack_int64(feed.since.count);
-  put(packer, "reason", feed.reason);
-  put_time_if_given(packer, "from", feed.from);
-  put_time_if_given(packer, "to", feed.to);
-  if (feed.lost) {
-    put(packer, "lost");
-    packer.pack_uint64(*feed.lost);
-  }
+void put_body(MsgpackWriter& out, const Feed& feed) {
+  put(out, "channel", to_string(feed.channel));
+  put(out, "state", to_string(feed.state));
+  put_number(out, "since", feed.since.count);
+  put(out, "reason", feed.reason);
+  put_time_if_given(out, "from", feed.from);
+  put_time_if_given(out, "to", feed.to);
+  if (feed.lost) put_number(out, "lost", *feed.lost);
 }
 
 }  // namespace
 
 void encode_event(const Event& event, std::uint64_t seq, ByteBuffer& out) {
   constexpr std::uint32_t kCommonKeys = 6;
-  Packer packer(out);
-  packer.pack_map(kCommonKeys + std::visit([](const auto& body) { return key_count(body); }, event.body));
-  put(packer, "type", to_string(event.type()));
-  put(packer, "exchange", event.exchange);
-  put(packer, "symbol", event.symbol);
-  put(packer, "ts");
-  packer.pack_int64(event.ts.count);
-  put(packer, "recv");
-  packer.pack_int64(event.recv.count);
-  put(packer, "seq");
-  packer.pack_uint64(seq);
-  std::visit([&packer](const auto& body) { put_body(packer, body); }, event.body);
+  MsgpackWriter writer(out);
+  writer.map(kCommonKeys + std::visit([](const auto& body) { return key_count(body); }, event.body));
+  put(writer, "type", to_string(event.type()));
+  put(writer, "exchange", event.exchange);
+  put(writer, "symbol", event.symbol);
+  put_number(writer, "ts", event.ts.count);
+  put_number(writer, "recv", event.recv.count);
+  put_number(writer, "seq", seq);
+  std::visit([&writer](const auto& body) { put_body(writer, body); }, event.body);
 }
 
 void begin_batch(ByteBuffer& out) {

@@ -39,7 +39,7 @@ constexpr std::array<Kind, 256> kKinds = [] {
 
 void MsgpackReader::throw_cut_short() { throw Malformed{"it is cut short"}; }
 
-Kind MsgpackReader::kind() const {
+Kind MsgpackReader::find_kind() const {
   if (at_ == end_) throw_cut_short();
   const auto first = static_cast<unsigned char>(*at_);
   const Kind kind = kKinds[first];

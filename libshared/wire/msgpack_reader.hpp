@@ -26,7 +26,10 @@ class MsgpackReader {
   [[nodiscard]] bool at_end() const { return at_ == end_; }
   [[nodiscard]] const char* position() const { return at_; }
   // Of the next value; Malformed where there is none.
-  [[nodiscard]] Kind kind() const;
+  [[nodiscard]] Kind kind() const {
+    if (at_ != end_ && is_short_text(static_cast<unsigned char>(*at_))) return Kind::Text;
+    return find_kind();
+  }
 
   // The number of elements, or of pairs. No more than bytes are left, so that it may be used to take memory.
   std::uint32_t read_array();
@@ -38,7 +41,7 @@ class MsgpackReader {
   void read_nil();
   std::string_view read_text() {
     const unsigned first = take_byte();
-    if ((first & 0xe0U) == 0xa0U) return take(first & 0x1fU);  // as nearly all are: less than 32 bytes
+    if (is_short_text(first)) return take(first & 0x1fU);
     return take_long_text(first);
   }
   std::string_view read_bytes();
@@ -46,6 +49,9 @@ class MsgpackReader {
   void skip(int depth = kDepthMax);
 
  private:
+  // Less than 32 bytes, as nearly all texts are.
+  static bool is_short_text(unsigned first) { return (first & 0xe0U) == 0xa0U; }
+  [[nodiscard]] Kind find_kind() const;
   std::string_view take(std::size_t bytes) {
     if (static_cast<std::size_t>(end_ - at_) < bytes) throw_cut_short();
     const std::string_view taken(at_, bytes);

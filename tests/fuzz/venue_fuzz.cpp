@@ -128,12 +128,12 @@ class CheckingSink final : public venues::EventSink {
 };
 
 void check_ndjson(std::string_view batch, std::uint32_t events) {
-  std::string lines;
+  wire::ByteBuffer lines;
   check(wire::append_batch_as_ndjson(batch, lines), "a batch of events becomes JSON");
   simdjson::dom::parser parser;
   std::uint32_t count = 0;
   for (std::size_t at = 0; at < lines.size(); ++count) {
-    const std::size_t end = lines.find('\n', at);
+    const std::size_t end = lines.view().find('\n', at);
     check(end != std::string::npos, "every line has an end");
     check(parser.parse(lines.data() + at, end - at).error() == simdjson::SUCCESS, "every line is JSON");
     at = end + 1;

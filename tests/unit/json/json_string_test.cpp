@@ -27,6 +27,20 @@ TEST(JsonString, reads_back_as_the_same_text) {
   }
 }
 
+TEST(JsonString, is_plain_where_nothing_is_to_be_escaped_at_any_place) {
+  for (std::size_t size = 0; size <= 20; ++size) {
+    EXPECT_TRUE(is_plain_json(std::string(size, '7')));
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(size, '7');
+        text[at] = static_cast<char>(byte);
+        ASSERT_EQ(is_plain_json(text), byte >= 0x20 && byte != '"' && byte != '\\')
+            << size << ' ' << at << ' ' << byte;
+      }
+    }
+  }
+}
+
 TEST(JsonString, appends) {
   std::string json = "[";
   append_json_string("x", json);

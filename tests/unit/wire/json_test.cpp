@@ -20,13 +20,13 @@ std::string packed(Write&& write) {
 }
 
 std::string lines_of(std::string_view payload) {
-  std::string lines;
+  ByteBuffer lines;
   EXPECT_TRUE(append_batch_as_ndjson(payload, lines));
-  return lines;
+  return std::string(lines.view());
 }
 
 bool accepts(std::string_view payload) {
-  std::string lines;
+  ByteBuffer lines;
   return append_batch_as_ndjson(payload, lines);
 }
 
@@ -53,9 +53,10 @@ TEST(Ndjson, a_batch_of_one_and_of_none) {
 }
 
 TEST(Ndjson, appends_to_what_is_there) {
-  std::string lines = "before\n";
+  ByteBuffer lines;
+  lines.append("before\n");
   EXPECT_TRUE(append_batch_as_ndjson("\x92\x81\xa1k\x01\x81\xa1k\x02", lines));
-  EXPECT_EQ(lines, "before\n{\"k\":1}\n{\"k\":2}\n");
+  EXPECT_EQ(lines.view(), "before\n{\"k\":1}\n{\"k\":2}\n");
 }
 
 TEST(Ndjson, writes_every_kind_of_value) {
