@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "libshared/event/decimal.hpp"
+#include "ws-reader/venues/level_scan.hpp"
 
 namespace mdpipe::venues {
 namespace {
@@ -67,11 +68,16 @@ Level read_object(simdjson::ondemand::object object) {
   return level;
 }
 
-template <typename ReadEntry>
-bool read_levels(simdjson::ondemand::value value, std::vector<Level>& levels, ReadEntry&& read_entry) {
+template <typename Scan, typename ReadEntry>
+bool read_levels(simdjson::ondemand::value value, std::vector<Level>& levels, Scan&& scan,
+                 ReadEntry&& read_entry) {
   levels.clear();
   if (is_null(value, value.type())) return false;
-  for (auto entry : value.get_array()) {
+  simdjson::ondemand::array array = value.get_array();
+  if (scan(array.raw_json())) return true;
+  array.reset();
+  levels.clear();
+  for (auto entry : array) {
     const Level level = read_entry(entry.value());
     if (level.price.empty() || level.size.empty()) throw BadFrame{"a level lacks its price or size"};
     levels.push_back(level);
@@ -178,13 +184,18 @@ UnixNanos iso8601_or_none(std::string_view text) {
 }
 
 bool read_level_pairs(simdjson::ondemand::value value, std::vector<Level>& levels) {
-  return read_levels(value, levels,
-                     [](simdjson::ondemand::value entry) { return read_pair(entry.get_array()); });
+  return read_levels(
+      value, levels, [&levels](std::string_view json) { return scan_levels<QuotedPair>(json, levels); },
+      [](simdjson::ondemand::value entry) { return read_pair(entry.get_array()); });
 }
 
 bool read_level_objects(simdjson::ondemand::value value, std::vector<Level>& levels) {
-  return read_levels(value, levels,
-                     [](simdjson::ondemand::value entry) { return read_object(entry.get_object()); });
+  return read_levels(
+      value, levels,
+      [&levels](std::string_view json) {
+        return scan_levels<QuotedObject>(json, levels) || scan_levels<NumberObject>(json, levels);
+      },
+      [](simdjson::ondemand::value entry) { return read_object(entry.get_object()); });
 }
 
 void expect_symbol(std::string_view symbol) {
