@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <string>
 
 namespace mdpipe {
@@ -9,9 +10,29 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-std::size_t skip_digits(std::string_view text, std::size_t at) {
-  while (at < text.size() && is_digit(text[at])) ++at;
+const char* skip_digits(const char* at, const char* end) {
+  while (at != end && is_digit(*at)) ++at;
   return at;
+}
+
+// Of two decimals without sign and exponent, with the point at the same place, as neighbours in a book nearly
+// always are: the first digit that differs decides. Nothing for others.
+std::optional<int> compare_alike(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return std::nullopt;
+  const char* left = a.data();
+  const char* right = b.data();
+  const char* const end = left + a.size();
+  for (; left != end && *left == *right; ++left, ++right) {
+    if (*left > '9' || *left == '-') return std::nullopt;
+  }
+  if (left == end) return 0;
+  const int order = *left < *right ? -1 : 1;
+  if (!is_digit(*left) || !is_digit(*right)) return std::nullopt;
+  while (++left != end) {
+    ++right;
+    if (*left == '.' ? *right != '.' : !is_digit(*left) || !is_digit(*right)) return std::nullopt;
+  }
+  return order;
 }
 
 // A decimal as sign, significant digits and the power of ten of the first of them.
@@ -64,13 +85,14 @@ struct Plain {
 };
 
 bool split(std::string_view text, Plain& out) {
-  const std::size_t integer_end = skip_digits(text, 0);
-  out.integer = text.substr(0, integer_end);
+  const char* const end = text.data() + text.size();
+  const char* const integer_end = skip_digits(text.data(), end);
+  out.integer = text.substr(0, static_cast<std::size_t>(integer_end - text.data()));
   out.fraction = {};
-  if (integer_end == text.size()) return true;
-  if (integer_end == 0 || text[integer_end] != '.') return false;  // negative or with an exponent
-  out.fraction = text.substr(integer_end + 1);
-  return skip_digits(out.fraction, 0) == out.fraction.size();
+  if (integer_end == end) return true;
+  if (out.integer.empty() || *integer_end != '.') return false;  // negative or with an exponent
+  out.fraction = text.substr(out.integer.size() + 1);
+  return skip_digits(integer_end + 1, end) == end;
 }
 
 int compare(const Plain& a, const Plain& b) {
@@ -88,22 +110,24 @@ int compare(const Plain& a, const Plain& b) {
 }  // namespace
 
 std::size_t decimal_length(std::string_view text) {
-  const std::size_t start = !text.empty() && text.front() == '-' ? 1 : 0;
-  std::size_t end = skip_digits(text, start);
-  if (end == start) return 0;
-  if (text[start] == '0') end = start + 1;
-  if (end < text.size() && text[end] == '.') {
-    const std::size_t fraction_end = skip_digits(text, end + 1);
-    if (fraction_end == end + 1) return end;
-    end = fraction_end;
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const char* const integer = begin != end && *begin == '-' ? begin + 1 : begin;
+  const char* at = skip_digits(integer, end);
+  if (at == integer) return 0;
+  if (*integer == '0') at = integer + 1;
+  if (at != end && *at == '.') {
+    const char* const fraction_end = skip_digits(at + 1, end);
+    if (fraction_end == at + 1) return static_cast<std::size_t>(at - begin);
+    at = fraction_end;
   }
-  if (end < text.size() && (text[end] == 'e' || text[end] == 'E')) {
-    std::size_t at = end + 1;
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
-    const std::size_t exponent_end = skip_digits(text, at);
-    if (exponent_end > at) end = exponent_end;
+  if (at != end && (*at == 'e' || *at == 'E')) {
+    const char* exponent = at + 1;
+    if (exponent != end && (*exponent == '+' || *exponent == '-')) ++exponent;
+    const char* const exponent_end = skip_digits(exponent, end);
+    if (exponent_end > exponent) at = exponent_end;
   }
-  return end;
+  return static_cast<std::size_t>(at - begin);
 }
 
 bool is_decimal(std::string_view text) {
@@ -111,6 +135,7 @@ bool is_decimal(std::string_view text) {
 }
 
 int compare_decimals(std::string_view a, std::string_view b) {
+  if (const auto order = compare_alike(a, b)) return *order;
   Plain plain_a, plain_b;
   if (split(a, plain_a) && split(b, plain_b)) return compare(plain_a, plain_b);
   const Normalized left = normalize(a);

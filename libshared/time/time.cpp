@@ -29,12 +29,13 @@ int days_in_month(int year, int month) {
   return month == 2 && leap ? 29 : kDays[month - 1];
 }
 
-// Reads `count` digits at `at`; -1 where one of them is none.
-int read_digits(std::string_view text, std::size_t at, std::size_t count) {
+// -1 where one of them is no digit.
+template <std::size_t Count>
+int read_digits(const char* at) {
   int value = 0;
-  for (std::size_t i = at; i < at + count; ++i) {
-    if (!is_iso_digit(text[i])) return -1;
-    value = value * 10 + (text[i] - '0');
+  for (std::size_t i = 0; i < Count; ++i) {
+    if (!is_iso_digit(at[i])) return -1;
+    value = value * 10 + (at[i] - '0');
   }
   return value;
 }
@@ -66,12 +67,12 @@ std::optional<UnixNanos> parse_iso8601(std::string_view text) {
   if (text.size() < kSecondsEnd) return std::nullopt;
   if (text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':')
     return std::nullopt;
-  const int year = read_digits(text, 0, 4);
-  const int month = read_digits(text, 5, 2);
-  const int day = read_digits(text, 8, 2);
-  const int hour = read_digits(text, 11, 2);
-  const int minute = read_digits(text, 14, 2);
-  const int second = read_digits(text, 17, 2);
+  const int year = read_digits<4>(text.data());
+  const int month = read_digits<2>(text.data() + 5);
+  const int day = read_digits<2>(text.data() + 8);
+  const int hour = read_digits<2>(text.data() + 11);
+  const int minute = read_digits<2>(text.data() + 14);
+  const int second = read_digits<2>(text.data() + 17);
   if (year < 1970 || year > 2261 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) {
     return std::nullopt;
   }

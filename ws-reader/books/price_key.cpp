@@ -1,7 +1,9 @@
 #include "ws-reader/books/price_key.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstdint>
 
 namespace mdpipe::reader {
 namespace {
@@ -15,6 +17,13 @@ constexpr PriceKey power_of_ten(int exponent) {
   for (int i = 0; i < exponent; ++i) power *= 10;
   return power;
 }
+
+constexpr auto kPowers = [] {
+  std::array<std::uint64_t, kDecimals + 1> powers{};
+  for (std::size_t i = 0; i < powers.size(); ++i)
+    powers[i] = static_cast<std::uint64_t>(power_of_ten(static_cast<int>(i)));
+  return powers;
+}();
 
 // Two keys can be added and one be doubled without overflow.
 constexpr PriceKey kKeyMax = power_of_ten(kPowerMax);
@@ -33,6 +42,24 @@ std::optional<PriceKey> scaled(PriceKey value, long exponent) {
   const PriceKey power = power_of_ten(static_cast<int>(exponent));
   if (value > kKeyMax / power) return std::nullopt;
   return value * power;
+}
+
+// Of digits and a point alone, with at most 18 digits: nearly all prices, without a division.
+std::optional<PriceKey> plain_key(Decimal text) {
+  if (text.size() > kDecimals) return std::nullopt;
+  std::uint64_t digits = 0;
+  long decimals = 0;
+  bool behind_point = false;
+  for (const char c : text) {
+    if (c == '.') {
+      behind_point = true;
+      continue;
+    }
+    if (c < '0' || c > '9') return std::nullopt;
+    digits = 10 * digits + static_cast<std::uint64_t>(c - '0');
+    decimals += behind_point ? 1 : 0;
+  }
+  return PriceKey{digits} * kPowers[static_cast<std::size_t>(kDecimals - decimals)];
 }
 
 }  // namespace
@@ -54,6 +81,7 @@ int decimals_of(Decimal text) {
 }
 
 std::optional<PriceKey> price_key(Decimal text) {
+  if (const auto key = plain_key(text)) return key;
   const bool negative = text.front() == '-';
   if (negative) text.remove_prefix(1);
   const std::size_t exponent_at = std::min(text.find_first_of("eE"), text.size());

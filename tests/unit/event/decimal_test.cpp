@@ -79,6 +79,20 @@ TEST(Decimal, compares_like_integers) {
   }
 }
 
+// Neighbours of a book: of one length, with the point at one place, or nearly so.
+TEST(Decimal, compares_neighbours_like_numbers) {
+  const char* texts[] = {"9.5",  "1.05", "10.5", "1.50", "15.0", "1050", "1e50", "1e05", "-1.0",
+                         "-1.5", "0.10", "0.01", "99.9", "9.99", "99e9", "15e1", "1e15"};
+  for (const std::string a : texts) {
+    for (const std::string b : texts) {
+      const double left = std::stod(a);
+      const double right = std::stod(b);
+      EXPECT_EQ(sign(compare_decimals(a, b)), static_cast<int>(left > right) - static_cast<int>(left < right))
+          << a << " and " << b;
+    }
+  }
+}
+
 TEST(Decimal, zero_has_many_forms) {
   for (const char* text : {"0", "0.0", "0.00000000", "-0", "0e5", "-0.0E-7"})
     EXPECT_TRUE(is_zero(text)) << text;

@@ -34,6 +34,13 @@ TEST(PriceKey, equal_values_have_equal_keys_however_they_are_written) {
   EXPECT_EQ(price_key("10.5"), PriceKey{10'500'000'000'000'000'000U});
 }
 
+// An exponent takes the general way, digits alone the quick one.
+TEST(PriceKey, is_the_same_both_ways) {
+  for (const std::string digits : {"0", "7", "12.5", "0.050", "100", "999999999999999999",
+                                   "0.1234567890123456", "12345678901234567", "1.00000000", "-3.25"})
+    EXPECT_EQ(price_key(digits), price_key(digits + "e0")) << digits;
+}
+
 TEST(PriceKey, the_last_digit_counts) {
   EXPECT_LT(*price_key("13634496.123456789012345678"), *price_key("13634496.123456789012345679"));
   EXPECT_LT(*price_key("-2"), *price_key("-1.999999999999999999"));
