@@ -34,6 +34,12 @@ class SocketStream : public ByteStream {
         });
   }
 
+  void expect(std::size_t bytes) override {
+    if (std::exchange(expected_, bytes) == bytes) return;
+    asio::error_code ignored;
+    state_->socket.set_option(asio::socket_base::receive_low_watermark(static_cast<int>(bytes)), ignored);
+  }
+
   void write(std::string_view bytes, Done done) override {
     asio::async_write(state_->socket, asio::buffer(bytes.data(), bytes.size()),
                       [state = state_, done = std::move(done)](const auto& ec, std::size_t) {
@@ -47,6 +53,8 @@ class SocketStream : public ByteStream {
   std::shared_ptr<State<Protocol>> state_;
 
  private:
+  std::size_t expected_ = 1;
+
   void shut() {
     state_->closed = true;
     asio::error_code ec;

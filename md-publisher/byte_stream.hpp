@@ -23,6 +23,9 @@ class ByteStream {
   virtual void connect(Done done) = 0;
   // `buffer` and `bytes` must stay as they are until the handler runs.
   virtual void read_some(char* buffer, std::size_t bytes, Received received) = 0;
+  // At least so many bytes more will come for certain: the next read may wait for them (SO_RCVLOWAT). 1 says
+  // nothing. Not with TLS, which may hold a part of them already.
+  virtual void expect(std::size_t) {}
   virtual void write(std::string_view bytes, Done done) = 0;
   virtual void close() = 0;
 

@@ -58,6 +58,7 @@ class RedisWriter final : public EventWriter {
   void schedule_upkeep();
   void ask_or_send();
   void send_transaction();
+  [[nodiscard]] std::size_t answer_bytes_to_wait_for() const;
   void read_more();
   void on_broken(std::string_view what, const std::error_code& ec);
   void on_bytes(std::size_t bytes);
