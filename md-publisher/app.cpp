@@ -22,6 +22,8 @@ constexpr auto kQuietAnnounceInterval = std::chrono::seconds(1);  // where no ev
 // system calls.
 constexpr auto kConfirmInterval = std::chrono::milliseconds(5);
 constexpr int kBatchesPerTurn = 64;
+// Redis answers a transaction of less than this sooner than waiting for its answer costs anything.
+constexpr std::size_t kSmallTransactionBytes = 16U << 10U;
 constexpr std::size_t kPendingMax = 16'384;  // published and bytes of 8,000 streams in one transaction
 constexpr auto kDrainMax = std::chrono::seconds(3);
 
@@ -89,12 +91,16 @@ RedisEvents App::redis_events() {
   };
   events.on_refused = [this](const RefusedCommand& refused, std::chrono::milliseconds retry) {
     metrics_.refused(refused, retry);
+    expect_late_answer();
   };
   events.on_removed = [this](const std::vector<Removed>& removed) { on_removed(removed); };
   events.on_unguarded = [this](const RefusedCommand& refused) { metrics_.unguarded(refused); };
   events.on_kept = [this](const Upkeep::Report& report) { on_kept(report); };
   events.on_lost = [this](const Loss& loss) { on_redis_lost(loss); };
-  events.on_late = [this](const Loss& loss) { metrics_.redis_lost(loss); };
+  events.on_late = [this](const Loss& loss) {
+    metrics_.redis_lost(loss);
+    expect_late_answer();
+  };
   events.on_stream_lost = [this](const RedisKey& key) { on_stream_lost(key); };
   events.on_gave_up = [this](const std::string& reason) {
     log::error("Redis cannot be reached", {{"redis", config_.redis.display()}, {"reason", reason}});
@@ -106,7 +112,7 @@ RedisEvents App::redis_events() {
 
 int App::run() {
   log::info("starting", {{"redis", config_.redis.display()}, {"events", events_.last_endpoint()}});
-  events_.on_ready([this] { return receive_batches(); });
+  events_.on_ready([this] { return on_batches(); });
   redis_->start();
   sender_.start();
   schedule_announcements();
@@ -117,10 +123,21 @@ int App::run() {
 
 bool App::has_room() const { return filling_->commands().size() < config_.in_flight_bytes_max.count; }
 
+// ZeroMQ wakes us for a batch only where we have looked for one and there was none. So an idle Redis is given
+// the first at once, and what comes until it has answered waits in ZeroMQ and wakes nobody: the median delay
+// at 5,000 events a second is 0.35 ms where it was 0.41 (bench/run.sh main).
+bool App::on_batches() {
+  if (redis_->is_ready() && redis_->is_idle()) {
+    if (!receive_batch()) return false;
+    write_next();
+  }
+  return receive_batches();
+}
+
 bool App::receive_batches() {
   bool more = true;
   for (int i = 0; i < kBatchesPerTurn && more; ++i) {
-    paused_ = !redis_->is_ready() || !has_room();  // resumed by on_redis_ready or on_committed
+    paused_ = !redis_->is_ready() || !has_room() || answer_is_near_;
     more = !paused_ && receive_batch();
   }
   write_next();  // also where there is no room any more: only a commit makes some
@@ -182,7 +199,13 @@ void App::write_next() {
   if (filling_->empty()) return;
   std::swap(filling_, writing_);
   metrics_.sending(*writing_);
+  answer_is_near_ = writing_->commands().size() < kSmallTransactionBytes;
   redis_->write(*writing_);
+}
+
+// Events are taken again meanwhile, as many as a transaction holds.
+void App::expect_late_answer() {
+  if (std::exchange(answer_is_near_, false) && paused_) events_.rearm();
 }
 
 void App::on_redis_ready(const Cursors& cursors) {
@@ -206,8 +229,9 @@ void App::on_committed(const Transaction& transaction, const Outcome& outcome) {
     ledger_.on_confirmed(source, cursor.epoch, cursor.seq);
   confirm_soon();
   writing_->clear();
+  answer_is_near_ = false;
+  if (paused_ && receive_batches()) events_.rearm();
   write_next();
-  if (paused_) events_.rearm();
   if (stopping_ && redis_->is_idle()) finish();
 }
 
@@ -262,6 +286,7 @@ void App::on_redis_lost(const Loss& loss) {
   gaps_.on_lost();
   filling_->clear();
   writing_->clear();
+  answer_is_near_ = false;
   if (stopping_) finish();
 }
 
@@ -305,6 +330,7 @@ void App::schedule_announcements() {
   announce_timer_.async_wait([this](const asio::error_code& ec) {
     if (ec) return;
     announce_positions();
+    expect_late_answer();
     schedule_announcements();
   });
 }

@@ -37,11 +37,13 @@ class App {
   }
 
  private:
+  bool on_batches();
   bool receive_batches();
   bool receive_batch();
   void on_batch(std::string_view header_bytes, std::string_view payload);
   [[nodiscard]] bool has_room() const;
   void write_next();
+  void expect_late_answer();
 
   void on_redis_ready(const Cursors& cursors);
   void on_committed(const Transaction& transaction, const Outcome& outcome);
@@ -85,9 +87,12 @@ class App {
   zmq::message_t header_part_, payload_part_;
   wire::ByteBuffer position_bytes_;
   std::uint64_t instance_;
-  bool paused_ = true;         // batches are read only while Redis is there and a transaction has room
-  SteadyTime heard_at_{};      // when the last event came
-  SteadyTime confirmed_at_{};  // when the readers were last told
+  // Batches are read while Redis is there, a transaction has room and none waits for an answer that is near;
+  // on_redis_ready, on_committed and expect_late_answer go on with them.
+  bool paused_ = true;
+  bool answer_is_near_ = false;  // a small transaction is on its way
+  SteadyTime heard_at_{};        // when the last event came
+  SteadyTime confirmed_at_{};    // when the readers were last told
   bool confirm_pending_ = false;
   bool stopping_ = false;
   int exit_code_ = 0;
