@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <cstring>
 #include <limits>
 #include <msgpack.hpp>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "libshared/metrics/catalogue.hpp"
 #include "libshared/metrics/quantile_histogram.hpp"
 #include "libshared/wire/msgpack_reader.hpp"
+#include "libshared/wire/msgpack_writer.hpp"
 
 namespace mdpipe::metrics {
 namespace {
@@ -78,19 +78,23 @@ class Tuple {
 };
 
 void read_series(Reader& in, Delta& delta) {
-  for (std::uint32_t left = in.read_array(); left > 0; --left) {
+  std::uint32_t left = in.read_array();
+  delta.series.reserve(left);
+  for (; left > 0; --left) {
     Tuple tuple(in, 3);
-    SeriesDefinition series;
-    series.id = read_number<SeriesId>(in);
-    series.name = read_text(in);
-    for (std::uint32_t labels = in.read_array(); labels > 0; --labels) series.labels.push_back(read_text(in));
+    const auto id = read_number<SeriesId>(in);
+    const char* const definition = in.position();
+    read_text(in);
+    for (std::uint32_t labels = in.read_array(); labels > 0; --labels) read_text(in);
     tuple.end();
-    delta.series.push_back(series);
+    delta.series.push_back(id, definition);
   }
 }
 
 void read_counters(Reader& in, Delta& delta) {
-  for (std::uint32_t left = in.read_array(); left > 0; --left) {
+  std::uint32_t left = in.read_array();
+  delta.counters.reserve(left);
+  for (; left > 0; --left) {
     Tuple tuple(in, 2);
     const auto id = read_number<SeriesId>(in);
     delta.counters.emplace_back(id, in.read_uint());
@@ -172,6 +176,7 @@ void check_version(Reader in) {
 Delta read_delta(std::string_view bytes) {
   check_version(Reader(bytes));
   Delta delta;
+  delta.series.refer_to(bytes);
   std::array<bool, std::size(kFields)> seen{};
   Reader in(bytes);
   const std::uint32_t count = in.read_map();
@@ -198,30 +203,43 @@ Delta read_delta(std::string_view bytes) {
 
 void SeriesDefinitions::reserve(std::size_t count) {
   entries_.reserve(count);
-  if (table_ == nullptr) text_.reserve(count * kSeriesBytes);
+  if (table_ == nullptr && message_.empty()) own_.reserve(count * kSeriesBytes);
 }
 
 void SeriesDefinitions::push_back(const SeriesDefinition& definition) {
-  assert(table_ == nullptr);
-  entries_.push_back({definition.id, static_cast<std::uint32_t>(definition.labels.size()), text_.size()});
-  append(definition.name);
-  for (const std::string_view label : definition.labels) append(label);
+  assert(table_ == nullptr && message_.empty());
+  entries_.push_back({definition.id, static_cast<std::uint32_t>(own_.size())});
+  wire::MsgpackWriter out(own_);
+  out.text(definition.name);
+  out.array(static_cast<std::uint32_t>(definition.labels.size()));
+  for (const std::string_view label : definition.labels) out.text(label);
 }
 
 void SeriesDefinitions::refer_to(const SeriesTable& table) {
-  clear();
+  *this = SeriesDefinitions();
   table_ = &table;
 }
 
 void SeriesDefinitions::push_back(SeriesId id) {
   assert(table_ != nullptr);
-  entries_.push_back({id, 0, 0});
+  entries_.push_back({id, 0});
 }
 
-void SeriesDefinitions::append(std::string_view part) {
-  const auto bytes = static_cast<std::uint32_t>(part.size());
-  text_.append(reinterpret_cast<const char*>(&bytes), sizeof bytes);
-  text_.append(part);
+void SeriesDefinitions::refer_to(std::string_view message) {
+  *this = SeriesDefinitions();
+  message_ = message;
+}
+
+void SeriesDefinitions::push_back(SeriesId id, const char* at) {
+  assert(!message_.empty());
+  entries_.push_back({id, static_cast<std::uint32_t>(at - message_.data())});
+}
+
+void SeriesDefinitions::take_over() {
+  SeriesDefinitions owner;
+  owner.reserve(size());
+  for (const SeriesDefinition& definition : *this) owner.push_back(definition);
+  *this = std::move(owner);
 }
 
 SeriesDefinition SeriesDefinitions::operator[](std::size_t index) const {
@@ -230,22 +248,15 @@ SeriesDefinition SeriesDefinitions::operator[](std::size_t index) const {
     const SeriesKey key = (*table_)[entry.id];
     return {entry.id, key.info->name, key.labels};
   }
-  std::string_view rest = std::string_view(text_).substr(entry.begin);
-  const auto next = [&rest] {
-    std::uint32_t bytes = 0;
-    std::memcpy(&bytes, rest.data(), sizeof bytes);
-    const std::string_view part = rest.substr(sizeof bytes, bytes);
-    rest.remove_prefix(sizeof bytes + bytes);
-    return part;
-  };
-  SeriesDefinition out{entry.id, next(), {}};
-  for (std::uint32_t i = 0; i < entry.label_count; ++i) out.labels.push_back(next());
+  Reader in((message_.empty() ? own_.view() : message_).substr(entry.begin));
+  SeriesDefinition out{entry.id, in.read_text(), {}};
+  for (std::uint32_t left = in.read_array(); left > 0; --left) out.labels.push_back(in.read_text());
   return out;
 }
 
 void SeriesDefinitions::clear() {
   entries_.clear();
-  text_.clear();
+  own_.clear();
 }
 
 void encode(const Delta& delta, wire::ByteBuffer& out) {

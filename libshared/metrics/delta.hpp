@@ -34,7 +34,7 @@ struct SeriesDefinition {
 };
 
 // A list of definitions, which may be tens of thousands. It owns their text, all of it in one piece, or
-// refers to a table that has it.
+// refers to a table or a message that has it.
 class SeriesDefinitions {
  public:
   class Iterator {
@@ -71,6 +71,12 @@ class SeriesDefinitions {
   // Empties the list. From here on it holds series of `table`, which lives as long as it, by their numbers.
   void refer_to(const SeriesTable& table);
   void push_back(SeriesId id);
+  // Empties the list. From here on it holds definitions that stand in `message`, which lives as long as it.
+  void refer_to(std::string_view message);
+  // `at`: where name and label values stand, as msgpack that has been read before.
+  void push_back(SeriesId id, const char* at);
+  // Copies what it refers to, and owns it from here on.
+  void take_over();
   // Its views are valid until the list changes.
   SeriesDefinition operator[](std::size_t index) const;
   void clear();
@@ -82,14 +88,13 @@ class SeriesDefinitions {
  private:
   struct Entry {
     SeriesId id;
-    std::uint32_t label_count;
-    std::size_t begin;  // in text_: name and labels, each behind its length
+    std::uint32_t begin;  // of name and labels: where they stand in message_ or own_, as in a message
   };
-  void append(std::string_view part);
 
   const SeriesTable* table_ = nullptr;
+  std::string_view message_;
+  wire::ByteBuffer own_;
   std::vector<Entry> entries_;
-  std::string text_;
 };
 
 struct HistogramTotals {
@@ -118,7 +123,8 @@ struct Delta {
 
 void encode(const Delta& delta, wire::ByteBuffer& out);
 
-// Protocol errors name the version or the part that is wrong; nothing of a wrong message is used.
+// Protocol errors name the version or the part that is wrong; nothing of a wrong message is used. The series
+// refer to `bytes`.
 Result<Delta> decode_delta(std::string_view bytes);
 
 }  // namespace mdpipe::metrics

@@ -95,8 +95,8 @@ void MetricsSender::send(bool last) {
     delta.last = last;
     encode(delta, buffer);
   }
-  socket_.send(transport::take_message(
-      buffer.release()));  // XPUB drops where nobody listens; the next full message heals that
+  // XPUB drops where nobody listens; the next full message heals that.
+  socket_.send(transport::take_message(std::move(buffer)));
 }
 
 void MetricsSender::set_process_gauges() {

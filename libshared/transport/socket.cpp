@@ -112,10 +112,10 @@ bool Socket::send(zmq::message_t&& message, zmq::send_flags flags) {
       [&] { return socket_.send(std::move(message), flags | zmq::send_flags::dontwait); });
 }
 
-zmq::message_t take_message(std::string bytes) {
-  auto owned = std::make_unique<std::string>(std::move(bytes));
+zmq::message_t take_message(wire::ByteBuffer bytes) {
+  auto owned = std::make_unique<wire::ByteBuffer>(std::move(bytes));
   zmq::message_t message(
-      owned->data(), owned->size(), [](void*, void* hint) { delete static_cast<std::string*>(hint); },
+      owned->data(), owned->size(), [](void*, void* hint) { delete static_cast<wire::ByteBuffer*>(hint); },
       owned.get());
   static_cast<void>(owned.release());  // the message's from here
   return message;

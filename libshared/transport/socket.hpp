@@ -12,6 +12,7 @@
 
 #include "libshared/process/lock_file.hpp"
 #include "libshared/transport/security.hpp"
+#include "libshared/wire/byte_buffer.hpp"
 
 namespace mdpipe::transport {
 
@@ -67,7 +68,7 @@ class Socket {
 };
 
 // A message of these bytes, which are handed over and not copied.
-zmq::message_t take_message(std::string bytes);
+zmq::message_t take_message(wire::ByteBuffer bytes);
 
 inline std::string_view view(const zmq::message_t& message) {
   return {static_cast<const char*>(message.data()), message.size()};

@@ -138,6 +138,7 @@ Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClo
     if (!message || checkpoint.covered.size() >= kCoveredSourcesMax) return corrupt("its length is wrong");
     auto delta = metrics::decode_delta(*message);
     if (!delta) return delta.error();
+    delta.value().series.take_over();  // the checkpoint outlives the bytes
     if (clock.wall.count - delta.value().time_ns >= kForgetAfterNs) continue;
     auto& list =
         delta.value().component == kDestinationComponent ? checkpoint.undelivered : checkpoint.covered;

@@ -12,13 +12,17 @@ BookGuard::BookGuard(BookRecipe recipe, BookSink& sink, BookLimits limits)
 
 BookGuard::Book& BookGuard::book_of(std::string_view symbol) {
   const std::uint32_t id = *symbols_.find_or_add(symbol);
-  if (id == books_.size()) books_.emplace_back(limits_.levels_max).symbol = symbols_.name(id);
+  if (id == books_.size()) {
+    Book& book = books_.emplace_back();
+    book.symbol = symbols_.name(id);
+    if (recipe_ != BookRecipe::FullFrames) book.kept = std::make_unique<KeptBook>(limits_.levels_max);
+  }
   return books_[id];
 }
 
 KeptBook* BookGuard::whole_book(std::string_view symbol) {
   const auto id = symbols_.find(symbol);
-  return id && books_[*id].state == State::Whole ? &books_[*id].kept : nullptr;
+  return id && books_[*id].state == State::Whole ? books_[*id].kept.get() : nullptr;
 }
 
 void BookGuard::on_book(const Event& event, SteadyTime now) {
@@ -69,11 +73,11 @@ void BookGuard::on_channel_delta(Book& book, const Event& event, SteadyTime now)
 // Applies the event; where the book cannot be right after it, the event is dropped and the book broken.
 bool BookGuard::change(Book& book, const Event& event) {
   const auto& body = std::get<OrderBook>(event.body);
-  if (!book.kept.apply(body)) {
+  if (!book.kept->apply(body)) {
     break_book(book, BookDrop::BookNumber, "a number that a book cannot hold exactly");
-  } else if (body.kind == BookKind::Delta && !book.kept.mid_agrees(body.mid_price)) {
+  } else if (body.kind == BookKind::Delta && !book.kept->mid_agrees(body.mid_price)) {
     break_book(book, BookDrop::WrongMidPrice, "mid_price disagrees");
-  } else if (book.kept.is_crossed()) {
+  } else if (book.kept->is_crossed()) {
     break_book(book, BookDrop::CrossedBook, "crossed");
   } else {
     return true;
@@ -82,7 +86,7 @@ bool BookGuard::change(Book& book, const Event& event) {
 }
 
 void BookGuard::break_book(Book& book, BookDrop why, std::string_view reason) {
-  book.kept.clear();
+  book.kept->clear();
   book.state = State::Broken;
   sink_.drop(book.symbol, why, 1);
   tell_gap(book, reason);
@@ -114,7 +118,7 @@ void BookGuard::forget(std::string_view symbol) {
 
 void BookGuard::empty(Book& book) {
   drop_held(book, BookDrop::BeforeSnapshot);
-  book.kept.clear();
+  if (book.kept) book.kept->clear();
   book.state = State::Empty;
   book.snapshot_due.reset();
   book.first_id.reset();

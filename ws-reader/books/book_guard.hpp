@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -91,9 +92,8 @@ class BookGuard {
  private:
   enum class State { Empty, Whole, Broken };  // Broken: it was there and is wrong
   struct Book {
-    explicit Book(std::size_t levels_max) : kept(levels_max) {}
     std::string_view symbol;
-    KeptBook kept;
+    std::unique_ptr<KeptBook> kept;  // null for FullFrames
     State state = State::Empty;
     bool is_gap = false;  // told; a reconnect alone does not mend it
     // SnapshotChannel: by when one must have come.

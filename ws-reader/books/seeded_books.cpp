@@ -56,7 +56,7 @@ BookGuard::Placed BookGuard::place(Book& book, const Event& event) {
 }
 
 void BookGuard::start_over(Book& book) {
-  book.kept.clear();
+  book.kept->clear();
   book.state = State::Broken;
   book.first_id.reset();
 }

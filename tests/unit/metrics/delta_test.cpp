@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "libshared/metrics/catalogue.hpp"
@@ -46,8 +47,12 @@ TEST(Delta, DecodeUndoesEncode) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Delta delta = sample(seed);
-    const auto decoded = decode_delta(encoded(delta));
+    std::string bytes = encoded(delta);
+    auto decoded = decode_delta(bytes);
     ASSERT_TRUE(decoded);
+    EXPECT_EQ(encoded(decoded.value()), encoded(delta));
+    decoded.value().series.take_over();
+    std::fill(bytes.begin(), bytes.end(), '\0');
     EXPECT_EQ(encoded(decoded.value()), encoded(delta));
     EXPECT_EQ(decoded.value().component, delta.component);
     EXPECT_EQ(decoded.value().epoch, delta.epoch);

@@ -42,6 +42,7 @@ class SenderTest : public testing::Test {
       if (!agent_->recv(message, zmq::recv_flags::dontwait)) continue;
       auto delta = decode_delta(transport::view(message));
       EXPECT_TRUE(delta);
+      delta.value().series.take_over();  // the message goes
       return delta.value();
     }
     return std::nullopt;
