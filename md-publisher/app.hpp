@@ -41,7 +41,7 @@ class App {
   bool receive_batches();
   bool receive_batch();
   void on_batch(std::string_view header_bytes, std::string_view payload);
-  [[nodiscard]] bool has_room() const;
+  [[nodiscard]] bool takes_batches() const;
   void write_next();
   void expect_late_answer();
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "libshared/json/json_string.hpp"
@@ -82,9 +83,9 @@ void Session::on_open() {
   log::info("connected", {{"url", url_}});
   metrics_.connected(was_connected_);
   was_connected_ = true;
-  const auto requests = adapter_.subscribe(config_.subscriptions(), next_request_id_);
-  to_send_.assign(requests.begin(), requests.end());
+  auto requests = adapter_.subscribe(config_.subscriptions(), next_request_id_);
   next_request_id_ += requests.size();
+  to_send_.assign(std::make_move_iterator(requests.begin()), std::make_move_iterator(requests.end()));
   unanswered_.clear();
   requests_sent_ = false;
   subscribed_ = false;

@@ -121,7 +121,11 @@ Series MetricsCollector::intern(Metric metric, const LabelValues& labels, Storag
     slot.holds = Holds::Histogram;
     slot.histogram = storage.histogram;
   }
-  if (slot.holds != Holds::Gauge) slot.sent = kNotSent;
+  if (slot.holds == Holds::Gauge) {
+    ++gauges_;
+  } else {
+    slot.sent = kNotSent;
+  }
   set(series_count_, static_cast<double>(slots_.size()));
   return Series(id, storage.total);
 }
@@ -147,14 +151,15 @@ void MetricsCollector::snapshot(bool full, Delta& out) {
   out.histograms.clear();
   if (full) {
     out.series.reserve(slots_.size());
-    out.counters.reserve(slots_.size());
+    out.counters.reserve(slots_.size() - gauges_);
+    out.gauges.reserve(gauges_);
   }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const auto id = static_cast<SeriesId>(i);
     Slot& slot = slots_[i];
     if (slot.name_n == 0) slot.name_n = message_count_ & kMessagesMax;
     const bool name = full || message_count_ - slot.name_n < kNameRepeats;
-    if (name) out.series.push_back(id);
+    if (name) out.series.push_back(id, id);
     put_values(slot, id, name, out);
   }
 }

@@ -220,9 +220,9 @@ void SeriesDefinitions::refer_to(const SeriesTable& table) {
   table_ = &table;
 }
 
-void SeriesDefinitions::push_back(SeriesId id) {
+void SeriesDefinitions::push_back(SeriesId id, std::uint32_t series) {
   assert(table_ != nullptr);
-  entries_.push_back({id, 0});
+  entries_.push_back({id, series});
 }
 
 void SeriesDefinitions::refer_to(std::string_view message) {
@@ -245,10 +245,10 @@ void SeriesDefinitions::take_over() {
 SeriesDefinition SeriesDefinitions::operator[](std::size_t index) const {
   const Entry& entry = entries_[index];
   if (table_ != nullptr) {
-    const SeriesKey key = (*table_)[entry.id];
+    const SeriesKey key = (*table_)[entry.place];
     return {entry.id, key.info->name, key.labels};
   }
-  Reader in((message_.empty() ? own_.view() : message_).substr(entry.begin));
+  Reader in((message_.empty() ? own_.view() : message_).substr(entry.place));
   SeriesDefinition out{entry.id, in.read_text(), {}};
   for (std::uint32_t left = in.read_array(); left > 0; --left) out.labels.push_back(in.read_text());
   return out;

@@ -68,9 +68,10 @@ class SeriesDefinitions {
   // moment.
   void reserve(std::size_t count);
   void push_back(const SeriesDefinition& definition);
-  // Empties the list. From here on it holds series of `table`, which lives as long as it, by their numbers.
+  // Empties the list. From here on it holds series of `table`, which lives as long as it, by their numbers
+  // there.
   void refer_to(const SeriesTable& table);
-  void push_back(SeriesId id);
+  void push_back(SeriesId id, std::uint32_t series);
   // Empties the list. From here on it holds definitions that stand in `message`, which lives as long as it.
   void refer_to(std::string_view message);
   // `at`: where name and label values stand, as msgpack that has been read before.
@@ -88,7 +89,7 @@ class SeriesDefinitions {
  private:
   struct Entry {
     SeriesId id;
-    std::uint32_t begin;  // of name and labels: where they stand in message_ or own_, as in a message
+    std::uint32_t place;  // of name and labels: the number in table_, or where they stand in message_ or own_
   };
 
   const SeriesTable* table_ = nullptr;

@@ -251,12 +251,14 @@ metrics::Delta SnapshotStore::totals(SourceIndex index) const {
   delta.n = source.message_n;
   delta.time_ns = source.last_seen.wall.count;
   delta.full = true;
+  delta.series.refer_to(series_);
   delta.series.reserve(source.cells.size());
+  delta.counters.reserve(source.cells.size());
   for (std::size_t i = 0; i < source.cells.size(); ++i) {
     const Cell& cell = cells_[source.cells[i]];
     if (is_gauge_on_wire(info(cell))) continue;
     const auto id = static_cast<metrics::SeriesId>(i);
-    delta.series.push_back({id, info(cell).name, key(cell).labels});
+    delta.series.push_back(id, cell.series);
     if (cell.histogram) {
       delta.histograms.emplace_back(id, cell.histogram->current.totals());
     } else {

@@ -99,7 +99,8 @@ class SnapshotStore {
   // Marks sources as down that were not heard for the timeout; returns those that changed.
   std::vector<SourceIndex> expire(SteadyTime now);
 
-  // The running totals of a source, as the source would send them; what the state file keeps.
+  // The running totals of a source, as the source would send them; what the state file keeps. The series
+  // refer to this store.
   [[nodiscard]] metrics::Delta totals(SourceIndex index) const;
 
   [[nodiscard]] const metrics::SeriesTable& series() const { return series_; }

@@ -41,6 +41,7 @@ class WindowBook {
   Window close(const SnapshotStore& store, SteadyTime now);
 
   // Where the last window ended. Sources that have not reported since the restart keep their earlier entry.
+  // Its series refer to the store.
   [[nodiscard]] WindowCheckpoint checkpoint(const SnapshotStore& store) const;
 
  private:
