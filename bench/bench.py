@@ -31,7 +31,7 @@ def arguments():
     parser.add_argument("--only", type=lambda text: text.split(","), help="these only of mdpipe,node,limit")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="folder of the build")
     parser.add_argument("--results", default=os.path.join(HERE, "results"), help="folder for the figures, JSON")
-    parser.add_argument("--docs", action="store_true", help="also write them into docs/performance.md and its plots")
+    parser.add_argument("--docs", action="store_true", help="also write them into docs/performance.md and its plots; what was not measured stays there")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.mode = list(ALL) if "all" in options.mode else options.mode

@@ -11,6 +11,11 @@ MIB = 1 << 20
 NAMES = ("mdpipe", "node", "limit")
 OWN = ("ws-reader", "md-publisher", "metrics-agent", "node", "limit")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+TARGETS = "Beside the targets"
+TITLES = {"main": "Rate, cost, delay, memory", "start": "From start to READY", "idle": "Without data",
+          "memory": "Memory at 1,000 symbols, 5,000 frames a second", "metrics": "What metrics cost", "symbols": "By number of symbols",
+          "depth": "By depth of the books", "burst": "Bursts and very large frames", "agent": "metrics-agent with its destinations",
+          "micro": "Each stage alone"}
 
 
 class Results:
@@ -133,7 +138,8 @@ def targets_of_main(results):
     return rows
 
 
-def targets(folder):
+def target_rows(folder):
+    """[[target, measured, met]] of what was measured."""
     rows = []
     if main := Results(folder, "main"):
         rows += targets_of_main(main)
@@ -158,7 +164,11 @@ def targets(folder):
     if metrics := Results(folder, "metrics"):
         on, off = (median(metrics, label, "mdpipe", lambda r: r["cpu_own"]) for label in ("metrics on", "metrics off"))
         rows.append(("metrics on costs at most 3 % over off", f"{100 * (on / off - 1):+.1f} % CPU", on <= 1.03 * off))
-    return table(["target", "measured (medians)", "met"], [[a, b, "yes" if c else "no"] for a, b, c in rows])
+    return [[a, b, "yes" if c else "no"] for a, b, c in rows]
+
+
+def targets_table(rows):
+    return table(["target", "measured (medians)", "met"], rows)
 
 
 def idle_table(results):
@@ -200,22 +210,15 @@ def memory_table(results):
 
 def sections(folder):
     """[(mode, title, text)] of what was measured."""
-    out = []
-    for mode, title, make in (
-            ("main", "Rate, cost, delay, memory", lambda r: overview(r) + "\n\n" + processes(r)),
-            ("start", "From start to READY", start_table), ("idle", "Without data", idle_table),
-            ("memory", "Memory at 1,000 symbols, 5,000 frames a second", memory_table),
-            ("metrics", "What metrics cost", lambda r: processes(r, ("mdpipe",))), ("symbols", "By number of symbols", overview),
-            ("depth", "By depth of the books", overview),
-            ("burst", "Bursts and very large frames", lambda r: overview(r) + "\n\n" + processes(r)),
-            ("agent", "metrics-agent with its destinations", agent_table), ("micro", "Each stage alone", micro_table)):
-        if results := Results(folder, mode):
-            out.append((mode, title, make(results)))
-    return out
+    make = {"main": lambda r: overview(r) + "\n\n" + processes(r), "start": start_table, "idle": idle_table, "memory": memory_table,
+            "metrics": lambda r: processes(r, ("mdpipe",)), "symbols": overview, "depth": overview,
+            "burst": lambda r: overview(r) + "\n\n" + processes(r), "agent": agent_table, "micro": micro_table}
+    found = ((mode, title, Results(folder, mode)) for mode, title in TITLES.items())
+    return [(mode, title, make[mode](results)) for mode, title, results in found if results]
 
 
 def text(folder):
-    return "\n\n".join([f"{title}\n\n{body}" for _, title, body in sections(folder)] + [targets(folder)])
+    return "\n\n".join([f"{title}\n\n{body}" for _, title, body in sections(folder)] + [targets_table(target_rows(folder))])
 
 
 def spreads(results, name, value):
@@ -291,19 +294,38 @@ def machine_table(folder):
     return ""
 
 
+def sections_of(block):
+    """{title: text} of what stands in the page; the machine has no title."""
+    first, *rest = ("\n" + block.strip()).split("\n### ")
+    return {"": first.strip()} | {title: body.strip() for title, _, body in (part.partition("\n") for part in rest)}
+
+
+def merged_targets(old, new):
+    """Rows of the page, those measured now in the place of the earlier ones."""
+    kept = [[cell.strip() for cell in line.strip("|").split("|")] for line in old.splitlines()[2:]]
+    fresh = {row[0]: row for row in new}
+    rows = [fresh.pop(row[0], row) for row in kept]
+    return targets_table(rows + list(fresh.values()))
+
+
 def write_docs(folder, docs):
+    """Into docs/performance.md and its plots. What was not measured stays as it is, with its date."""
     plot_folder = os.path.join(docs, "performance")
     os.makedirs(plot_folder, exist_ok=True)
     made = all_plots(folder)
     for _, name, svg in made:
         with open(os.path.join(plot_folder, f"{name}.svg"), "w", encoding="utf-8") as file:
             file.write(svg)
-    parts = [machine_table(folder), "### Beside the targets", targets(folder)]
-    for mode, title, body in sections(folder):
-        parts += [f"### {title}", circumstances(Results(folder, mode)), body, *(f"![{name}](performance/{name}.svg)" for of, name, _ in made if of == mode)]
     path = os.path.join(docs, "performance.md")
     with open(path, encoding="utf-8") as file:
         page = file.read()
     head, tail = page.split(BEGIN)[0], page.split(END)[1]
+    found = sections_of(page.split(BEGIN)[1].split(END)[0])
+    found[""] = machine_table(folder) or found[""]
+    found[TARGETS] = merged_targets(found.get(TARGETS, ""), target_rows(folder))
+    for mode, title, body in sections(folder):
+        plots_of_mode = (f"![{name}](performance/{name}.svg)" for of, name, _ in made if of == mode)
+        found[title] = "\n\n".join([circumstances(Results(folder, mode)), body, *plots_of_mode])
+    parts = [found[""], *(f"### {title}\n\n{found[title]}" for title in (TARGETS, *TITLES.values()) if title in found)]
     with open(path, "w", encoding="utf-8") as file:
         file.write(head + BEGIN + "\n\n" + "\n\n".join(parts) + "\n\n" + END + tail)

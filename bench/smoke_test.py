@@ -72,6 +72,64 @@ class SmokeTest(unittest.TestCase):
                 self.assertEqual(xml.dom.minidom.parseString(svg).documentElement.tagName, "svg", name)
 
 
+class DocsTest(unittest.TestCase):
+    """The page keeps what was not measured this time."""
+    PAGE = f"""# Performance
+
+{report.BEGIN}
+
+| machine | |
+| ------- | - |
+| Kernel  | old |
+
+### Beside the targets
+
+| target | measured (medians) | met |
+| ------ | ------------------ | --- |
+| idle below 0.1 % of a core each | ws-reader 9.000 % | no |
+| start to READY below 100 ms | ws-reader 7 ms | yes |
+
+### From start to READY
+
+Measured in spring.
+
+### Each stage alone
+
+Measured in autumn.
+
+{report.END}
+
+behind it
+"""
+
+    def written(self, mode, runs):
+        with tempfile.TemporaryDirectory() as folder:
+            page = os.path.join(folder, "performance.md")
+            with open(page, "w", encoding="utf-8") as file:
+                file.write(self.PAGE)
+            if mode:
+                with open(os.path.join(folder, f"{mode}.json"), "w", encoding="utf-8") as file:
+                    json.dump({"mode": mode, "quick": True, "time": "in winter", "machine": {"Kernel": "new"}, "runs": runs}, file)
+            report.write_docs(folder, folder)
+            with open(page, encoding="utf-8") as file:
+                return file.read()
+
+    def test_a_section_that_was_measured_is_replaced_alone(self):
+        page = self.written("idle", [{"label": "idle", "contender": "mdpipe", "cpu_share": {"ws-reader": 0.0005}}])
+        self.assertIn("| idle below 0.1 % of a core each | ws-reader 0.050 %  | yes |", page)
+        self.assertIn("| start to READY below 100 ms     | ws-reader 7 ms     | yes |", page)
+        titles = [line for line in page.splitlines() if line.startswith("### ")]
+        self.assertEqual(titles, ["### Beside the targets", "### From start to READY", "### Without data", "### Each stage alone"])
+        for kept in ("Measured in spring.", "Measured in winter with --quick.", "Measured in autumn.", "behind it", "new"):
+            self.assertIn(kept, page)
+        self.assertNotIn("old", page)
+
+    def test_no_results_change_nothing_that_was_measured(self):
+        page = self.written(None, [])
+        for kept in ("Measured in spring.", "Measured in autumn.", "ws-reader 9.000 %", "old", "behind it"):
+            self.assertIn(kept, page)
+
+
 class AxisTest(unittest.TestCase):
     def test_ticks_are_round_and_cover_the_values(self):
         self.assertEqual(plots.Axis(0, 47, 0, 100).ticks(), [0, 10, 20, 30, 40, 50])
