@@ -153,7 +153,7 @@ void RedisWriter::send_transaction() {
 }
 
 // Redis reads 16 KiB of commands at a time and answers them, and none of that matters before EXEC's answer.
-// So a large transaction wakes us for every 128 KiB: 1.20 us of processor an event where it was 1.41
+// So a large transaction wakes us for every 128 KiB: 1.66 us of processor an event where it was 1.91
 // (bench/run.sh main, flat out). No more than that, since TCP holds back its acknowledgements while nobody
 // reads.
 std::size_t RedisWriter::answer_bytes_to_wait_for() const {

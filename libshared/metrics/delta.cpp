@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::uint32_t kFieldsMax = 64;
 constexpr std::size_t kTextMax = 1024;
+// Memory for no more elements is taken because a message claims them; it may hold more.
+constexpr std::uint32_t kReservedMax = 65'536;
 constexpr std::size_t kSeriesBytes = 112;  // more than the names and values of most series take
 
 using Packer = msgpack::packer<wire::ByteBuffer>;
@@ -79,7 +81,7 @@ class Tuple {
 
 void read_series(Reader& in, Delta& delta) {
   std::uint32_t left = in.read_array();
-  delta.series.reserve(left);
+  delta.series.reserve(std::min(left, kReservedMax));
   for (; left > 0; --left) {
     Tuple tuple(in, 3);
     const auto id = read_number<SeriesId>(in);
@@ -93,7 +95,7 @@ void read_series(Reader& in, Delta& delta) {
 
 void read_counters(Reader& in, Delta& delta) {
   std::uint32_t left = in.read_array();
-  delta.counters.reserve(left);
+  delta.counters.reserve(std::min(left, kReservedMax));
   for (; left > 0; --left) {
     Tuple tuple(in, 2);
     const auto id = read_number<SeriesId>(in);

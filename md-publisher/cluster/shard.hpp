@@ -90,9 +90,9 @@ class Shard {
   std::uint16_t slot_;
   // A stream's length behind our entries.
   struct Look {
-    RedisKey* stream;
+    RedisKey* stream = nullptr;
     std::optional<std::uint64_t> length;
-    SteadyTime at;
+    SteadyTime at{};
   };
   enum class Step { ReadCursors, ReadLengths, Write };
 

@@ -372,6 +372,25 @@ class Faults(PublisherTest):
         reader.deliver()
         self.assert_exactly_once(reader)
 
+    def test_what_redis_says_of_a_large_transaction_is_heard_at_once(self):
+        """The answers to its commands are not read one by one, be they short, long or errors."""
+        publisher = self.publisher(in_flight_bytes_max=4 << 20, redis_timeout="120s")
+        reader = self.reader()
+        for count in (4000, 700, 4000):
+            reader.append(count)
+            reader.send_batch(reader.next_to_send, count)
+            reader.next_to_send = reader.next_seq
+            reader.deliver()
+        self.redis.client.config_set("maxmemory", 1)
+        reader.append(4000)
+        reader.send_batch(reader.next_to_send, 4000)
+        reader.next_to_send = reader.next_seq
+        wait_for(lambda: [log for log in publisher.logs() if log["msg"].startswith("Redis refused")], "the refusal is heard")
+        self.redis.client.config_set("maxmemory", 0)
+        reader.deliver()
+        self.assert_exactly_once(reader)
+        self.assertEqual(reader.resends, 0)
+
     def test_events_never_confirmed_are_asked_for_when_redis_comes_back_empty(self):
         publisher = self.publisher(redis_timeout="300ms")
         publisher.wait_log("Redis reached")
