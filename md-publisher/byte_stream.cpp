@@ -53,13 +53,13 @@ class SocketStream : public ByteStream {
   std::shared_ptr<State<Protocol>> state_;
 
  private:
-  std::size_t expected_ = 1;
-
   void shut() {
     state_->closed = true;
     asio::error_code ec;
     state_->socket.close(ec);
   }
+
+  std::size_t expected_ = 1;  // what the socket was told last
 };
 
 class TcpStream final : public SocketStream<asio::ip::tcp> {

@@ -121,11 +121,7 @@ Series MetricsCollector::intern(Metric metric, const LabelValues& labels, Storag
     slot.holds = Holds::Histogram;
     slot.histogram = storage.histogram;
   }
-  if (slot.holds == Holds::Gauge) {
-    ++gauges_;
-  } else {
-    slot.sent = kNotSent;
-  }
+  if (slot.holds != Holds::Gauge) slot.sent = kNotSent;
   set(series_count_, static_cast<double>(slots_.size()));
   return Series(id, storage.total);
 }
@@ -151,8 +147,10 @@ void MetricsCollector::snapshot(bool full, Delta& out) {
   out.histograms.clear();
   if (full) {
     out.series.reserve(slots_.size());
-    out.counters.reserve(slots_.size() - gauges_);
-    out.gauges.reserve(gauges_);
+    const auto gauges = static_cast<std::size_t>(std::count_if(
+        slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.holds == Holds::Gauge; }));
+    out.counters.reserve(slots_.size() - gauges);
+    out.gauges.reserve(gauges);
   }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const auto id = static_cast<SeriesId>(i);

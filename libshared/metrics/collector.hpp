@@ -123,7 +123,6 @@ class MetricsCollector {
   PendingCounts pending_;
   SeriesTable series_;
   std::vector<Slot> slots_;  // by series
-  std::size_t gauges_ = 0;   // of them
   Series series_count_, series_dropped_;
 };
 
