@@ -11,7 +11,7 @@ MIB = 1 << 20
 NAMES = ("mdpipe", "node", "limit")
 OWN = ("ws-reader", "md-publisher", "metrics-agent", "node", "limit")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-TARGETS = "Beside the targets"
+TARGETS = "Measured against the targets"
 TITLES = {"main": "Rate, cost, delay, memory", "start": "From start to READY", "idle": "Without data",
           "memory": "Memory at 1,000 symbols, 5,000 frames a second", "metrics": "What metrics cost", "symbols": "By number of symbols",
           "depth": "By depth of the books", "burst": "Bursts and very large frames", "agent": "metrics-agent with its destinations",
@@ -205,7 +205,7 @@ def memory_table(results):
     chosen = [samples[min(len(samples) - 1, 4)], samples[len(samples) // 2], samples[-1]]
     rows = [[name, *(f"{sample[1][name] / MIB:.1f}" for sample in chosen), f"{run['memory_max'][name] / MIB:.1f}",
              f"{run['memory_anon'][name] / MIB:.1f}"] for name in run["memory_max"] if name in OWN]
-    return table(["process", *(f"MiB after {sample[0]:.0f} s" for sample in chosen), "at most", "of it its own, not of files"], rows)
+    return table(["process", *(f"MiB after {sample[0]:.0f} s" for sample in chosen), "peak", "of which private (not files)"], rows)
 
 
 def sections(folder):

@@ -82,7 +82,7 @@ class DocsTest(unittest.TestCase):
 | ------- | - |
 | Kernel  | old |
 
-### Beside the targets
+### Measured against the targets
 
 | target | measured (medians) | met |
 | ------ | ------------------ | --- |
@@ -119,7 +119,7 @@ behind it
         self.assertIn("| idle below 0.1 % of a core each | ws-reader 0.050 %  | yes |", page)
         self.assertIn("| start to READY below 100 ms     | ws-reader 7 ms     | yes |", page)
         titles = [line for line in page.splitlines() if line.startswith("### ")]
-        self.assertEqual(titles, ["### Beside the targets", "### From start to READY", "### Without data", "### Each stage alone"])
+        self.assertEqual(titles, ["### Measured against the targets", "### From start to READY", "### Without data", "### Each stage alone"])
         for kept in ("Measured in spring.", "Measured in winter with --quick.", "Measured in autumn.", "behind it", "new"):
             self.assertIn(kept, page)
         self.assertNotIn("old", page)
