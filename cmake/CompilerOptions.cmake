@@ -28,12 +28,16 @@ if(MDPIPE_SANITIZE)
   endif()
 endif()
 
-# One object library per concept; SOURCES, then LINK with what it needs.
+# mdpipe_library(NAME [PURE] SOURCES ... LINK ...): one static library a folder. PURE is for code that decides: it gets bytes, facts and
+# the time as arguments, and a source of it that reads a clock or names Asio or ZeroMQ does not compile (cmake/pure.hpp).
 function(mdpipe_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "PURE" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE mdpipe_options PUBLIC ${ARG_LINK})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  if(ARG_PURE)
+    target_compile_options(${name} PRIVATE "SHELL:-include ${PROJECT_SOURCE_DIR}/cmake/pure.hpp")
+  endif()
 endfunction()
 
 find_program(MDPIPE_CCACHE ccache)

@@ -8,8 +8,9 @@
 #include "libshared/event/event.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
-#include "md-publisher/cluster/cluster_writer.hpp"
-#include "md-publisher/redis_writer.hpp"
+#include "md-publisher/transaction/cursor.hpp"
+#include "md-publisher/writer/cluster/cluster_writer.hpp"
+#include "md-publisher/writer/redis_writer.hpp"
 
 namespace mdpipe::publisher {
 namespace {

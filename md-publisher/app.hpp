@@ -7,21 +7,21 @@
 #include <memory>
 #include <zmq.hpp>
 
+#include "libshared/gatekeeper/gatekeeper.hpp"
 #include "libshared/metrics/collector.hpp"
 #include "libshared/metrics/sender.hpp"
 #include "libshared/process/notify.hpp"
 #include "libshared/process/stop_signals.hpp"
-#include "libshared/transport/gatekeeper.hpp"
 #include "libshared/transport/socket.hpp"
 #include "libshared/wire/link.hpp"
-#include "md-publisher/batch_writer.hpp"
 #include "md-publisher/config.hpp"
-#include "md-publisher/event_writer.hpp"
-#include "md-publisher/gap_notes.hpp"
 #include "md-publisher/publisher_metrics.hpp"
 #include "md-publisher/source_ledger.hpp"
-#include "md-publisher/stream_table.hpp"
-#include "md-publisher/transaction.hpp"
+#include "md-publisher/streams/stream_table.hpp"
+#include "md-publisher/transaction/batch_writer.hpp"
+#include "md-publisher/transaction/gap_notes.hpp"
+#include "md-publisher/transaction/transaction.hpp"
+#include "md-publisher/writer/event_writer.hpp"
 
 namespace mdpipe::publisher {
 

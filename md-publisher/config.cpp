@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "libshared/transport/endpoint.hpp"
-#include "md-publisher/tls_stream.hpp"
+#include "md-publisher/redis/tls_stream.hpp"
 
 namespace mdpipe::publisher {
 namespace {

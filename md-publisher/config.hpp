@@ -6,8 +6,8 @@
 
 #include "libshared/config/options.hpp"
 #include "libshared/transport/security.hpp"
-#include "md-publisher/redis_url.hpp"
-#include "md-publisher/stream_key.hpp"
+#include "md-publisher/redis/redis_url.hpp"
+#include "md-publisher/streams/stream_key.hpp"
 
 namespace mdpipe::publisher {
 

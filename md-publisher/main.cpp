@@ -2,7 +2,7 @@
 
 #include "libshared/log/log.hpp"
 #include "libshared/process/run_main.hpp"
-#include "libshared/process/settings.hpp"
+#include "libshared/settings/settings.hpp"
 #include "md-publisher/app.hpp"
 #include "md-publisher/config.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "md-publisher/source_ledger.hpp"
+#include "md-publisher/transaction/cursor.hpp"
 
 namespace mdpipe::publisher {
 

@@ -8,10 +8,10 @@
 
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/collector.hpp"
-#include "md-publisher/event_writer.hpp"
-#include "md-publisher/outcome.hpp"
-#include "md-publisher/refusal.hpp"
-#include "md-publisher/transaction.hpp"
+#include "md-publisher/redis/refusal.hpp"
+#include "md-publisher/transaction/outcome.hpp"
+#include "md-publisher/transaction/transaction.hpp"
+#include "md-publisher/writer/event_writer.hpp"
 
 namespace mdpipe::publisher {
 

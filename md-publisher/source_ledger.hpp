@@ -68,8 +68,4 @@ class SourceLedger {
   std::size_t sources_max_;
 };
 
-// "1795383946620062384:4711" <-> epoch and seq.
-std::string format_cursor(std::uint64_t epoch, std::uint64_t seq);
-bool parse_cursor(std::string_view text, std::uint64_t& epoch, std::uint64_t& seq);
-
 }  // namespace mdpipe::publisher

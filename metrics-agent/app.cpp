@@ -13,9 +13,9 @@
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
 #include "mdpipe_version.hpp"
-#include "metrics-agent/forward/emf_log.hpp"
-#include "metrics-agent/forward/otlp_forwarder.hpp"
-#include "metrics-agent/forward/statsd.hpp"
+#include "metrics-agent/forward/emf/emf_log.hpp"
+#include "metrics-agent/forward/otlp/otlp_forwarder.hpp"
+#include "metrics-agent/forward/statsd/statsd.hpp"
 
 namespace mdpipe::agent {
 namespace {

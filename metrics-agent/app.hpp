@@ -7,17 +7,17 @@
 #include <optional>
 #include <zmq.hpp>
 
+#include "libshared/gatekeeper/gatekeeper.hpp"
 #include "libshared/process/notify.hpp"
-#include "libshared/process/settings.hpp"
 #include "libshared/process/stop_signals.hpp"
-#include "libshared/transport/gatekeeper.hpp"
+#include "libshared/settings/settings.hpp"
 #include "libshared/transport/socket.hpp"
 #include "metrics-agent/alerts/alerts.hpp"
 #include "metrics-agent/config.hpp"
-#include "metrics-agent/http/basic_auth.hpp"
-#include "metrics-agent/http/http_server.hpp"
 #include "metrics-agent/http/pages.hpp"
-#include "metrics-agent/http/tls_context.hpp"
+#include "metrics-agent/http/server/basic_auth.hpp"
+#include "metrics-agent/http/server/http_server.hpp"
+#include "metrics-agent/http/server/tls_context.hpp"
 #include "metrics-agent/store/intake.hpp"
 #include "metrics-agent/store/snapshot_store.hpp"
 #include "metrics-agent/window/window_writer.hpp"

@@ -5,7 +5,7 @@
 #include <asio/ip/address.hpp>
 
 #include "libshared/transport/endpoint.hpp"
-#include "metrics-agent/http/basic_auth.hpp"
+#include "metrics-agent/http/server/basic_auth.hpp"
 
 namespace mdpipe::agent {
 namespace {

@@ -6,11 +6,11 @@
 #include "libshared/config/options.hpp"
 #include "libshared/transport/security.hpp"
 #include "metrics-agent/alerts/alert_settings.hpp"
-#include "metrics-agent/forward/emf_options.hpp"
-#include "metrics-agent/forward/otlp_options.hpp"
-#include "metrics-agent/forward/statsd_options.hpp"
-#include "metrics-agent/http/exposition.hpp"
-#include "metrics-agent/http/tls_context.hpp"
+#include "metrics-agent/forward/emf/emf_options.hpp"
+#include "metrics-agent/forward/otlp/otlp_options.hpp"
+#include "metrics-agent/forward/statsd/statsd_options.hpp"
+#include "metrics-agent/http/page/exposition.hpp"
+#include "metrics-agent/http/server/tls_context.hpp"
 
 namespace mdpipe::agent {
 

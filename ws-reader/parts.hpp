@@ -9,9 +9,9 @@
 #include "libshared/process/lock_file.hpp"
 #include "ws-reader/books/rest_fetcher.hpp"
 #include "ws-reader/config.hpp"
-#include "ws-reader/outbox.hpp"
-#include "ws-reader/reckoning.hpp"
-#include "ws-reader/spool.hpp"
+#include "ws-reader/outbox/outbox.hpp"
+#include "ws-reader/outbox/reckoning.hpp"
+#include "ws-reader/outbox/spool.hpp"
 #include "ws-reader/venues/adapter.hpp"
 
 namespace mdpipe::reader {

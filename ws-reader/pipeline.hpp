@@ -10,13 +10,13 @@
 
 #include "libshared/time/time.hpp"
 #include "ws-reader/books/book_guard.hpp"
-#include "ws-reader/conflator.hpp"
 #include "ws-reader/feeds/feed_monitor.hpp"
-#include "ws-reader/outbox.hpp"
+#include "ws-reader/feeds/wanted_feeds.hpp"
+#include "ws-reader/link/tap.hpp"
+#include "ws-reader/outbox/conflator.hpp"
+#include "ws-reader/outbox/outbox.hpp"
 #include "ws-reader/reader_metrics.hpp"
-#include "ws-reader/tap.hpp"
 #include "ws-reader/venues/adapter.hpp"
-#include "ws-reader/wanted_feeds.hpp"
 
 namespace mdpipe::reader {
 

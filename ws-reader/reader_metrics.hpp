@@ -13,7 +13,7 @@
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/collector.hpp"
 #include "ws-reader/books/book_guard.hpp"
-#include "ws-reader/outbox.hpp"
+#include "ws-reader/outbox/outbox.hpp"
 #include "ws-reader/venues/adapter.hpp"
 
 namespace mdpipe::reader {

@@ -4,7 +4,7 @@
 #include "bench/micro/frames.hpp"
 #include "libshared/event/event.hpp"
 #include "libshared/metrics/collector.hpp"
-#include "metrics-agent/http/exposition.hpp"
+#include "metrics-agent/http/page/exposition.hpp"
 #include "metrics-agent/store/snapshot_store.hpp"
 
 namespace mdpipe::bench {

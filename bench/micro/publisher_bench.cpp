@@ -5,8 +5,8 @@
 
 #include "bench/micro/frames.hpp"
 #include "libshared/wire/event_codec.hpp"
-#include "md-publisher/batch_writer.hpp"
-#include "md-publisher/reply_reader.hpp"
+#include "md-publisher/redis/reply_reader.hpp"
+#include "md-publisher/transaction/batch_writer.hpp"
 #include "ws-reader/venues/registry.hpp"
 
 namespace mdpipe::bench {

@@ -7,36 +7,16 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <vector>
+
+#include "libshared/http/message.hpp"
 
 namespace mdpipe::http {
-
-inline constexpr int kStatusOk = 200;
 
 struct ClientOptions {
   std::string ca_file;  // empty: the system's certificate authorities
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds timeout{30'000};  // of a whole request
   std::size_t answer_bytes_max = 16U << 20U;  // of a body that is received
-};
-
-struct Request {
-  enum class Method { Get, Post };
-  Method method = Method::Get;
-  std::string url;                   // http or https
-  std::vector<std::string> headers;  // "Name: value"
-  std::string body;                  // of a Post
-};
-
-struct Response {
-  enum class Failure { None, TimedOut, TooLarge, Other };
-  Failure failure = Failure::None;
-  std::string error;  // why there is no answer; empty where there is one
-  int status = 0;     // HTTP's; of an answer that is too large too
-  std::chrono::seconds retry_after{0};
-  std::string_view content_type;  // empty where none is named; valid inside of the handler, as the body
-  std::string_view body;          // unpacked
 };
 
 class Client {

@@ -4,8 +4,8 @@
 
 #include "libshared/config/options.hpp"
 #include "libshared/result/result.hpp"
-#include "metrics-agent/alerts/alert_rules.hpp"
-#include "metrics-agent/alerts/webhook_options.hpp"
+#include "metrics-agent/alerts/rules/alert_rules.hpp"
+#include "metrics-agent/alerts/webhook/webhook_options.hpp"
 
 namespace mdpipe::agent {
 

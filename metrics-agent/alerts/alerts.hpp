@@ -6,9 +6,9 @@
 #include <optional>
 
 #include "libshared/metrics/collector.hpp"
-#include "metrics-agent/alerts/alert_book.hpp"
-#include "metrics-agent/alerts/conditions.hpp"
-#include "metrics-agent/alerts/webhook.hpp"
+#include "metrics-agent/alerts/rules/alert_book.hpp"
+#include "metrics-agent/alerts/rules/conditions.hpp"
+#include "metrics-agent/alerts/webhook/webhook.hpp"
 
 namespace mdpipe::agent {
 

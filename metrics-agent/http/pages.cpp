@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "metrics-agent/http/health.hpp"
+#include "metrics-agent/http/page/health.hpp"
 #include "metrics-agent/store/intake.hpp"
 
 namespace mdpipe::agent {

@@ -8,9 +8,9 @@
 
 #include "libshared/metrics/collector.hpp"
 #include "libshared/time/time.hpp"
-#include "metrics-agent/http/answer.hpp"
-#include "metrics-agent/http/exposition.hpp"
-#include "metrics-agent/http/request.hpp"
+#include "metrics-agent/http/page/exposition.hpp"
+#include "metrics-agent/http/server/answer.hpp"
+#include "metrics-agent/http/server/request.hpp"
 #include "metrics-agent/store/snapshot_store.hpp"
 
 namespace mdpipe::agent {

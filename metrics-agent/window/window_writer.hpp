@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "libshared/time/time.hpp"
-#include "metrics-agent/forward/forwarder.hpp"
+#include "metrics-agent/window/forwarder.hpp"
 #include "metrics-agent/window/window.hpp"
 #include "metrics-agent/window/window_state.hpp"
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "metrics-agent/http/basic_auth.hpp"
-#include "metrics-agent/http/negotiation.hpp"
+#include "metrics-agent/http/page/negotiation.hpp"
+#include "metrics-agent/http/server/basic_auth.hpp"
 #include "tests/fuzz/fuzz_check.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -30,7 +30,7 @@ def read(path):
 
 def listed_alerts():
     """{name: (severity, limit, seconds)} as metrics-agent has them"""
-    text = re.sub(r"\s+", " ", read("metrics-agent/alerts/alert_rules.hpp"))
+    text = re.sub(r"\s+", " ", read("metrics-agent/alerts/rules/alert_rules.hpp"))
     seconds = {"seconds": 1, "minutes": 60}
     entry = r'AlertInfo\{AlertId::\w+, "(\w+)", log::Level::(\w+), ([\d.\']+), std::chrono::(\w+)\((\d+)\)'
     return {name: ({"Error": "critical", "Warn": "warning"}[level], float(limit.replace("'", "")), int(count) * seconds[unit])
@@ -389,7 +389,7 @@ class AlertsTest(unittest.TestCase):
     def test_what_is_no_loss_is_the_same_everywhere(self):
         def reasons(text):
             return set(re.findall(r"\w+", text))
-        agent = re.search(r"kBookReasons = \{(.*?)\}", read("metrics-agent/alerts/conditions.cpp"), re.DOTALL)[1]
+        agent = re.search(r"kBookReasons = \{(.*?)\}", read("metrics-agent/alerts/rules/conditions.cpp"), re.DOTALL)[1]
         rules = re.findall(r'reason!~"(.*?)"', read("compose/prometheus/mdpipe.rules.yml"))
         documented = set(re.findall(r"^\| `(\w+)` \| ", read("docs/books.md").split("| reason | what |")[1], re.MULTILINE))
         self.assertGreater(len(rules), 0)

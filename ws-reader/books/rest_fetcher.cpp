@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "libshared/http/client.hpp"
+#include "libshared/pacing/request_pacer.hpp"
 #include "ws-reader/books/rest_queue.hpp"
-#include "ws-reader/request_pacer.hpp"
 
 namespace mdpipe::reader {
 namespace {

@@ -6,10 +6,10 @@
 #include <string>
 
 #include "libshared/wire/event_codec.hpp"
-#include "md-publisher/batch_writer.hpp"
-#include "md-publisher/outcome.hpp"
 #include "md-publisher/publisher_metrics.hpp"
-#include "md-publisher/reply_reader.hpp"
+#include "md-publisher/redis/reply_reader.hpp"
+#include "md-publisher/transaction/batch_writer.hpp"
+#include "md-publisher/transaction/outcome.hpp"
 #include "tests/support/counting_new.hpp"
 
 namespace mdpipe::publisher {

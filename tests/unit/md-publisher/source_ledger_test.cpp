@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "md-publisher/transaction/cursor.hpp"
+
 namespace mdpipe::publisher {
 namespace {
 

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/counting_new.hpp"
-#include "tests/unit/venues/frames.hpp"
-#include "tests/unit/ws-reader/book_support.hpp"
+#include "tests/unit/ws-reader/books/book_support.hpp"
+#include "tests/unit/ws-reader/venues/frames.hpp"
 #include "ws-reader/pipeline.hpp"
 
 namespace mdpipe::reader {

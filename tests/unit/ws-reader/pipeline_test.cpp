@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/ws-reader/outbox_support.hpp"
+#include "tests/unit/ws-reader/outbox/outbox_support.hpp"
 
 namespace mdpipe::reader {
 namespace {

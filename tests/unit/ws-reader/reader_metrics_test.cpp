@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "tests/unit/ws-reader/outbox_support.hpp"
+#include "tests/unit/ws-reader/outbox/outbox_support.hpp"
 
 namespace mdpipe::reader {
 namespace {

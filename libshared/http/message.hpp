@@ -1,0 +1,30 @@
+#pragma once
+// An HTTP request and what came of it, as plain values: code that only reads an answer needs no socket.
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mdpipe::http {
+
+inline constexpr int kStatusOk = 200;
+
+struct Request {
+  enum class Method { Get, Post };
+  Method method = Method::Get;
+  std::string url;                   // http or https
+  std::vector<std::string> headers;  // "Name: value"
+  std::string body;                  // of a Post
+};
+
+struct Response {
+  enum class Failure { None, TimedOut, TooLarge, Other };
+  Failure failure = Failure::None;
+  std::string error;  // why there is no answer; empty where there is one
+  int status = 0;     // HTTP's; of an answer that is too large too
+  std::chrono::seconds retry_after{0};
+  std::string_view content_type;  // empty where none is named; valid inside of the handler, as the body
+  std::string_view body;          // unpacked
+};
+
+}  // namespace mdpipe::http

@@ -1,0 +1,122 @@
+#include "md-publisher/redis/refusal.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+namespace mdpipe::publisher {
+namespace {
+
+using std::chrono::milliseconds;
+
+// In the order of Refusal.
+constexpr std::array<RefusalInfo, kRefusals> kInfos = {{
+    {Refusal::Oom, "oom", RetryPolicy::SameConnection,
+     "Redis is at its maxmemory: raise it, or trim the streams shorter with --maxlen."},
+    {Refusal::ReadOnly, "readonly", RetryPolicy::Reconnect,
+     "This Redis is a replica: --redis-url must name the primary."},
+    {Refusal::NoPerm, "noperm", RetryPolicy::Slow, "The ACL of Redis forbids it."},
+    {Refusal::WrongType, "wrongtype", RetryPolicy::Slow,
+     "Something else is stored under this key: rename or delete the key."},
+    {Refusal::Auth, "auth", RetryPolicy::Slow,
+     "Redis does not accept the user or the password: see --redis-url and --redis-password-file."},
+    {Refusal::Loading, "loading", RetryPolicy::Reconnect, "Redis is reading its data from disk: wait."},
+    {Refusal::Busy, "busy", RetryPolicy::SameConnection,
+     "A script keeps Redis busy: wait, or end it with SCRIPT KILL."},
+    {Refusal::NoReplicas, "noreplicas", RetryPolicy::SameConnection,
+     "Too few replicas are connected for min-replicas-to-write."},
+    {Refusal::Misconf, "misconf", RetryPolicy::SameConnection,
+     "Redis cannot save to disk and takes no writes: see its log and its disk."},
+    {Refusal::Cluster, "cluster", RetryPolicy::Reconnect,
+     "The Cluster changes, or a part of it is down: wait. Where --redis-url has redis://, write "
+     "redis+cluster://."},
+    {Refusal::Tls, "tls", RetryPolicy::Slow, "See the certificates on both sides."},
+    {Refusal::Other, "other", RetryPolicy::Reconnect, "See Redis's own words and its log."},
+}};
+
+struct Prefix {
+  std::string_view word;
+  Refusal kind;
+};
+
+constexpr Prefix kPrefixes[] = {
+    {"OOM", Refusal::Oom},
+    {"READONLY", Refusal::ReadOnly},
+    {"MASTERDOWN", Refusal::ReadOnly},
+    {"NOPERM", Refusal::NoPerm},
+    {"WRONGTYPE", Refusal::WrongType},
+    {"NOAUTH", Refusal::Auth},
+    {"WRONGPASS", Refusal::Auth},
+    {"DENIED", Refusal::Auth},  // protected mode: no password is set and the client is not local
+    {"LOADING", Refusal::Loading},
+    {"BUSY", Refusal::Busy},
+    {"NOREPLICAS", Refusal::NoReplicas},
+    {"NOGOODSLAVE", Refusal::NoReplicas},
+    {"MISCONF", Refusal::Misconf},
+    {"MOVED", Refusal::Cluster},
+    {"ASK", Refusal::Cluster},
+    {"TRYAGAIN", Refusal::Cluster},
+    {"CLUSTERDOWN", Refusal::Cluster},
+    {"CROSSSLOT", Refusal::Cluster},
+};
+
+constexpr std::string_view kExecAbort = "EXECABORT";
+
+std::string_view first_word(std::string_view text) { return text.substr(0, text.find(' ')); }
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::replace(out.begin(), out.end(), ' ', '|');  // a subcommand, as ACL rules write it
+  return out;
+}
+
+}  // namespace
+
+const std::array<RefusalInfo, kRefusals>& all_refusals() { return kInfos; }
+
+const RefusalInfo& info(Refusal refusal) { return kInfos.at(static_cast<std::size_t>(refusal)); }
+
+Refusal classify(std::string_view error) {
+  constexpr std::string_view kBecause = "because of: ";
+  if (first_word(error) == kExecAbort) {
+    const std::size_t at = error.find(kBecause);
+    if (at == std::string_view::npos) return Refusal::Other;
+    error.remove_prefix(at + kBecause.size());
+  }
+  const std::string_view word = first_word(error);
+  const auto* const found = std::find_if(std::begin(kPrefixes), std::end(kPrefixes),
+                                         [word](const Prefix& prefix) { return prefix.word == word; });
+  return found == std::end(kPrefixes) ? Refusal::Other : found->kind;
+}
+
+bool says_nothing_was_written(std::string_view exec_error) { return first_word(exec_error) == kExecAbort; }
+
+milliseconds retry_delay(RetryPolicy policy, unsigned failures, milliseconds limit) {
+  constexpr unsigned kDoublingsMax = 16;
+  constexpr milliseconds kPauseMax{5'000};
+  const auto grown = [&](milliseconds first) {
+    return milliseconds(first.count() << std::min(failures, kDoublingsMax));
+  };
+  switch (policy) {
+    case RetryPolicy::SameConnection:
+      return std::min({grown(milliseconds(100)), kPauseMax, limit});
+    case RetryPolicy::Slow:
+      return std::min({grown(milliseconds(1'000)), kPauseMax, limit});
+    case RetryPolicy::Reconnect:
+      break;
+  }
+  return std::min(grown(milliseconds(50)), limit);
+}
+
+std::string remedy(const RefusedCommand& refused, std::string_view user) {
+  if (!refused.advice.empty()) return refused.advice;
+  const std::string_view sentence = info(refused.kind).remedy;
+  if (refused.kind != Refusal::NoPerm || refused.command.empty()) return std::string(sentence);
+  return fmt::format("{} Allow it: ACL SETUSER {} +{}{}{}", sentence, user.empty() ? "default" : user,
+                     lower(refused.command), refused.key.empty() ? "" : " ~", refused.key);
+}
+
+}  // namespace mdpipe::publisher

@@ -1,0 +1,49 @@
+#include "md-publisher/transaction/outcome.hpp"
+
+namespace mdpipe::publisher {
+namespace {
+
+using Type = Reply::Type;
+
+std::optional<RefusedCommand> refusal_of(const Reply::Element& element, Transaction::Command command) {
+  if (element.type != Type::Error) return std::nullopt;
+  return RefusedCommand{classify(element.text), element.text, std::string(command.name),
+                        std::string(command.key)};
+}
+
+}  // namespace
+
+std::optional<Outcome> read_outcome(const Reply& exec, const Transaction& transaction, SteadyTime now) {
+  if (exec.element_count != transaction.exec_count()) return std::nullopt;
+  Outcome outcome;
+  for (const auto& touched : transaction.touched()) touched.key->watch.on_written(touched.entries);
+  const auto* element = exec.elements.data();
+  for (const auto& entry : transaction.entries()) {
+    if (element->type == Type::Error) {
+      outcome.refused.push_back({&entry, element->text});
+      entry.stream->key->watch.on_refused(1);
+    }
+    ++element;
+  }
+  for (RedisKey* key : transaction.looks()) {
+    if (element->type == Type::Integer) {
+      const auto length = static_cast<std::uint64_t>(element->integer);
+      if (const auto entries = key->watch.on_length(length, key->maxlen, now); entries > 0)
+        outcome.removed.push_back({key, entries});
+    }
+    ++element;
+  }
+  const auto index = [&] { return static_cast<std::size_t>(element - exec.elements.data()) + 1; };
+  if (!transaction.states().empty()) {
+    outcome.states_refused = refusal_of(*element, transaction.command(index()));
+    ++element;
+  }
+  if (!transaction.cursors().empty()) {
+    outcome.cursors_refused = refusal_of(*element, transaction.command(index()));
+    if (element->type == Type::Integer)
+      outcome.cursors_created = static_cast<std::uint64_t>(element->integer);
+  }
+  return outcome;
+}
+
+}  // namespace mdpipe::publisher

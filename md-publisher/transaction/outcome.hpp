@@ -1,0 +1,30 @@
+#pragma once
+// What EXEC's answer says became of a transaction, entry by entry. Pure; updates the lengths of the streams.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "md-publisher/redis/reply_reader.hpp"
+#include "md-publisher/transaction/preflight.hpp"
+#include "md-publisher/transaction/transaction.hpp"
+
+namespace mdpipe::publisher {
+
+// One entry of a committed transaction that Redis refused for its own sake, such as a key of another type.
+struct RefusedEntry {
+  const Transaction::Entry* entry;
+  std::string error;
+};
+
+struct Outcome {
+  std::vector<RefusedEntry> refused;
+  std::vector<Removed> removed;
+  std::optional<RefusedCommand> states_refused, cursors_refused;
+  std::uint64_t cursors_created = 0;  // fields of the cursor hash that did not exist before
+  bool cursors_gone = false;  // some of them should have existed: Redis lost data while it was connected
+};
+
+// Nothing where the answer does not fit the transaction.
+std::optional<Outcome> read_outcome(const Reply& exec, const Transaction& transaction, SteadyTime now);
+
+}  // namespace mdpipe::publisher

@@ -1,0 +1,65 @@
+#include "md-publisher/transaction/preflight.hpp"
+
+#include "md-publisher/redis/resp.hpp"
+
+namespace mdpipe::publisher {
+
+bool Preflight::prepare(const std::vector<Transaction::Touched>& streams, std::string_view state_key) {
+  commands_.clear();
+  keys_.clear();
+  answered_ = 0;
+  removed_.clear();
+  problem_.reset();
+  unguarded_.reset();
+  for (const auto& touched : streams) {
+    if (touched.key->checked_in == round_) continue;
+    keys_.push_back(touched.key);
+    resp::append_command(commands_, "XLEN", touched.key->name);
+  }
+  asks_state_ = !state_key.empty() && state_checked_in_ != round_;
+  if (asks_state_) {
+    state_key_ = state_key;
+    resp::append_command(commands_, "HLEN", state_key);
+  }
+  return !commands_.empty();
+}
+
+bool Preflight::on_reply(const Reply& reply, SteadyTime now) {
+  const std::size_t index = answered_++;
+  if (index < keys_.size()) {
+    on_length(*keys_[index], reply, now);
+  } else {
+    on_state(reply);
+  }
+  return answered_ == question_count();
+}
+
+void Preflight::on_length(RedisKey& key, const Reply& reply, SteadyTime now) {
+  key.guarded = reply.type == Reply::Type::Integer;
+  if (key.guarded) {
+    key.checked_in = round_;
+    const auto length = static_cast<std::uint64_t>(reply.integer);
+    if (const auto entries = key.watch.on_length(length, key.maxlen, now); entries > 0)
+      removed_.push_back({&key, entries});
+  } else if (classify(reply.text) == Refusal::NoPerm) {
+    key.checked_in = round_;  // whether it may be written, XADD will say
+    key.watch.forget();
+    if (!unguarded_) unguarded_ = RefusedCommand{Refusal::NoPerm, reply.text, "XLEN", key.name};
+  } else {
+    refuse(reply, "XLEN", key.name);
+  }
+}
+
+void Preflight::on_state(const Reply& reply) {
+  if (reply.type == Reply::Type::Integer || classify(reply.text) == Refusal::NoPerm) {
+    state_checked_in_ = round_;
+  } else {
+    refuse(reply, "HLEN", state_key_);
+  }
+}
+
+void Preflight::refuse(const Reply& reply, const char* command, const std::string& key) {
+  if (!problem_) problem_ = RefusedCommand{classify(reply.text), reply.text, command, key};
+}
+
+}  // namespace mdpipe::publisher

@@ -1,0 +1,60 @@
+#pragma once
+// What is asked of Redis before the first transaction that touches a stream on a connection: how long it is.
+// The answer is where counting starts, and it finds a key of another type before an event is lost to it.
+// Makes the questions and judges the answers; sends nothing.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "md-publisher/redis/refusal.hpp"
+#include "md-publisher/redis/reply_reader.hpp"
+#include "md-publisher/transaction/transaction.hpp"
+
+namespace mdpipe::publisher {
+
+// Entries of a stream that someone else removed.
+struct Removed {
+  const RedisKey* key;
+  std::uint64_t entries;
+};
+
+class Preflight {
+ public:
+  // Everything has to be asked again, of a new connection or after a refusal that may come from any key.
+  void forget() { ++round_; }
+
+  // Collects what was not asked yet of a transaction's streams and, where it has states, of their hash (else
+  // empty); false where there is nothing to ask.
+  bool prepare(const std::vector<Transaction::Touched>& streams, std::string_view state_key);
+  [[nodiscard]] const std::string& commands() const { return commands_; }
+  [[nodiscard]] std::size_t question_count() const { return keys_.size() + (asks_state_ ? 1 : 0); }
+
+  // Takes the next answer; true with the last one.
+  bool on_reply(const Reply& reply, SteadyTime now);
+
+  // Valid after the last answer, until prepare.
+  [[nodiscard]] const std::vector<Removed>& removed() const { return removed_; }
+  [[nodiscard]] const std::optional<RefusedCommand>& problem() const {
+    return problem_;
+  }  // nothing may be written
+  // A length that may not be asked for; the stream is written without its guard.
+  [[nodiscard]] const std::optional<RefusedCommand>& unguarded() const { return unguarded_; }
+
+ private:
+  void on_length(RedisKey& key, const Reply& reply, SteadyTime now);
+  void on_state(const Reply& reply);
+  void refuse(const Reply& reply, const char* command, const std::string& key);
+
+  std::uint64_t round_ = 1;
+  std::uint64_t state_checked_in_ = 0;
+  std::string commands_, state_key_;
+  std::vector<RedisKey*> keys_;
+  std::size_t answered_ = 0;
+  bool asks_state_ = false;
+  std::vector<Removed> removed_;
+  std::optional<RefusedCommand> problem_, unguarded_;
+};
+
+}  // namespace mdpipe::publisher

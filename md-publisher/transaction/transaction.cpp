@@ -1,0 +1,114 @@
+#include "md-publisher/transaction/transaction.hpp"
+
+#include "md-publisher/redis/resp.hpp"
+#include "md-publisher/transaction/cursor.hpp"
+
+namespace mdpipe::publisher {
+
+Transaction::Transaction() { clear(); }
+
+void Transaction::clear() {
+  if (burst_.is_over(commands_.size(), commands_.capacity())) {
+    std::string().swap(commands_);
+    std::vector<Entry>().swap(entries_);
+  }
+  commands_.clear();
+  sealed_at_ = 0;
+  entries_.clear();
+  batches_.clear();
+  for (const Share& share : shares_) share_places_[share.stream->id] = 0;
+  for (const Touched& touched : touched_) touched_places_[touched.key->id] = 0;
+  shares_.clear();
+  touched_.clear();
+  looks_.clear();
+  states_.clear();
+  cursors_.clear();
+  resp::append_command(commands_, "MULTI");
+  first_entry_offset_ = commands_.size();
+}
+
+void Transaction::begin_batch(const std::string& source, std::uint64_t epoch) {
+  if (!batches_.empty() && batches_.back().source == source && batches_.back().epoch == epoch) return;
+  batches_.push_back({source, epoch, entries_.size()});
+}
+
+void Transaction::add(const Stream& stream, std::string_view body, std::size_t words, UnixNanos recv,
+                      std::uint64_t seq) {
+  const std::size_t before = commands_.size();
+  resp::append_array(stream.front_words + words, commands_);
+  commands_.append(stream.xadd_front);
+  commands_.append(body);
+  const std::size_t bytes = commands_.size() - before;
+  entries_.push_back({&stream, recv, static_cast<std::uint32_t>(bytes), seq});
+  Share& part = share(stream);
+  ++part.entries;
+  part.bytes += bytes;
+}
+
+Transaction::Share& Transaction::share(const Stream& stream) {
+  if (stream.id >= share_places_.size()) share_places_.resize(stream.id + 1);
+  std::uint32_t& place = share_places_[stream.id];
+  if (place == 0) {
+    shares_.push_back({&stream, 0, 0});
+    place = static_cast<std::uint32_t>(shares_.size());
+    touch(*stream.key);
+  }
+  return shares_[place - 1];
+}
+
+void Transaction::touch(RedisKey& key) {
+  if (key.id >= touched_places_.size()) touched_places_.resize(key.id + 1);
+  std::uint32_t& place = touched_places_[key.id];
+  if (place != 0) return;
+  touched_.push_back({&key, 0});
+  place = static_cast<std::uint32_t>(touched_.size());
+}
+
+void Transaction::seal(std::string_view cursor_key, std::string_view state_key, SteadyTime now) {
+  if (sealed_at_ == 0) sealed_at_ = commands_.size();
+  commands_.resize(sealed_at_);
+  looks_.clear();
+  cursor_key_ = cursor_key;
+  state_key_ = state_key;
+  for (Touched& touched : touched_) touched.entries = 0;
+  for (const Share& share : shares_)
+    touched_[touched_places_[share.stream->key->id] - 1].entries += share.entries;
+  for (const Touched& touched : touched_) {
+    if (!touched.key->guarded || !touched.key->watch.is_due(now)) continue;
+    looks_.push_back(touched.key);
+    resp::append_command(commands_, "XLEN", touched.key->name);
+  }
+  if (!states_.empty()) {
+    resp::append_array(2 + 2 * states_.size(), commands_);
+    resp::append_bulk("HSET", commands_);
+    resp::append_bulk(state_key, commands_);
+    for (const auto& [field, value] : states_) {
+      resp::append_bulk(field, commands_);
+      resp::append_bulk(value, commands_);
+    }
+  }
+  if (!cursors_.empty()) {
+    resp::append_array(2 + 2 * cursors_.size(), commands_);
+    resp::append_bulk("HSET", commands_);
+    resp::append_bulk(cursor_key, commands_);
+    for (const auto& [source, cursor] : cursors_) {
+      resp::append_bulk(source, commands_);
+      resp::append_bulk(format_cursor(cursor.epoch, cursor.seq), commands_);
+    }
+  }
+  resp::append_command(commands_, "EXEC");
+}
+
+Transaction::Command Transaction::command(std::size_t index) const {
+  if (index == 0) return {"MULTI", {}};
+  --index;
+  if (index < entries_.size()) return {"XADD", entries_[index].stream->key->name};
+  index -= entries_.size();
+  if (index < looks_.size()) return {"XLEN", looks_[index]->name};
+  index -= looks_.size();
+  if (!states_.empty() && index-- == 0) return {"HSET", state_key_};
+  if (!cursors_.empty() && index == 0) return {"HSET", cursor_key_};
+  return {"EXEC", {}};
+}
+
+}  // namespace mdpipe::publisher

@@ -1,0 +1,110 @@
+#pragma once
+// One MULTI ... EXEC: events of one or more readers and, with them, the feeds' states and each reader's
+// cursor, so that Redis holds all of it or none. Built while the one before is on its way.
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libshared/process/burst_memory.hpp"
+#include "libshared/time/time.hpp"
+#include "md-publisher/streams/stream_table.hpp"
+
+namespace mdpipe::publisher {
+
+class Transaction {
+ public:
+  struct Entry {
+    const Stream* stream = nullptr;
+    UnixNanos recv;
+    std::uint32_t bytes = 0;  // of the XADD command
+    std::uint64_t seq = 0;    // of its source; 0: md-publisher's own
+  };
+  // Entries of one reader that stand together.
+  struct Batch {
+    std::string source;
+    std::uint64_t epoch = 0;
+    std::size_t first_entry = 0;
+  };
+  struct Cursor {
+    std::uint64_t epoch = 0;
+    std::uint64_t seq = 0;
+  };
+  // What of the entries belongs to one stream, and what to one key of Redis (known once it is sealed).
+  struct Share {
+    const Stream* stream = nullptr;
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+  };
+  struct Touched {
+    RedisKey* key = nullptr;
+    std::uint64_t entries = 0;
+  };
+  // A command between MULTI and EXEC, for error messages.
+  struct Command {
+    std::string_view name, key;
+  };
+  using States = std::map<std::string, std::string, std::less<>>;
+
+  Transaction();
+
+  // `body` holds `words` bulk strings: the entry's fields and values.
+  void add(const Stream& stream, std::string_view body, std::size_t words, UnixNanos recv,
+           std::uint64_t seq = 0);
+  // The entries that follow are this reader's.
+  void begin_batch(const std::string& source, std::uint64_t epoch);
+  void set_cursor(const std::string& source, Cursor cursor) { cursors_[source] = cursor; }
+  // The last state of a feed wins.
+  void set_state(std::string field, std::string value) {
+    states_.insert_or_assign(std::move(field), std::move(value));
+  }
+  // States that an earlier transaction could not write; newer ones stay.
+  void add_missing_states(const States& states) { states_.insert(states.begin(), states.end()); }
+
+  // Adds what comes behind the entries: the length of each guarded stream that is due, the states, the
+  // cursors, EXEC. Nothing may be added afterwards; sealing again replaces the end.
+  void seal(std::string_view cursor_key, std::string_view state_key, SteadyTime now);
+  void clear();
+
+  [[nodiscard]] bool empty() const { return entries_.empty() && cursors_.empty() && states_.empty(); }
+  [[nodiscard]] const std::string& commands() const { return commands_; }
+  [[nodiscard]] std::size_t command_count() const { return exec_count() + 2; }  // with MULTI and EXEC
+  // EXEC's answer has an element for each entry, look, states and cursors, in this order.
+  [[nodiscard]] std::size_t exec_count() const {
+    return entries_.size() + looks_.size() + (states_.empty() ? 0 : 1) + (cursors_.empty() ? 0 : 1);
+  }
+  // The command whose answer comes at `index`; 0 is MULTI.
+  [[nodiscard]] Command command(std::size_t index) const;
+
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  // Where the first XADD begins in commands(); the others follow, each of its entry's bytes.
+  [[nodiscard]] std::size_t first_entry_offset() const { return first_entry_offset_; }
+  [[nodiscard]] const std::vector<Batch>& batches() const { return batches_; }
+  [[nodiscard]] const std::vector<Share>& shares() const { return shares_; }
+  [[nodiscard]] const std::vector<Touched>& touched() const { return touched_; }
+  [[nodiscard]] const std::vector<RedisKey*>& looks() const { return looks_; }
+  [[nodiscard]] const States& states() const { return states_; }
+  [[nodiscard]] const std::map<std::string, Cursor>& cursors() const { return cursors_; }
+
+ private:
+  Share& share(const Stream& stream);
+  void touch(RedisKey& key);
+
+  std::string commands_;
+  BurstMemory burst_;  // of commands_ and entries_
+  std::size_t first_entry_offset_ = 0;
+  std::size_t sealed_at_ = 0;  // where the end begins; 0 while unsealed
+  std::vector<Entry> entries_;
+  std::vector<Batch> batches_;
+  std::vector<Share> shares_;
+  std::vector<Touched> touched_;
+  // By number of the stream or key: where it stands in shares_ or touched_, plus one.
+  std::vector<std::uint32_t> share_places_, touched_places_;
+  std::vector<RedisKey*> looks_;
+  States states_;
+  std::map<std::string, Cursor> cursors_;
+  std::string cursor_key_, state_key_;
+};
+
+}  // namespace mdpipe::publisher

@@ -1,0 +1,209 @@
+#include "md-publisher/writer/cluster/cluster_writer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "md-publisher/transaction/cursor.hpp"
+
+namespace mdpipe::publisher {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLookInterval{1'000};
+
+}  // namespace
+
+ClusterWriter::ClusterWriter(asio::io_context& io, RedisOptions options, RedisEvents events)
+    : options_(std::move(options)),
+      events_(std::move(events)),
+      nodes_(io, options_.address, options_.timeout, node_events()),
+      runner_(io, nodes_, {options_.wait_replicas, options_.reconnect_delay_max}, runner_events()),
+      upkeep_(nodes_, options_.stream_bytes_max, [this](const Upkeep::Report& report) { on_kept(report); }),
+      states_(runner_, options_.state_key),
+      cursors_(runner_, options_.cursor_key),
+      retry_timer_(io),
+      look_timer_(io) {
+  round_.id.publisher = "publisher/" + options_.source;
+  round_.id.life = static_cast<std::uint64_t>(wall_now().count);
+}
+
+ClusterNodes::Events ClusterWriter::node_events() {
+  return {[this](const ClusterNodes::MapAnswer& answer) { on_map(answer); }, [this] { on_doubt(); }};
+}
+
+SlotRunner::Events ClusterWriter::runner_events() {
+  const auto on_refused = [this](const RefusedCommand& refused, milliseconds retry) {
+    if (options_.no_retry) return events_.on_gave_up(refused.error);
+    is_late_ = true;
+    events_.on_refused(refused, retry);
+  };
+  const auto on_late = [this](const Loss& loss) {
+    if (options_.no_retry) return events_.on_gave_up(loss.reason);
+    is_late_ = true;
+    events_.on_late(loss);
+  };
+  return {[this](SlotJob& job) { on_done(job); }, on_refused, on_late};
+}
+
+void ClusterWriter::start() {
+  nodes_.ask_for_map();
+  look_around();
+}
+
+void ClusterWriter::stop() {
+  is_ready_ = false;
+  retry_timer_.cancel();
+  look_timer_.cancel();
+  runner_.stop();
+  nodes_.stop();
+}
+
+// --- the Cluster
+
+void ClusterWriter::on_map(const ClusterNodes::MapAnswer& answer) {
+  if (is_ready_ || is_reading_) return;
+  if (answer.is_good) return read_cursors();
+  if (options_.no_retry) return events_.on_gave_up(answer.why);
+  const RetryPolicy policy = answer.refused ? info(answer.refused->kind).policy : RetryPolicy::Reconnect;
+  const milliseconds delay = retry_delay(policy, failures_++, options_.reconnect_delay_max);
+  retry_timer_.expires_after(delay);
+  retry_timer_.async_wait([this](const asio::error_code& ec) {
+    if (!ec) nodes_.ask_for_map();
+  });
+  events_.on_lost({answer.why, delay, answer.refused});
+}
+
+void ClusterWriter::read_cursors() {
+  is_reading_ = true;
+  cursors_.set(
+      [this](const Reply& reply) {
+        read_.clear();
+        for (std::size_t i = 0; i + 1 < reply.element_count; i += 2)
+          read_.emplace_back(reply.elements[i].text, reply.elements[i + 1].text);
+      },
+      "HGETALL");
+  runner_.begin(cursors_);
+}
+
+// Another node may have less than what was confirmed: each shard looks before it is written again.
+void ClusterWriter::on_doubt() {
+  for (const auto& [tag, job] : shards_) job->forget();
+  upkeep_.start_over();
+}
+
+// A node that hangs says nothing of its end: the others do.
+void ClusterWriter::look_around() {
+  look_timer_.expires_after(kLookInterval);
+  look_timer_.async_wait([this, round = round_.id.number](const asio::error_code& ec) {
+    if (ec) return;
+    if (is_ready_ && !is_idle() && round == round_.id.number) nodes_.ask_for_map();
+    upkeep_is_due_ = true;
+    if (is_ready_ && is_idle()) keep_up();
+    look_around();
+  });
+}
+
+// Between two rounds, and where there is none: streams grow old while nothing is written.
+void ClusterWriter::keep_up() {
+  upkeep_is_due_ = false;
+  if (!upkeep_.begin(steady_now(), wall_now()) && round_.transaction != nullptr) begin_round();
+}
+
+void ClusterWriter::on_kept(const Upkeep::Report& report) {
+  if (round_.transaction != nullptr) begin_round();
+  events_.on_kept(report);
+}
+
+// --- one transaction
+
+void ClusterWriter::write(Transaction& transaction) {
+  round_.transaction = &transaction;
+  upkeep_.touch(transaction);
+  upkeep_is_due_ ? keep_up() : begin_round();
+}
+
+void ClusterWriter::begin_round() {
+  const Transaction& transaction = *round_.transaction;
+  ++round_.id.number;
+  round_.outcome = Outcome();
+  split(transaction);
+  const bool has_states = !transaction.states().empty();
+  pending_ = active_.size() + (has_states ? 1 : 0);
+  if (pending_ == 0) return write_cursors();
+  if (has_states) {
+    states_.set_fields(transaction.states(),
+                       [](const std::string& state) { return std::string_view(state); });
+    runner_.begin(states_);
+  }
+  for (ShardJob* job : std::vector<ShardJob*>(active_)) runner_.begin(*job);
+}
+
+void ClusterWriter::split(const Transaction& transaction) {
+  active_.clear();
+  for (const auto& touched : transaction.touched()) shard_of(*touched.key).shard.touch(*touched.key);
+  std::size_t offset = transaction.first_entry_offset();
+  const auto& batches = transaction.batches();
+  auto next_batch = batches.begin();
+  const Transaction::Batch* batch = nullptr;
+  for (std::size_t i = 0; i < transaction.entries().size(); ++i) {
+    while (next_batch != batches.end() && next_batch->first_entry <= i) batch = &*next_batch++;
+    const Transaction::Entry& entry = transaction.entries()[i];
+    ShardJob& job = shard_of(*entry.stream->key);
+    if (job.shard.empty()) active_.push_back(&job);
+    job.shard.add(i, offset, batch);
+    offset += entry.bytes;
+  }
+}
+
+ShardJob& ClusterWriter::shard_of(RedisKey& key) {
+  if (key.id >= shard_of_key_.size()) shard_of_key_.resize(key.id + 1);
+  ShardJob*& job = shard_of_key_[key.id];
+  if (job == nullptr) {
+    auto& shard = shards_[std::string(hash_tag(key.name))];
+    if (!shard)
+      shard = std::make_unique<ShardJob>(runner_, round_, events_,
+                                         cursor_key_beside(options_.cursor_key, key.name), slot_of(key.name));
+    shard->keys.push_back(&key);
+    job = shard.get();
+  }
+  return *job;
+}
+
+void ClusterWriter::on_done(SlotJob& job) {
+  if (&job != &cursors_) {
+    if (--pending_ == 0) write_cursors();
+  } else if (std::exchange(is_reading_, false)) {
+    is_ready_ = true;
+    is_late_ = false;
+    events_.on_ready(read_);
+  } else {
+    commit();
+  }
+}
+
+void ClusterWriter::write_cursors() {
+  const auto& cursors = round_.transaction->cursors();
+  if (cursors.empty()) return commit();
+  cursors_.set_fields(
+      cursors, [](const Transaction::Cursor& cursor) { return format_cursor(cursor.epoch, cursor.seq); });
+  runner_.begin(cursors_);
+}
+
+void ClusterWriter::commit() {
+  for (ShardJob* job : active_) job->shard.end_round(round_.outcome);
+  active_.clear();
+  is_late_ = false;
+  // In the order of the entries, as those of one Redis come.
+  auto& refused = round_.outcome.refused;
+  std::sort(refused.begin(), refused.end(),
+            [](const RefusedEntry& a, const RefusedEntry& b) { return a.entry < b.entry; });
+  refused.erase(std::unique(refused.begin(), refused.end(),
+                            [](const RefusedEntry& a, const RefusedEntry& b) { return a.entry == b.entry; }),
+                refused.end());
+  const Transaction& transaction = *std::exchange(round_.transaction, nullptr);
+  const Outcome outcome = std::move(round_.outcome);
+  events_.on_committed(transaction, outcome);
+}
+
+}  // namespace mdpipe::publisher

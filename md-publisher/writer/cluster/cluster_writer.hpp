@@ -1,0 +1,72 @@
+#pragma once
+// Writes transactions to a Redis Cluster. A transaction is split into shards, one for each hash tag, which
+// are written at the same time, each with its own cursors; when all are there, the cursor of each reader
+// follows, and only then the transaction counts as written (ADR 22). A shard that a node refuses, or does not
+// answer for, is kept and goes to whichever node has its slot by then; nothing is asked of the readers again.
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "md-publisher/writer/cluster/cluster_nodes.hpp"
+#include "md-publisher/writer/cluster/cluster_upkeep.hpp"
+#include "md-publisher/writer/cluster/command_job.hpp"
+#include "md-publisher/writer/cluster/shard_job.hpp"
+#include "md-publisher/writer/cluster/slot_runner.hpp"
+#include "md-publisher/writer/event_writer.hpp"
+
+namespace mdpipe::publisher {
+
+class ClusterWriter final : public EventWriter {
+ public:
+  ClusterWriter(asio::io_context& io, RedisOptions options, RedisEvents events);
+
+  void start() override;
+  void stop() override;
+  [[nodiscard]] bool is_ready() const override { return is_ready_; }
+  [[nodiscard]] bool is_idle() const override {
+    return round_.transaction == nullptr && !upkeep_.is_running();
+  }
+  [[nodiscard]] bool takes_writes() const override { return is_ready_ && !is_late_; }
+  [[nodiscard]] std::string target() const override { return options_.address.display(); }
+  void write(Transaction& transaction) override;
+
+ private:
+  ClusterNodes::Events node_events();
+  SlotRunner::Events runner_events();
+
+  void on_map(const ClusterNodes::MapAnswer& answer);
+  void read_cursors();
+  void on_doubt();
+  void look_around();
+  void keep_up();
+  void on_kept(const Upkeep::Report& report);
+
+  void begin_round();
+  void split(const Transaction& transaction);
+  ShardJob& shard_of(RedisKey& key);
+  void on_done(SlotJob& job);
+  void write_cursors();
+  void commit();
+
+  RedisOptions options_;
+  RedisEvents events_;
+  ClusterNodes nodes_;
+  SlotRunner runner_;
+  ClusterUpkeep upkeep_;
+  Round round_;
+  std::map<std::string, std::unique_ptr<ShardJob>> shards_;  // by hash tag
+  std::vector<ShardJob*> shard_of_key_;                      // by number of the key
+  std::vector<ShardJob*> active_;                            // of the round
+  CommandJob states_, cursors_;
+  asio::steady_timer retry_timer_, look_timer_;
+  std::size_t pending_ = 0;  // jobs of the round that are not done
+  Cursors read_;             // what was read at the start
+  unsigned failures_ = 0;    // to get a first map
+  bool is_reading_ = false;  // the cursors
+  bool is_ready_ = false, is_late_ = false, upkeep_is_due_ = false;
+};
+
+}  // namespace mdpipe::publisher

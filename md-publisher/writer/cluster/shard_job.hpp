@@ -1,0 +1,52 @@
+#pragma once
+// A shard as a job: its entries of the round that is on its way, written in its slot.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "md-publisher/writer/cluster/shard.hpp"
+#include "md-publisher/writer/cluster/slot_job.hpp"
+#include "md-publisher/writer/event_writer.hpp"
+
+namespace mdpipe::publisher {
+
+// The transaction that is on its way.
+struct Round {
+  RoundId id;
+  Transaction* transaction = nullptr;  // null: none is
+  Outcome outcome;
+};
+
+class ShardJob final : public SlotJob {
+ public:
+  // Round and events outlive it.
+  ShardJob(SlotRunner& runner, Round& round, const RedisEvents& events, std::string cursor_key,
+           std::uint16_t slot)
+      : SlotJob(runner, slot), shard(std::move(cursor_key), slot), round_(round), events_(events) {}
+
+  std::size_t prepare(std::string& out) override {
+    return shard.prepare(*round_.transaction, round_.id, steady_now(), out);
+  }
+  Next judge(const Reply& reply) override {
+    const Next next = shard.on_reply(reply, *round_.transaction, steady_now(), round_.outcome);
+    if (shard.take_loss()) {
+      for (RedisKey* key : keys) {
+        key->watch.forget();  // nobody cut them
+        events_.on_stream_lost(*key);
+      }
+    }
+    if (const auto unguarded = shard.take_unguarded()) events_.on_unguarded(*unguarded);
+    return next;
+  }
+  [[nodiscard]] RefusedCommand refused() const override { return shard.refused(); }
+  void forget() override { shard.forget(); }
+
+  Shard shard;
+  std::vector<RedisKey*> keys;  // all streams that share the hash tag
+
+ private:
+  Round& round_;
+  const RedisEvents& events_;
+};
+
+}  // namespace mdpipe::publisher

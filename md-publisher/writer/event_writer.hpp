@@ -1,0 +1,72 @@
+#pragma once
+// Whatever writes transactions to Redis: one Redis (redis_writer.hpp) or a Redis Cluster (cluster/). It is
+// given one transaction at a time, keeps it until Redis has it, and says what became of it.
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "md-publisher/redis/greeting.hpp"
+#include "md-publisher/redis/redis_url.hpp"
+#include "md-publisher/redis/refusal.hpp"
+#include "md-publisher/transaction/outcome.hpp"
+#include "md-publisher/transaction/preflight.hpp"
+#include "md-publisher/transaction/transaction.hpp"
+#include "md-publisher/transaction/upkeep.hpp"
+
+namespace mdpipe::publisher {
+
+// A connection that ended.
+struct Loss {
+  std::string reason;
+  std::chrono::milliseconds retry{0};
+  std::optional<RefusedCommand> refused;  // where an answer of Redis was the reason
+};
+
+struct RedisEvents {
+  std::function<void(const Cursors&)> on_ready;
+  std::function<void(const Transaction&, const Outcome&)> on_committed;
+  // Nothing was written; the same transaction is written again by itself.
+  std::function<void(const RefusedCommand&, std::chrono::milliseconds retry)> on_refused;
+  std::function<void(const std::vector<Removed>&)> on_removed;  // seen before a transaction
+  std::function<void(const RefusedCommand&)> on_unguarded;      // a stream is written without its guard
+  std::function<void(const Upkeep::Report&)> on_kept;  // once a second; also where it has become idle
+  // The connection or the transaction failed; what was on its way counts as not written. A new try follows by
+  // itself.
+  std::function<void(const Loss&)> on_lost;
+  std::function<void(const std::string& reason)> on_gave_up;  // only with no_retry
+  // A part of a Cluster is not reached; the transaction is kept by the writer.
+  std::function<void(const Loss&)> on_late;
+  // A Cluster holds less of a stream than it had confirmed; what is missing is not known by number.
+  std::function<void(const RedisKey&)> on_stream_lost;
+};
+
+struct RedisOptions {
+  RedisAddress address;
+  std::string cursor_key, state_key;
+  std::chrono::milliseconds timeout{10'000};
+  std::chrono::milliseconds reconnect_delay_max{5'000};
+  bool no_retry = false;
+  std::uint64_t stream_bytes_max = 0;
+  std::string source;          // this publisher's name
+  unsigned wait_replicas = 0;  // a transaction counts as written once so many replicas hold it
+};
+
+class EventWriter {
+ public:
+  virtual ~EventWriter() = default;
+
+  virtual void start() = 0;
+  virtual void stop() = 0;
+  [[nodiscard]] virtual bool is_ready() const = 0;
+  [[nodiscard]] virtual bool is_idle() const = 0;
+  // False also while a refused transaction waits for its next try.
+  [[nodiscard]] virtual bool takes_writes() const = 0;
+  // The Redis that was reached last.
+  [[nodiscard]] virtual std::string target() const = 0;
+  // Seals and writes a transaction, borrowed until on_committed or on_lost. Only while ready and idle.
+  virtual void write(Transaction& transaction) = 0;
+};
+
+}  // namespace mdpipe::publisher

@@ -1,0 +1,216 @@
+#include "metrics-agent/forward/emf/emf.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "libshared/event/event.hpp"
+#include "libshared/json/json_string.hpp"
+#include "libshared/text/format.hpp"
+#include "metrics-agent/forward/gauges.hpp"
+#include "metrics-agent/forward/histogram_samples.hpp"
+
+namespace mdpipe::agent {
+namespace {
+
+using metrics::Kind;
+using metrics::Metric;
+using metrics::MetricInfo;
+
+// Limits of the format. A document has each metric of the catalogue at most once, histograms with their
+// count, so none has to be split.
+constexpr std::size_t kMetricsMax = 100;
+constexpr std::size_t kDimensionsMax = 30;
+constexpr std::size_t kValuesMax = 100;
+constexpr std::size_t metrics_in_document() {
+  std::size_t count = 0;
+  for (const MetricInfo& info : metrics::kCatalogue) count += info.kind == Kind::Histogram ? 2 : 1;
+  return count;
+}
+static_assert(metrics_in_document() <= kMetricsMax);
+static_assert(metrics::kLabelsMax + 1 <= kDimensionsMax);
+
+// Name and value of each, as the labels have them: a window has thousands of series and a few documents.
+class Dimensions {
+ public:
+  using Pair = std::pair<std::string_view, std::string_view>;
+  void add(std::string_view name, std::string_view value) { pairs_[size_++] = {name, value}; }
+  [[nodiscard]] const Pair* begin() const { return pairs_.data(); }
+  [[nodiscard]] const Pair* end() const { return pairs_.data() + size_; }
+  bool operator<(const Dimensions& other) const {
+    return std::lexicographical_compare(begin(), end(), other.begin(), other.end());
+  }
+
+ private:
+  std::array<Pair, metrics::kLabelsMax + 1> pairs_;
+  std::size_t size_ = 0;
+};
+
+// What one document says, by metric in the order of the catalogue.
+struct DocumentValues {
+  std::map<Metric, std::uint64_t> counts;
+  std::map<Metric, double> gauges;
+  std::map<Metric, HistogramSum> histograms;
+};
+using Documents = std::map<Dimensions, DocumentValues>;
+
+bool has_suffix(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+// CloudWatch takes ASCII without control characters in dimension values, and no empty ones.
+std::string dimension_value(std::string_view label) {
+  std::string out(label.empty() ? "none" : label);
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '_');
+  if (out.find_first_not_of(' ') == std::string::npos) out = "none";
+  return out;
+}
+
+Dimensions dimensions_of(const SeriesKey& key, bool with_symbols) {
+  Dimensions out;
+  for (std::size_t i = 0; i < key.labels.size(); ++i) {
+    const std::string_view name = key.info->labels[i];
+    if (name != "symbol" || with_symbols) out.add(name, key.labels[i]);
+  }
+  return out;
+}
+
+std::string_view unit_of(const MetricInfo& info) {
+  if (has_suffix(info.name, "_bytes") || has_suffix(info.name, "_bytes_total")) return "Bytes";
+  if (has_suffix(info.name, "_seconds") || has_suffix(info.name, "_seconds_total")) return "Seconds";
+  const bool is_number_of_things = info.kind == Kind::Counter || info.kind == Kind::StateSet ||
+                                   has_suffix(info.name, "_events") || has_suffix(info.name, "_series") ||
+                                   has_suffix(info.name, "_fds");
+  return is_number_of_things ? "Count" : "None";
+}
+
+// Timestamps cannot be compared with the present in CloudWatch, and its dimensions are no place for versions.
+bool is_told(const MetricInfo& info) {
+  return !has_suffix(info.name, "_timestamp_seconds") && info.metric != Metric::ProcessStartTime &&
+         info.metric != Metric::BuildInfo;
+}
+
+void collect_counts(const SnapshotStore& store, const Window& window, const EmfOptions& options,
+                    Documents& documents) {
+  for (std::size_t i = 0; i < store.cells().size(); ++i) {
+    const Cell& cell = store.cells()[i];
+    if (cell.total() == 0) continue;
+    const SeriesKey key = store.key(cell);
+    documents[dimensions_of(key, options.with_symbols)].counts[key.info->metric] += window.counts[i];
+  }
+  for (const auto& [index, histogram] : window.histograms) {
+    const SeriesKey key = store.key(store.cells()[index]);
+    documents[dimensions_of(key, options.with_symbols)].histograms[key.info->metric].add(histogram);
+  }
+}
+
+// The number of feeds in each state, never by symbol.
+class StateCounts {
+ public:
+  void add(const SeriesKey& key, double value) {
+    auto& feeds = feeds_[{dimensions_of(key, false), key.info->metric}];
+    for (std::size_t i = 0; i < feeds.size(); ++i)
+      feeds[i] += value == static_cast<double>(kFeedStates[i]) ? 1 : 0;
+  }
+  void write(Documents& documents) const {
+    for (const auto& [group, feeds] : feeds_) {
+      for (std::size_t i = 0; i < feeds.size(); ++i) {
+        Dimensions dimensions = group.first;
+        dimensions.add("state", to_string(kFeedStates[i]));
+        documents[dimensions].gauges[group.second] = feeds[i];
+      }
+    }
+  }
+
+ private:
+  std::map<std::pair<Dimensions, Metric>, std::array<double, std::size(kFeedStates)>> feeds_;
+};
+
+// With symbols a feed's own state is the number of it.
+void collect_gauges(const SnapshotStore& store, const EmfOptions& options, Documents& documents) {
+  StateCounts states;
+  for_each_gauge(store, is_told, [&](const SeriesKey& key, double value) {
+    const bool is_state = key.info->kind == Kind::StateSet;
+    if (is_state) states.add(key, value);
+    if (!is_state || options.with_symbols)
+      documents[dimensions_of(key, options.with_symbols)].gauges[key.info->metric] += value;
+  });
+  states.write(documents);
+}
+
+// The two lists that one document is written from: what its metrics are, and their values as members of the
+// root.
+struct DocumentText {
+  std::string definitions, members;
+  std::size_t points = 0;
+
+  void add(std::string_view name, std::string_view unit, std::string_view value) {
+    append_format(definitions, R"({}{{"Name":"{}","Unit":"{}"}})", points == 0 ? "" : ",", name, unit);
+    append_format(members, R"(,"{}":{})", name, value);
+    ++points;
+  }
+};
+
+std::string seconds_list(const std::vector<double>& nanoseconds) {
+  std::string list = "[";
+  for (const double value : nanoseconds)
+    append_format(list, "{}{:.4g}", list.size() == 1 ? "" : ",", value * 1e-9);
+  return list + "]";
+}
+
+void add_histogram(const MetricInfo& info, const HistogramSum& histogram, DocumentText& text) {
+  text.add(info.name, "Seconds", seconds_list(values_by_rank(histogram.buckets, kValuesMax)));
+  text.add(fmt::format("{}_count", info.name), "Count", fmt::to_string(histogram.count));
+}
+
+DocumentText document_text(const DocumentValues& values) {
+  DocumentText text;
+  for (const auto& [metric, count] : values.counts) {
+    const MetricInfo& info = metrics::info(metric);
+    text.add(info.name, unit_of(info), fmt::to_string(count));
+  }
+  for (const auto& [metric, value] : values.gauges) {
+    const MetricInfo& info = metrics::info(metric);
+    text.add(info.name, unit_of(info), fmt::format("{}", value));
+  }
+  for (const auto& [metric, histogram] : values.histograms)
+    add_histogram(metrics::info(metric), histogram, text);
+  return text;
+}
+
+EmfDocument document_of(const Dimensions& dimensions, const DocumentValues& values, const EmfOptions& options,
+                        UnixNanos end) {
+  const DocumentText text = document_text(values);
+  std::string names, targets;
+  for (const auto& [name, value] : dimensions) {
+    append_format(names, R"({}"{}")", names.empty() ? "" : ",", name);
+    append_format(targets, R"(,"{}":{})", name, json_string(dimension_value(value)));
+  }
+  return {
+      fmt::format(
+          R"("_aws":{{"Timestamp":{},"CloudWatchMetrics":[{{"Namespace":{},"Dimensions":[[{}]],"Metrics":[{}]}}]}}{}{})",
+          end.count / 1'000'000, json_string(options.name_space), names, text.definitions, targets,
+          text.members),
+      text.points};
+}
+
+}  // namespace
+
+std::vector<EmfDocument> emf_documents(const SnapshotStore& store, const Window& window,
+                                       const EmfOptions& options, UnixNanos end) {
+  Documents documents;
+  collect_counts(store, window, options, documents);
+  collect_gauges(store, options, documents);
+  std::vector<EmfDocument> out;
+  out.reserve(documents.size());
+  for (const auto& [dimensions, values] : documents)
+    out.push_back(document_of(dimensions, values, options, end));
+  return out;
+}
+
+}  // namespace mdpipe::agent

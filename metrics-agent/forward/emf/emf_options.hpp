@@ -1,0 +1,25 @@
+#pragma once
+// The options of the CloudWatch destination: what an operator writes, and what is made of it.
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "libshared/config/options.hpp"
+#include "libshared/result/result.hpp"
+#include "metrics-agent/forward/emf/emf.hpp"
+
+namespace mdpipe::agent {
+
+struct EmfSettings {
+  bool enabled = false;
+  std::string name_space = "mdpipe";
+  bool with_symbols = false;
+};
+
+// Binds `settings`, which must outlive the table.
+void declare_emf_options(config::OptionTable& options, EmfSettings& settings);
+
+// Nothing where EMF is off. The error names the option and the remedy.
+Result<std::optional<EmfOptions>> make_emf_options(const EmfSettings& settings, std::string_view log_level);
+
+}  // namespace mdpipe::agent

@@ -1,0 +1,85 @@
+#include "metrics-agent/forward/statsd/statsd_options.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace mdpipe::agent {
+namespace {
+
+// A datagram of Ethernet's 1500 bytes less what IPv6, UDP and a tunnel take.
+constexpr std::size_t kUdpBytes = 1432;
+constexpr std::size_t kUnixBytes = 8192;
+constexpr std::size_t kDatagramBytesMin = 512;
+constexpr std::size_t kDatagramBytesMax = 65'507;  // of UDP
+constexpr std::size_t kPrefixBytesMax = 100;
+constexpr std::size_t kTagsMax = 20;
+constexpr std::string_view kAlphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+bool consists_of(std::string_view text, std::string_view others) {
+  return text.find_first_not_of(std::string(kAlphanumeric).append(others)) == std::string_view::npos;
+}
+
+Error wrong_statsd(std::string text) { return Error{ErrorKind::BadConfig, std::move(text)}; }
+
+Result<std::vector<std::string>> make_tags(const config::StringList& settings) {
+  std::vector<std::string> tags;
+  for (const std::string& setting : settings) {
+    const std::size_t equal = setting.find('=');
+    const std::string_view key = std::string_view(setting).substr(0, equal);
+    if (equal == std::string::npos || equal + 1 == setting.size() || key.empty() ||
+        key.size() > kPrefixBytesMax || !consists_of(key, "_-./")) {
+      return wrong_statsd(fmt::format("--statsd-tags '{}': expected NAME=VALUE such as env=prod", setting));
+    }
+    tags.push_back(statsd_tag(key, std::string_view(setting).substr(equal + 1)));
+  }
+  if (tags.size() > kTagsMax)
+    return wrong_statsd(
+        fmt::format("--statsd-tags: {} tags; at most {} are sent with each metric", tags.size(), kTagsMax));
+  return tags;
+}
+
+std::size_t datagram_bytes(const StatsdSettings& settings, const DatagramAddress& address) {
+  if (settings.datagram_bytes_max.count > 0) return settings.datagram_bytes_max.count;
+  return address.is_unix() ? kUnixBytes : kUdpBytes;
+}
+
+}  // namespace
+
+void declare_statsd_options(config::OptionTable& options, StatsdSettings& settings) {
+  options.section("StatsD");
+  options
+      .add("statsd-address", settings.address,
+           "Forward to this receiver, udp://HOST:PORT or unix:///PATH; empty for none.")
+      .value_name("ADDRESS");
+  options.add("statsd-format", settings.format, "Plain StatsD, or DogStatsD with tags and distributions.")
+      .one_of({"statsd", "dogstatsd"});
+  options.add("statsd-prefix", settings.prefix, "What the names begin with.").value_name("TEXT");
+  options.add("statsd-tags", settings.tags, "Tags of every metric, NAME=VALUE; only with dogstatsd.");
+  options
+      .add("statsd-datagram-bytes-max", settings.datagram_bytes_max,
+           "Most bytes of a datagram; over UDP what the network takes in one piece.")
+      .range(kDatagramBytesMin, kDatagramBytesMax)
+      .default_shown("1432 over UDP, 8192 over a Unix socket");
+}
+
+Result<std::optional<StatsdOptions>> make_statsd_options(const StatsdSettings& settings) {
+  if (settings.address.empty()) return std::optional<StatsdOptions>();
+  auto address = parse_datagram_address("statsd-address", settings.address);
+  if (!address) return address.error();
+  if (settings.prefix.size() > kPrefixBytesMax || !consists_of(settings.prefix, "_-."))
+    return wrong_statsd(
+        fmt::format("--statsd-prefix '{}': expected at most {} letters, digits, '_', '-' and '.'",
+                    settings.prefix, kPrefixBytesMax));
+  const bool is_dog = settings.format == "dogstatsd";
+  if (!settings.tags.empty() && !is_dog)
+    return wrong_statsd(
+        "--statsd-tags: plain StatsD has no tags; set --statsd-format=dogstatsd or leave them out");
+  auto tags = make_tags(settings.tags);
+  if (!tags) return tags.error();
+  StatsdFormat format{is_dog ? StatsdFlavour::DogStatsd : StatsdFlavour::Statsd, settings.prefix,
+                      std::move(tags.value()), datagram_bytes(settings, address.value())};
+  return std::optional<StatsdOptions>({std::move(address.value()), std::move(format)});
+}
+
+}  // namespace mdpipe::agent

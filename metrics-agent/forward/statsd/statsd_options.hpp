@@ -1,0 +1,32 @@
+#pragma once
+// The options of the StatsD destination: what an operator writes, and what is made of it.
+#include <optional>
+#include <string>
+
+#include "libshared/config/options.hpp"
+#include "libshared/result/result.hpp"
+#include "metrics-agent/forward/statsd/datagram_address.hpp"
+#include "metrics-agent/forward/statsd/statsd_format.hpp"
+
+namespace mdpipe::agent {
+
+struct StatsdSettings {
+  std::string address;  // empty: off
+  std::string format = "statsd";
+  std::string prefix = "mdpipe.";
+  config::StringList tags;
+  config::Bytes datagram_bytes_max;  // 0: what is usual for the kind of address
+};
+
+struct StatsdOptions {
+  DatagramAddress address;
+  StatsdFormat format;
+};
+
+// Binds `settings`, which must outlive the table.
+void declare_statsd_options(config::OptionTable& options, StatsdSettings& settings);
+
+// Nothing where StatsD is off. The error names the option and the remedy.
+Result<std::optional<StatsdOptions>> make_statsd_options(const StatsdSettings& settings);
+
+}  // namespace mdpipe::agent

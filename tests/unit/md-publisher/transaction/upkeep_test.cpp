@@ -1,0 +1,180 @@
+#include "md-publisher/transaction/upkeep.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "tests/unit/md-publisher/redis/resp_support.hpp"
+
+namespace mdpipe::publisher {
+namespace {
+
+constexpr auto kUpkeepSecond = std::chrono::seconds(1);
+constexpr UnixNanos kWall{1'000'000'000'000'000};  // 1,000,000,000 ms
+constexpr const char* kNoPerm = "-NOPERM this user has no permissions to run the command\r\n";
+
+struct UpkeepTest : testing::Test {
+  metrics::MetricsCollector collector{{"md-publisher", "p", "", true, 1000}};
+  StreamTable streams{StreamNaming::parse("md:{type}").value(),
+                      TrimPolicy::parse("0", "1h,ticker=0,orderbook=500ms").value(), collector};
+  const Stream& trade = *streams.find("trade", "gmo", "BTC_JPY");
+  const Stream& ticker = *streams.find("ticker", "gmo", "BTC_JPY");
+  SteadyTime now{};
+
+  static void touch(Upkeep& upkeep, std::initializer_list<const Stream*> touched) {
+    Transaction transaction;
+    for (const Stream* stream : touched) transaction.add(*stream, "$1\r\nk\r\n$1\r\nv\r\n", 2, UnixNanos{1});
+    upkeep.touch(transaction);
+  }
+  std::vector<Words> round(Upkeep& upkeep) {
+    now += kUpkeepSecond;
+    return upkeep.prepare(now, kWall) ? read_commands(upkeep.commands()) : std::vector<Words>();
+  }
+  static void answer(Upkeep& upkeep, std::initializer_list<const char*> answers) {
+    std::size_t index = 0;
+    for (const char* text : answers) {
+      const bool is_last = upkeep.on_reply(index, reply_of(text));
+      EXPECT_EQ(is_last, ++index == answers.size());
+    }
+  }
+};
+
+TEST_F(UpkeepTest, asks_redis_for_its_memory_every_five_seconds) {
+  Upkeep upkeep(0);
+  EXPECT_EQ(round(upkeep), (std::vector<Words>{{"INFO", "memory"}}));
+  answer(upkeep, {"$53\r\n# Memory\r\nused_memory:90\r\nmaxmemory:100\r\nmaxmemory_p:\r\n\r\n"});
+  ASSERT_TRUE(upkeep.report().memory);
+  EXPECT_EQ(upkeep.report().memory->used, 90U);
+  EXPECT_EQ(upkeep.report().memory->max, 100U);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(round(upkeep).empty());
+  EXPECT_EQ(round(upkeep).size(), 1U);
+}
+
+TEST(RedisMemory, knows_the_policies_that_delete_what_was_not_asked_for) {
+  const std::string info =
+      "# Memory\r\nused_memory:1\r\nused_memory_peak:5\r\nmaxmemory:7\r\nmaxmemory_policy:";
+  EXPECT_FALSE(parse_memory(info + "noeviction\r\n")->evicts);
+  EXPECT_FALSE(parse_memory(info + "volatile-lru\r\n")->evicts);
+  EXPECT_TRUE(parse_memory(info + "allkeys-lru\r\n")->evicts);
+  EXPECT_FALSE(parse_memory("# Memory\r\n"));
+}
+
+TEST_F(UpkeepTest, trims_by_age_what_has_one) {
+  Upkeep upkeep(0);
+  touch(upkeep, {&trade, &ticker, streams.find("orderbook", "gmo", "BTC_JPY")});
+  EXPECT_EQ(round(upkeep), (std::vector<Words>{{"INFO", "memory"},
+                                               {"XTRIM", "md:trade", "MINID", "~", "996400000"},
+                                               {"XTRIM", "md:orderbook", "MINID", "~", "999999500"}}));
+}
+
+TEST_F(UpkeepTest, what_it_trims_itself_is_not_missed) {
+  Upkeep upkeep(0);
+  touch(upkeep, {&trade});
+  trade.key->watch.on_length(100, 0, now);
+  round(upkeep);
+  answer(upkeep, {"$0\r\n\r\n", ":30\r\n"});
+  EXPECT_EQ(upkeep.report().trimmed, 30U);
+  EXPECT_EQ(trade.key->watch.length(), 70U);
+  EXPECT_EQ(trade.key->watch.on_length(69, 0, now), 1U);
+}
+
+TEST_F(UpkeepTest, an_answer_that_was_not_heard_makes_the_length_unknown) {
+  Upkeep upkeep(0);
+  touch(upkeep, {&trade});
+  trade.key->watch.on_length(100, 0, now);
+  round(upkeep);
+  EXPECT_FALSE(upkeep.on_unheard(0));
+  EXPECT_TRUE(upkeep.on_unheard(1));
+  EXPECT_EQ(trade.key->watch.on_length(1, 0, now), 0U);
+}
+
+TEST_F(UpkeepTest, every_stream_gives_the_same_part_of_what_is_too_much) {
+  StreamTable plain(StreamNaming::parse("{type}").value(), TrimPolicy::parse("0").value(), collector);
+  const Stream& a = *plain.find("a", "x", "s");
+  const Stream& b = *plain.find("b", "x", "s");
+  Upkeep upkeep(1000);
+  touch(upkeep, {&a, &b});
+  a.key->watch.on_length(100, 0, now);
+  b.key->watch.on_length(10, 0, now);
+  EXPECT_EQ(round(upkeep),
+            (std::vector<Words>{{"INFO", "memory"}, {"MEMORY", "USAGE", "a"}, {"MEMORY", "USAGE", "b"}}));
+  answer(upkeep, {"$0\r\n\r\n", ":1500\r\n", ":500\r\n"});
+  EXPECT_EQ(upkeep.report().stream_bytes, 2000U);
+  EXPECT_EQ(round(upkeep), (std::vector<Words>{{"XTRIM", "a", "MAXLEN", "~", "48"},
+                                               {"MEMORY", "USAGE", "a"},
+                                               {"XTRIM", "b", "MAXLEN", "~", "5"},
+                                               {"MEMORY", "USAGE", "b"}}));
+  answer(upkeep, {":50\r\n", ":750\r\n", ":0\r\n", ":250\r\n"});
+  EXPECT_EQ(upkeep.report().stream_bytes, 1000U);
+  EXPECT_TRUE(round(upkeep).empty());  // nothing has grown
+}
+
+TEST_F(UpkeepTest, asks_for_more_while_no_stream_has_a_whole_node_to_give) {
+  StreamTable plain(StreamNaming::parse("{type}").value(), TrimPolicy::parse("0").value(), collector);
+  const Stream& a = *plain.find("a", "x", "s");
+  Upkeep upkeep(1000);
+  touch(upkeep, {&a});
+  a.key->watch.on_length(200, 0, now);
+  round(upkeep);
+  answer(upkeep, {"$0\r\n\r\n", ":1100\r\n"});
+  std::vector<std::string> asked;
+  for (const char* trimmed : {":0\r\n", ":0\r\n", ":100\r\n", ":0\r\n"}) {
+    asked.push_back(round(upkeep).at(0).at(4));
+    answer(upkeep, {trimmed, ":1100\r\n"});
+  }
+  EXPECT_EQ(asked, (std::vector<std::string>{"173", "147", "125", "86"}));
+}
+
+// Else the first cut that Redis carries out would empty the streams.
+TEST_F(UpkeepTest, however_long_nothing_could_be_cut_the_next_cut_has_a_bound) {
+  StreamTable plain(StreamNaming::parse("{type}").value(), TrimPolicy::parse("0").value(), collector);
+  const Stream& a = *plain.find("a", "x", "s");
+  Upkeep upkeep(1000);
+  touch(upkeep, {&a});
+  a.key->watch.on_length(200, 0, now);
+  round(upkeep);
+  answer(upkeep, {"$0\r\n\r\n", ":1100\r\n"});
+  const auto cut_to = [&](const char* answered) {
+    const auto commands = round(upkeep);
+    const auto cut = std::find_if(commands.begin(), commands.end(),
+                                  [](const Words& words) { return words[0] == "XTRIM"; });
+    for (std::size_t i = 0; i < commands.size(); ++i)
+      upkeep.on_reply(i, reply_of(commands[i] == *cut ? answered : ":1100\r\n"));
+    return cut->at(4);
+  };
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(cut_to("-BUSY a script runs\r\n"), "173");
+  for (int i = 0; i < 100; ++i) cut_to(":0\r\n");
+  EXPECT_EQ(cut_to(":0\r\n"), "77");
+}
+
+TEST_F(UpkeepTest, a_missing_right_is_told_once_and_tried_again_on_the_next_connection) {
+  Upkeep upkeep(0);
+  touch(upkeep, {&trade});
+  round(upkeep);
+  answer(upkeep, {"$0\r\n\r\n", kNoPerm});
+  ASSERT_TRUE(upkeep.report().refused);
+  EXPECT_EQ(upkeep.report().refused->command, "XTRIM");
+  EXPECT_EQ(upkeep.report().refused->key, "md:trade");
+  EXPECT_TRUE(round(upkeep).empty());
+  upkeep.start_over();
+  EXPECT_EQ(round(upkeep).size(), 2U);
+  answer(upkeep, {"$0\r\n\r\n", kNoPerm});
+  EXPECT_FALSE(upkeep.report().refused);
+}
+
+TEST_F(UpkeepTest, many_streams_take_turns) {
+  StreamTable many(StreamNaming::parse("{symbol}").value(), TrimPolicy::parse("0", "1h").value(), collector);
+  Upkeep upkeep(0);
+  std::set<std::string> seen;
+  for (int i = 0; i < 800; ++i) touch(upkeep, {many.find("trade", "x", std::to_string(i))});
+  for (int i = 0; i < 2; ++i) {
+    for (const Words& words : round(upkeep)) {
+      if (words[0] == "XTRIM") seen.insert(words[1]);
+    }
+  }
+  EXPECT_EQ(seen.size(), 800U);
+}
+
+}  // namespace
+}  // namespace mdpipe::publisher

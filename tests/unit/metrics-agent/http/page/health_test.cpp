@@ -1,0 +1,104 @@
+#include "metrics-agent/http/page/health.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "libshared/event/event.hpp"
+#include "tests/unit/metrics-agent/fake_component.hpp"
+
+namespace mdpipe::agent {
+namespace {
+
+using metrics::Metric;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class HealthTest : public testing::Test {
+ protected:
+  std::vector<std::string> reasons() const { return health_reasons(store_, "metrics-agent", now_); }
+
+  FakeComponent& feed(const std::string& symbol, FeedState state, double since) {
+    const std::vector<std::string> labels = {"gmo", "ticker", symbol};
+    return reader_.gauge(Metric::FeedState, labels, static_cast<double>(state))
+        .gauge(Metric::FeedStateSince, labels, static_cast<double>(at(since).wall.count) * 1e-9);
+  }
+
+  UnixNanos now_ = at(30).wall;
+  SnapshotStore store_{StoreLimits{}};
+  FakeComponent reader_{"ws-reader", "gmo"}, publisher_{"md-publisher", "main"};
+};
+
+TEST_F(HealthTest, TheAgentAloneIsNotEnough) {
+  store_.apply(FakeComponent("metrics-agent", "metrics-agent").message(), at(0));
+  EXPECT_THAT(reasons(), ElementsAre("no component has reported yet"));
+}
+
+TEST_F(HealthTest, AllIsWell) {
+  store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, 1).message(), at(0));
+  store_.apply(publisher_.gauge(Metric::RedisUp, {"md-publisher"}, 1).message(), at(0));
+  EXPECT_THAT(reasons(), IsEmpty());
+}
+
+TEST_F(HealthTest, EachReasonIsNamed) {
+  store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, 0).message(), at(0));
+  store_.apply(publisher_.gauge(Metric::RedisUp, {"md-publisher"}, 0).message(), at(0));
+  EXPECT_THAT(reasons(), ElementsAre("exchange gmo disconnected, says ws-reader gmo",
+                                     "redis down, says md-publisher main"));
+}
+
+TEST_F(HealthTest, ASilentComponentIsNamedWithItsTimeAndItsGaugesNoLongerCount) {
+  store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, 0).message(), at(0));
+  store_.expire(at(9).steady);
+  EXPECT_THAT(reasons(), ElementsAre("component ws-reader gmo silent since 2023-11-14T22:13:20.000000000Z"));
+}
+
+TEST_F(HealthTest, AStoppedComponentIsToldFromASilentOne) {
+  store_.apply(reader_.message(true, true), at(0));
+  EXPECT_THAT(reasons(), ElementsAre(HasSubstr("component ws-reader gmo stopped since")));
+}
+
+TEST_F(HealthTest, AFeedWithoutUsableDataIsNamedWithItsStateAndSinceWhen) {
+  feed("A", FeedState::Live, 1);
+  feed("B", FeedState::Quiet, 2);
+  feed("C", FeedState::Stale, 3.25);
+  feed("D", FeedState::Gap, 4);
+  feed("E", FeedState::Down, 5);
+  feed("F", FeedState::Pending, 6);
+  store_.apply(reader_.message(), at(0));
+  EXPECT_THAT(reasons(), ElementsAre("gmo ticker C stale since 2023-11-14T22:13:23Z",
+                                     "gmo ticker D gap since 2023-11-14T22:13:24Z",
+                                     "gmo ticker E down since 2023-11-14T22:13:25Z"));
+}
+
+TEST_F(HealthTest, AFeedThatNeverHadDataIsNamedAfterTenMinutes) {
+  store_.apply(feed("F", FeedState::Pending, 6).message(), at(0));
+  now_ = at(605).wall;
+  EXPECT_THAT(reasons(), IsEmpty());
+  now_ = at(607).wall;
+  EXPECT_THAT(reasons(), ElementsAre("gmo ticker F pending since 2023-11-14T22:13:26Z"));
+}
+
+TEST_F(HealthTest, OfManyFeedsTwentyAreNamedAndTheOthersCounted) {
+  for (char symbol = 'A'; symbol <= 'Z'; ++symbol) feed(std::string(1, symbol), FeedState::Down, 1);
+  store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, 0).message(), at(0));
+  const auto found = reasons();
+  ASSERT_EQ(found.size(), 22U);
+  EXPECT_EQ(found.front(), "exchange gmo disconnected, says ws-reader gmo");
+  EXPECT_EQ(found[1], "gmo ticker A down since 2023-11-14T22:13:21Z");
+  EXPECT_EQ(found.back(), "and 6 more feeds");
+}
+
+TEST_F(HealthTest, FeedsOfASilentReaderAndNonsenseDoNotCount) {
+  feed("A", FeedState::Down, 1);
+  reader_.gauge(Metric::FeedState, {"gmo", "ticker", "B"}, 1e300);
+  reader_.gauge(Metric::FeedState, {"gmo", "ticker", "C"}, -1)
+      .gauge(Metric::FeedStateSince, {"gmo", "ticker", "C"}, 1e300);
+  store_.apply(reader_.message(), at(0));
+  EXPECT_THAT(reasons(), ElementsAre(HasSubstr("ticker A down")));
+  store_.expire(at(9).steady);
+  EXPECT_THAT(reasons(), ElementsAre(HasSubstr("component ws-reader gmo silent")));
+}
+
+}  // namespace
+}  // namespace mdpipe::agent

@@ -1,0 +1,219 @@
+// Lives of a reader over one folder: each has a collector on the kept counters, a spool and an outbox, and
+// ends without a word. What it had is checked in the counters of the next.
+#include "ws-reader/outbox/reckoning.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "tests/unit/ws-reader/outbox/outbox_support.hpp"
+#include "tests/unit/ws-reader/outbox/spool_support.hpp"
+#include "ws-reader/reader_metrics.hpp"
+
+namespace mdpipe::reader {
+namespace {
+
+using metrics::Metric;
+constexpr std::uint64_t kPublisher = 1000;  // an instance
+
+struct Life {
+  Life(const TemporaryFolder& folder, std::uint64_t number)
+      : epoch(number),
+        collector(options(folder)),
+        spool(folder.file("spool.db"), collector, now),
+        reckoning({folder.file(""), "gmo", "gmo", "boot"}, collector, &spool, epoch),
+        outbox("gmo", epoch, {}, {&spool}, reckoning.lives()) {}
+
+  static metrics::CollectorOptions options(const TemporaryFolder& folder) {
+    metrics::CollectorOptions out;
+    out.component = "ws-reader";
+    out.source = "gmo";
+    out.counter_file = folder.file("counters");
+    return out;
+  }
+  void receive(int count, const Event& event = trade()) {
+    for (int i = 0; i < count; ++i) {
+      collector.add(
+          collector.series(Metric::MessagesReceived, {"gmo", to_string(event.type()), event.symbol}));
+      outbox.append(event);
+    }
+    outbox.flush(now);
+  }
+  void hear(std::uint64_t of, std::uint64_t confirmed, std::uint64_t accepted, bool closed = false) {
+    now += std::chrono::milliseconds(200);
+    wire::Position position{kPublisher, of, confirmed, accepted, true};
+    position.closed = closed;
+    outbox.on_position(position, now);
+    if (const auto reached = outbox.take_settled()) reckoning.settle(*reached);
+  }
+  // The publisher answers until the life before is settled.
+  void settle(std::uint64_t of, std::uint64_t reached) {
+    for (int i = 0; i < 20 && outbox.heartbeat().epoch == of; ++i)
+      hear(of, reached, reached, outbox.heartbeat().closes);
+    EXPECT_NE(outbox.heartbeat().epoch, of);
+  }
+  std::uint64_t lost(EventType channel = EventType::Trade) {
+    return collector.total(collector.series(
+        Metric::DroppedEvents, {"ws-reader", "gmo", to_string(channel), "BTC_JPY", drop_reason::kCrash}));
+  }
+
+  SteadyTime now{std::chrono::hours(1)};
+  std::uint64_t epoch;
+  metrics::MetricsCollector collector;
+  Spool spool;
+  Reckoning reckoning;
+  Outbox outbox;
+};
+
+struct ReckoningTest : testing::Test {
+  TemporaryFolder folder;
+  std::unique_ptr<Life> life = std::make_unique<Life>(folder, 100);
+
+  void kill_and_start() {
+    const std::uint64_t next = life->epoch + 100;
+    life.reset();  // its files stay as a kill leaves them
+    life = std::make_unique<Life>(folder, next);
+  }
+};
+
+TEST_F(ReckoningTest, what_the_publisher_does_not_have_is_lost) {
+  life->receive(5);
+  life->receive(2, ticker());
+  kill_and_start();
+  EXPECT_EQ(life->lost(), 0U);  // nobody knows yet
+  life->settle(100, 3);
+  EXPECT_EQ(life->lost(), 2U);
+  EXPECT_EQ(life->lost(EventType::Ticker), 2U);
+}
+
+TEST_F(ReckoningTest, nothing_new_is_sent_before_the_life_before_is_settled) {
+  life->receive(5);
+  kill_and_start();
+  life->receive(1);
+  EXPECT_EQ(life->outbox.next(), nullptr);
+  EXPECT_EQ(life->outbox.heartbeat().epoch, 100U);
+  EXPECT_FALSE(life->outbox.heartbeat().closes);
+  life->settle(100, 5);
+  ASSERT_NE(life->outbox.next(), nullptr);
+  EXPECT_EQ(life->outbox.next()->epoch, 200U);
+  EXPECT_EQ(life->lost(), 0U);
+}
+
+TEST_F(ReckoningTest, a_publisher_that_still_takes_or_writes_is_waited_for) {
+  life->receive(50);
+  kill_and_start();
+  for (std::uint64_t i = 1; i < 10; ++i) {
+    life->hear(100, i, i);  // what the dead reader left in the connection comes in
+    EXPECT_FALSE(life->outbox.heartbeat().closes);
+  }
+  for (int i = 0; i < 5; ++i) {
+    life->hear(100, 9, 12);  // and is not written yet
+    EXPECT_FALSE(life->outbox.heartbeat().closes);
+  }
+  life->settle(100, 12);
+  EXPECT_EQ(life->lost(), 38U);
+}
+
+TEST_F(ReckoningTest, a_publisher_that_never_gets_even_holds_nothing_up_for_ever) {
+  life->receive(50);
+  kill_and_start();
+  for (int i = 0; i < 40; ++i) life->hear(100, 9, 12, life->outbox.heartbeat().closes);
+  EXPECT_EQ(life->outbox.heartbeat().epoch, 200U);
+  EXPECT_EQ(life->lost(), 41U);
+}
+
+TEST_F(ReckoningTest, what_is_in_the_spool_is_sent_first_and_not_lost) {
+  life->receive(5);
+  life->outbox.keep(life->now);
+  life->receive(2);
+  kill_and_start();
+  ASSERT_NE(life->outbox.next(), nullptr);
+  EXPECT_EQ(life->outbox.next()->epoch, 100U);
+  send_all(life->outbox, life->now);
+  life->hear(100, 5, 5);
+  EXPECT_EQ(life->outbox.heartbeat().epoch, 100U);
+  life->settle(100, 5);
+  EXPECT_EQ(life->lost(), 2U);
+}
+
+// What was on disk and went missing from there is counted by whoever dropped it.
+TEST_F(ReckoningTest, what_was_in_the_spool_is_no_loss_of_the_kill) {
+  life->receive(5);
+  life->outbox.keep(life->now);
+  life->receive(2);
+  kill_and_start();
+  life->reckoning.settle(1);
+  EXPECT_EQ(life->lost(), 2U);
+}
+
+TEST_F(ReckoningTest, a_life_that_ended_whole_leaves_nothing) {
+  life->receive(5);
+  life->outbox.keep(life->now);
+  life->reckoning.complete();
+  kill_and_start();
+  send_all(life->outbox, life->now);
+  life->hear(100, 5, 5);
+  EXPECT_EQ(life->outbox.heartbeat().epoch, 200U);
+  EXPECT_EQ(life->lost(), 0U);
+}
+
+// Goal: a second kill before the first life is settled. Nothing of the second was sent, so all of it is lost
+// that is not in the spool, at once; the first stays open.
+TEST_F(ReckoningTest, lives_that_never_came_to_send_are_lost_at_once) {
+  life->receive(5);
+  kill_and_start();
+  life->receive(3);
+  life->outbox.keep(life->now);
+  life->receive(4);
+  kill_and_start();
+  EXPECT_EQ(life->lost(), 4U);
+  kill_and_start();
+  life->settle(100, 2);
+  EXPECT_EQ(life->lost(), 4U + 3U);
+  ASSERT_NE(life->outbox.next(), nullptr);
+  EXPECT_EQ(life->outbox.next()->epoch, 200U);  // the second's in the spool
+}
+
+TEST_F(ReckoningTest, what_was_received_and_not_numbered_is_lost) {
+  life->receive(5);
+  const auto received = life->collector.series(Metric::MessagesReceived, {"gmo", "orderbook", "BTC_JPY"});
+  life->collector.add(received, 10);  // of which 3 are left out on purpose and 2 give way to newer ones
+  life->collector.add(life->collector.series(Metric::DroppedEvents,
+                                             {"ws-reader", "gmo", "orderbook", "BTC_JPY", "before_snapshot"}),
+                      3);
+  life->collector.add(life->collector.series(Metric::ConflatedEvents, {"gmo", "orderbook", "BTC_JPY"}), 2);
+  for (int i = 0; i < 3; ++i) {
+    kill_and_start();
+    EXPECT_EQ(life->lost(EventType::OrderBook), 5U);  // once, whatever follows
+  }
+}
+
+TEST_F(ReckoningTest, a_publisher_that_refuses_the_dead_life_settles_it) {
+  life->receive(5);
+  kill_and_start();
+  wire::Position position{kPublisher, 100, 2, 2, true};
+  position.refused = true;
+  life->outbox.on_position(position, life->now);
+  EXPECT_EQ(life->outbox.take_settled(), std::optional<std::uint64_t>(2));
+}
+
+// What retention dropped was counted then, and is not told as lost in a crash as well.
+TEST_F(ReckoningTest, what_was_dropped_for_room_is_not_counted_again) {
+  const InFlightOptions options{folder.file("in-flight-small"), "boot", "gmo", "gmo"};
+  auto noted = InFlight::create(options, 1, 1, {});
+  ASSERT_TRUE(noted);
+  Outbox outbox("gmo", 1, {2000, 100, 500}, {}, {&noted.value(), {}});
+  for (int i = 0; i < 100; ++i) {
+    outbox.append(trade());
+    outbox.flush(life->now);
+  }
+  std::uint64_t dropped = 0;
+  for (const auto& [feed, loss] : outbox.take_losses()) dropped += loss.count;
+  ASSERT_GT(dropped, 0U);
+  std::uint64_t told = 0;
+  noted.value().tell_numbered(0, [&told](auto, auto, std::uint64_t count) { told += count; });
+  EXPECT_EQ(dropped + told, 100U);
+}
+
+}  // namespace
+}  // namespace mdpipe::reader
