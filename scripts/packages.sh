@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Debian packages mdpipe needs, and a function that installs those of them that are missing. Sourced by run.sh and
-# test.sh; run on its own it installs what its arguments name: scripts/packages.sh [build] [run] [test] [bench]
+# test.sh; run on its own it installs what its arguments name: scripts/packages.sh [build] [run] [test] [bench] [arm64]
 # shellcheck disable=SC2034  # the lists are read through a reference, by name
 
 MDPIPE_PACKAGES_BUILD=(
@@ -34,6 +34,11 @@ MDPIPE_PACKAGES_BENCH=(
   gcc libbenchmark-dev python3
 )
 
+# The tools for a cross-build; its libraries are not installed but unpacked by scripts/sysroot.sh.
+MDPIPE_PACKAGES_ARM64=(
+  dpkg-dev g++-aarch64-linux-gnu qemu-user-static
+)
+
 mdpipe_missing_packages() {
   local package
   for package in "$@"; do
@@ -63,7 +68,7 @@ mdpipe_apt() {
   return "$rc"
 }
 
-# mdpipe_install_packages LOG LIST...: LIST is build, run, test or bench. Quiet; the whole output of apt goes to LOG.
+# mdpipe_install_packages LOG LIST...: LIST is build, run, test, bench or arm64. Quiet; the whole output of apt goes to LOG.
 mdpipe_install_packages() {
   local log=$1 list wanted=() missing
   shift
@@ -96,8 +101,8 @@ mdpipe_install_packages() {
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   set -euo pipefail
   for list in "$@"; do
-    if [[ ! $list =~ ^(build|run|test|bench)$ ]]; then
-      echo "usage: scripts/packages.sh [build] [run] [test] [bench]" >&2
+    if [[ ! $list =~ ^(build|run|test|bench|arm64)$ ]]; then
+      echo "usage: scripts/packages.sh [build] [run] [test] [bench] [arm64]" >&2
       exit 64
     fi
   done
