@@ -10,6 +10,7 @@ source scripts/packages.sh
 usage() {
   cat <<'TEXT'
 Usage: ./test.sh [--quick] [--tsan] [--repeat N] [--no-install]
+       ./test.sh --arm64 [--repeat N] [--no-install]
 Runs the format check and shellcheck, the release build, all tests, the tests that are not slow once more in a build
 with AddressSanitizer and UndefinedBehaviorSanitizer, and clang-tidy. Tests wait most of the time; what they leave of the
 processors goes to that build and to clang-tidy. The last line sums the tests up; the exit code is 0 only if everything
@@ -17,16 +18,18 @@ passed.
 
   --quick       leave out clang-tidy and the sanitizers
   --tsan        the tests that are not slow once more in a build with ThreadSanitizer
+  --arm64       only a cross-build for 64-bit Arm, and its tests that need no other program, in an emulator (qemu-user)
   --repeat N    run each test N times, or until it fails
   --no-install  install no packages
 
-Builds are in build/, build-asan/ and build-tsan/, full logs in test-logs/ of each. Tests on recorded frames read them
+Builds are those of CMakePresets.json, in build/, build-asan/, build-tsan/ and build-arm64/; full logs are in test-logs/ of each. Tests on recorded frames read them
 from the folder MDPIPE_RECORDED and are skipped where there is none.
 TEXT
 }
 
 QUICK=false
 TSAN=false
+ARM64=false
 INSTALL=true
 REPEAT=1
 JOBS=$((3 * $(nproc)))            # the long tests wait most of the time
@@ -42,6 +45,7 @@ while [[ $# -gt 0 ]]; do
   case $1 in
     --quick) QUICK=true ;;
     --tsan) TSAN=true ;;
+    --arm64) ARM64=true ;;
     --no-install) INSTALL=false ;;
     --repeat) REPEAT=${2-} && shift ;;
     --repeat=*) REPEAT=${1#*=} ;;
@@ -78,10 +82,14 @@ check() {
   return 1
 }
 
+# The folder of a preset, as CMakePresets.json has it.
+folder_of() { if [[ $1 == release ]]; then echo build; else echo "build-$1"; fi; }
+
+# build STEP PRESET
 build() {
-  local step=$1 dir=$2 started=$SECONDS
-  shift 2
-  if mdpipe_build "$dir" "$dir/test-logs/build.log" all -DMDPIPE_TESTS=ON "$@"; then
+  local step=$1 dir started=$SECONDS
+  dir=$(folder_of "$2")
+  if mdpipe_build "$dir" "$dir/test-logs/build.log" all --preset "$2"; then
     report "$step" ok "$started"
     return 0
   fi
@@ -93,14 +101,13 @@ build() {
 # The value of an attribute of the report's first element.
 junit_number() { grep -m 1 -oE "\b$2=\"[0-9]+\"" "$1" | grep -oE '[0-9]+'; }
 
-# run_tests STEP DIR CTEST-ARGUMENT...
+# run_tests STEP PRESET
 run_tests() {
-  local step=$1 dir=$2 started=$SECONDS logs=$2/test-logs rc=0 total failed skipped
+  local step=$1 logs started=$SECONDS rc=0 total failed skipped
+  logs=$(folder_of "$2")/test-logs
   local junit=$logs/junit.xml log=$logs/ctest.log
-  shift 2
   rm -f "$junit"
-  mdpipe_quiet "$step" "$log" ctest --test-dir "$dir" --output-junit "$PWD/$junit" --output-on-failure --parallel "$JOBS" \
-    --no-tests=error --repeat "until-fail:$REPEAT" "$@" || rc=$?
+  mdpipe_quiet "$step" "$log" ctest --preset "$2" --output-junit "$PWD/$junit" --parallel "$JOBS" --repeat "until-fail:$REPEAT" || rc=$?
   if [[ ! -s $junit ]]; then
     fail_step "$step" "$started"
     FAILED=$((FAILED + 1))
@@ -165,21 +172,15 @@ stop_all() {
   wait "$BEGUN_PID" 2>/dev/null
 }
 
-# sanitized_build STEP DIR SANITIZERS
-sanitized_build() {
-  # Many files at once compile in a third of the time; the release build sees each alone.
-  build "$1" "$2" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 "-DMDPIPE_SANITIZE=$3"
-}
-
-sanitized_tests() { JOBS=$SANITIZED_JOBS run_tests "$1" "$2" --label-exclude slow; }
+sanitized_tests() { JOBS=$SANITIZED_JOBS run_tests "$1" "$2"; }
 
 all_steps() {
   local tidy=(check "clang-tidy" build/test-logs/tidy.log scripts/tidy.sh build) asan=true
-  begin "ASan and UBSan: build" sanitized_build "ASan and UBSan: build" build-asan address,undefined
-  run_tests "release tests" build
+  begin "ASan and UBSan: build" build "ASan and UBSan: build" asan
+  run_tests "release tests" release
   wait_for_begun || asan=false
   begin "clang-tidy" "${tidy[@]}"
-  if [[ $asan == true ]]; then sanitized_tests "ASan and UBSan: tests" build-asan; fi
+  if [[ $asan == true ]]; then sanitized_tests "ASan and UBSan: tests" asan; fi
   wait_for_begun
 }
 
@@ -196,24 +197,26 @@ trap stop_all EXIT
 trap 'mdpipe_line "interrupted"; exit 130' INT TERM HUP
 
 if [[ $INSTALL == true ]]; then
-  mdpipe_install_packages "${TMPDIR:-/tmp}/mdpipe-apt-$$.log" build test || exit 69
+  lists=(build test)
+  [[ $ARM64 == false ]] || lists=(build arm64)
+  mdpipe_install_packages "${TMPDIR:-/tmp}/mdpipe-apt-$$.log" "${lists[@]}" || exit 69
   rm -f "${TMPDIR:-/tmp}/mdpipe-apt-$$.log"
   # Debian's npm is half a gigabyte, so the original StatsD server takes part only where an npm is here already.
   statsd_server=tests/integration/statsd_server
-  if command -v npm >/dev/null && [[ ! -d $statsd_server/node_modules/statsd ]]; then
+  if [[ $ARM64 == false && ! -d $statsd_server/node_modules/statsd ]] && command -v npm >/dev/null; then
     npm --prefix "$statsd_server" ci --omit=optional --no-audit --no-fund >/dev/null 2>&1 ||
       echo "set-up: npm could not install the StatsD server; its tests are skipped"
   fi
 fi
 export PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH  # Debian's python3 has the modules that the tests import
-export CTEST_OUTPUT_ON_FAILURE=1
-export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
-export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
-export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS=suppressions=$PWD/tests/tsan.supp:halt_on_error=1:second_deadlock_stack=1
 
+if [[ $ARM64 == true ]]; then
+  check "arm64: libraries" build-arm64/test-logs/sysroot.log scripts/sysroot.sh arm64 build-arm64/sysroot || finish
+  if build "arm64: build" arm64; then JOBS=$(nproc) run_tests "arm64: tests" arm64; fi
+  finish
+fi
 check "format and shellcheck" build/test-logs/format.log scripts/check_format.sh
-build "release build" build -DCMAKE_BUILD_TYPE=Release || finish
-if [[ $QUICK == true ]]; then run_tests "release tests" build; else all_steps; fi
-if [[ $TSAN == true ]] && sanitized_build "TSan: build" build-tsan thread; then sanitized_tests "TSan: tests" build-tsan; fi
+build "release build" release || finish
+if [[ $QUICK == true ]]; then run_tests "release tests" release; else all_steps; fi
+if [[ $TSAN == true ]] && build "TSan: build" tsan; then sanitized_tests "TSan: tests" tsan; fi
 finish
