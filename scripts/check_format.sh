@@ -8,7 +8,7 @@ files() { find . \( -name .git -o -name 'build*' -o -name node_modules \) -prune
 rc=0
 mapfile -t sources < <(files \( -name '*.cpp' -o -name '*.hpp' \))
 clang-format --dry-run -Werror "${sources[@]}" || rc=1
-mapfile -t scripts < <(files \( -name '*.sh' -o -path './.ci/*' -o -path './cmake/deb/p*' -o -path './compose/container/*' \))
+mapfile -t scripts < <(files \( -name '*.sh' -o -path './.ci/*' -o -path './cmake/deb/p*' -o -path './scripts/hooks/*' -o -path './compose/container/*' \))
 shellcheck -x "${scripts[@]}" || rc=1
 mapfile -t python < <(files -name '*.py')
 if ((${#python[@]} > 0)); then
