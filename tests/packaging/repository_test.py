@@ -1,4 +1,5 @@
-"""What a contributor meets: the hooks refuse what continuous integration would."""
+"""What a contributor meets: the hooks refuse what continuous integration would, the release script makes a release and stops where it
+must."""
 import os
 import shutil
 import subprocess
@@ -76,6 +77,77 @@ class Hooks(WithRepository):
         pushed = self.repository.run("scripts/hooks/pre-push")
         self.assertEqual(0, pushed.returncode)
         self.assertIn("there is no build", pushed.stdout)
+
+
+class Release(WithRepository):
+    CHANGELOG = "# Changelog\n\n## Unreleased (0.2.0)\n\n### Added\n\n- A thing.\n\n## 0.1.0 (2026-01-02)\n\n- The first.\n"
+
+    def setUp(self):
+        super().setUp()
+        self.repository.write("CMakeLists.txt", "project(mdpipe VERSION 0.2.0 LANGUAGES CXX\n")
+        self.repository.write("CHANGELOG.md", self.CHANGELOG)
+        self.repository.commit_all("first")
+
+    def release(self, *arguments):
+        return self.repository.run("scripts/release.sh", *arguments)
+
+    def test_a_release_is_a_changelog_section_a_commit_and_a_tag(self):
+        before = self.repository.git("rev-parse", "HEAD")
+        done = self.release("0.2.0", "--skip-packages")
+        self.assertEqual(0, done.returncode, done.stdout)
+        text = self.repository.read("CHANGELOG.md")
+        self.assertRegex(text, r"^# Changelog\n\n## Unreleased\n\n## 0\.2\.0 \(\d{4}-\d\d-\d\d\)\n\n### Added\n\n- A thing\.\n\n## 0\.1\.0 \(2026-01-02\)")
+        self.assertEqual([before, "release: 0.2.0"], self.repository.git("log", "-1", "--format=%P%n%s").split("\n"))
+        self.assertEqual("CHANGELOG.md", self.repository.git("diff", "--name-only", "HEAD^"))
+        self.assertEqual("mdpipe 0.2.0\n\n### Added\n\n- A thing.", self.repository.git("tag", "--list", "--format=%(contents)", "v0.2.0"))
+        self.assertEqual(self.repository.git("rev-parse", "HEAD"), self.repository.git("rev-parse", "v0.2.0^{commit}"))
+
+    def test_a_second_run_changes_nothing(self):
+        self.release("0.2.0", "--skip-packages")
+        before = self.repository.git("rev-parse", "HEAD", "v0.2.0")
+        again = self.release("0.2.0", "--skip-packages")
+        self.assertEqual(0, again.returncode, again.stdout)
+        self.assertEqual(2, again.stdout.count("done:"))
+        self.assertEqual(before, self.repository.git("rev-parse", "HEAD", "v0.2.0"))
+
+    def test_a_dry_run_names_each_step_and_changes_nothing(self):
+        before = self.repository.git("rev-parse", "HEAD")
+        said = self.release("0.2.0", "--dry-run")
+        self.assertEqual(0, said.returncode, said.stdout)
+        for step in ("would: CHANGELOG.md", "would: tag v0.2.0", "mdpipe_0.2.0-1_amd64.deb", "mdpipe_0.2.0-1_arm64.deb", "SHA256SUMS"):
+            self.assertIn(step, said.stdout)
+        self.assertEqual((before, "", ""), (self.repository.git("rev-parse", "HEAD"), self.repository.git("tag"), self.repository.git("status", "--porcelain")))
+
+    def test_it_stops_before_it_changes_anything(self):
+        def uncommitted():
+            self.repository.write("CMakeLists.txt", "project(mdpipe VERSION 0.2.0 LANGUAGES CXX C\n")
+
+        def released_elsewhere():
+            self.repository.git("tag", "v0.2.0")
+            self.repository.write("file", "new")
+            self.repository.commit_all("second")
+
+        def nothing_new():
+            self.repository.write("CHANGELOG.md", self.CHANGELOG.replace("### Added\n\n- A thing.\n\n", ""))
+            self.repository.commit_all("second")
+
+        for change, arguments, code, reason in (
+                (None, ["0.3.0"], 1, "CMakeLists.txt has version '0.2.0', not '0.3.0'"), (None, ["2"], 64, "expected three numbers"),
+                (None, [], 64, "expected three numbers"), (None, ["0.2.0", "--fast"], 64, "unknown option '--fast'"),
+                (uncommitted, ["0.2.0"], 1, "not committed"), (released_elsewhere, ["0.2.0"], 1, "the tag v0.2.0 is on another commit"),
+                (nothing_new, ["0.2.0"], 1, "nothing in a section 'Unreleased'")):
+            with self.subTest(reason):
+                first = self.repository.git("rev-parse", "HEAD")
+                if change:
+                    change()
+                before = self.repository.git("rev-parse", "HEAD"), self.repository.git("tag"), self.repository.git("status", "--porcelain")
+                stopped = self.release(*arguments, "--skip-packages")
+                self.assertEqual(code, stopped.returncode, stopped.stdout)
+                self.assertIn(reason, stopped.stdout)
+                self.assertEqual(before, (self.repository.git("rev-parse", "HEAD"), self.repository.git("tag"), self.repository.git("status", "--porcelain")))
+                self.repository.git("reset", "--quiet", "--hard", first)
+                if "v0.2.0" in self.repository.git("tag"):
+                    self.repository.git("tag", "--delete", "v0.2.0")
 
 
 if __name__ == "__main__":
