@@ -25,6 +25,11 @@ serves the metrics; exchange-sim speaks as an exchange, to test against.")
 # dpkg-shlibdeps sees what is linked. libcurl is loaded when it is needed; without the authorities' certificates no exchange is
 # trusted; the last two make the user and the folders.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+if(CMAKE_CROSSCOMPILING)  # in the libraries of scripts/sysroot.sh; complete.cmake names their database
+  set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE ${MDPIPE_DEBIAN_ARCHITECTURE})
+  set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_SYSROOT}/usr/lib/${CMAKE_LIBRARY_ARCHITECTURE})
+  set(CPACK_MDPIPE_SYSROOT ${CMAKE_SYSROOT})
+endif()
 set(CPACK_DEBIAN_PACKAGE_DEPENDS
   "libcurl4, ca-certificates, systemd | systemd-standalone-sysusers, systemd | systemd-standalone-tmpfiles")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "redis-server")

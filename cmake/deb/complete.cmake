@@ -11,3 +11,8 @@ file(WRITE ${folder}/changelog.Debian "mdpipe (${CPACK_PACKAGE_VERSION}-${CPACK_
 execute_process(COMMAND gzip -9n ${folder}/changelog.Debian COMMAND_ERROR_IS_FATAL ANY)
 # dpkg-deb packs modes as they are; a umask of the builder must not reach the user.
 execute_process(COMMAND chmod -R u=rwX,go=rX ${CPACK_TEMPORARY_INSTALL_DIRECTORY} COMMAND_ERROR_IS_FATAL ANY)
+# A package for another architecture: dpkg-shlibdeps, which CPack runs next, asks about that one's libraries, not this host's.
+if(CPACK_MDPIPE_SYSROOT)
+  set(ENV{DEB_HOST_ARCH} ${CPACK_DEBIAN_PACKAGE_ARCHITECTURE})
+  set(ENV{DPKG_ADMINDIR} ${CPACK_MDPIPE_SYSROOT}/var/lib/dpkg)
+endif()

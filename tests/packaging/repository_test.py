@@ -1,6 +1,8 @@
 """What a contributor meets: the hooks refuse what continuous integration would, the release script makes a release and stops where it
-must."""
+must, and the files that the contributors' documents name are there."""
+import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -8,6 +10,9 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ("CONTRIBUTING.md", "SECURITY.md", ".github/PULL_REQUEST_TEMPLATE.md")
+# The first folder or file of a path in this repository; other words with a slash are no paths.
+TOP = {path.name for path in ROOT.iterdir()} | {"build-fuzz", "build-asan"}
 
 
 class Repository:
@@ -148,6 +153,30 @@ class Release(WithRepository):
                 self.repository.git("reset", "--quiet", "--hard", first)
                 if "v0.2.0" in self.repository.git("tag"):
                     self.repository.git("tag", "--delete", "v0.2.0")
+
+
+class Documents(unittest.TestCase):
+    def test_what_contributors_documents_name_is_there(self):
+        for name in DOCUMENTS:
+            text = (ROOT / name).read_text(encoding="utf-8")
+            links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+            paths = {word for word in re.findall(r"[\w.@+-]+(?:/[\w.@+-]+)+", re.sub(r"https?://\S+", "", text)) if word.split("/")[0] in TOP}
+            for path in sorted(paths | set(links)):
+                if path.startswith("build") or "NAME" in path:
+                    continue  # made by the commands of the document
+                with self.subTest(f"{name}: {path}"):
+                    self.assertTrue((ROOT / path).exists(), f"{name} names {path}")
+
+    def test_presets_that_contributing_names_exist(self):
+        presets = json.loads((ROOT / "CMakePresets.json").read_text(encoding="utf-8"))
+        known = {preset["name"] for preset in presets["configurePresets"]}
+        named = set(re.findall(r"--preset[ =](\w+)", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+        self.assertTrue(named)
+        self.assertEqual(set(), named - known)
+
+    def test_the_forge_runs_what_everybody_runs(self):
+        workflow = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+        self.assertEqual([".ci/run", ".ci/run --arm64"], re.findall(r"run: (\.ci/run.*)", workflow))
 
 
 if __name__ == "__main__":
