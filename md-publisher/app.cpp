@@ -96,9 +96,9 @@ RedisEvents App::redis_events() {
   };
   events.on_removed = [this](const std::vector<Removed>& removed) { on_removed(removed); };
   events.on_unguarded = [this](const RefusedCommand& refused) { metrics_.unguarded(refused); };
-  events.on_kept = [this](const Upkeep::Report& report) { on_kept(report); };
-  events.on_lost = [this](const Loss& loss) { on_redis_lost(loss); };
-  events.on_late = [this](const Loss& loss) {
+  events.on_maintenance = [this](const StreamMaintenance::Report& report) { on_maintenance(report); };
+  events.on_disconnect = [this](const Disconnect& loss) { on_redis_lost(loss); };
+  events.on_node_unreachable = [this](const Disconnect& loss) {
     metrics_.redis_lost(loss);
     expect_late_answer();
   };
@@ -240,7 +240,7 @@ void App::on_committed(const Transaction& transaction, const Outcome& outcome) {
   if (stopping_ && redis_->is_idle()) finish();
 }
 
-void App::on_kept(const Upkeep::Report& report) {
+void App::on_maintenance(const StreamMaintenance::Report& report) {
   metrics_.kept(report);
   write_next();
   if (stopping_ && redis_->is_idle()) finish();
@@ -285,7 +285,7 @@ void App::read_cursors(const Cursors& cursors) {
   }
 }
 
-void App::on_redis_lost(const Loss& loss) {
+void App::on_redis_lost(const Disconnect& loss) {
   metrics_.redis_lost(loss);
   notifier_.status("Redis is away; the readers keep the events");
   gaps_.on_lost();

@@ -47,13 +47,13 @@ class App {
 
   void on_redis_ready(const Cursors& cursors);
   void on_committed(const Transaction& transaction, const Outcome& outcome);
-  void on_kept(const Upkeep::Report& report);
+  void on_maintenance(const StreamMaintenance::Report& report);
   void on_removed(const std::vector<Removed>& removed);
   void on_stream_lost(const RedisKey& key);
   void note_gaps(const Outcome& outcome);
   void on_redis_emptied(const Transaction& transaction);
   void read_cursors(const Cursors& cursors);
-  void on_redis_lost(const Loss& loss);
+  void on_redis_lost(const Disconnect& loss);
   [[nodiscard]] RedisEvents redis_events();
 
   void announce_positions();

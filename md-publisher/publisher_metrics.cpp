@@ -27,9 +27,9 @@ PublisherMetrics::PublisherMetrics(metrics::MetricsCollector& collector, std::st
 void PublisherMetrics::sending(const Transaction& transaction) {
   metrics::PendingCounts& pending = collector_.pending();
   pending.begin();
-  for (const Transaction::Share& share : transaction.shares()) {
-    pending.add(share.stream->published, share.entries);
-    pending.add(share.stream->bytes, share.bytes);
+  for (const Transaction::StreamTotals& totals_of : transaction.stream_totals()) {
+    pending.add(totals_of.stream->published, totals_of.entries);
+    pending.add(totals_of.stream->bytes, totals_of.bytes);
   }
   metrics::PendingMark
       mark;  // one cursor tells of all, as they are set together; without any nothing can tell
@@ -86,7 +86,7 @@ void PublisherMetrics::entry_refused(const RefusedEntry& refused) {
 
 void PublisherMetrics::redis_up() { collector_.set(redis_up_, 1); }
 
-void PublisherMetrics::redis_lost(const Loss& loss) {
+void PublisherMetrics::redis_lost(const Disconnect& loss) {
   collector_.set(redis_up_, 0);
   collector_.increment_error(error_type::kPublish);
   if (loss.refused) count_refusal(loss.refused->kind);
@@ -139,7 +139,7 @@ void PublisherMetrics::removed(const std::vector<Removed>& removed) {
   }
 }
 
-void PublisherMetrics::kept(const Upkeep::Report& report) {
+void PublisherMetrics::kept(const StreamMaintenance::Report& report) {
   if (report.memory) memory(*report.memory);
   if (report.stream_bytes) collector_.set(stream_bytes_, static_cast<double>(*report.stream_bytes));
   if (!report.refused) return;

@@ -26,10 +26,10 @@ class PublisherMetrics {
   void decide_pending(const Cursors& cursors);
   void committed(const Transaction& transaction, const Outcome& outcome, UnixNanos now);
   void redis_up();
-  void redis_lost(const Loss& loss);
+  void redis_lost(const Disconnect& loss);
   void refused(const RefusedCommand& refused, std::chrono::milliseconds retry);
   void removed(const std::vector<Removed>& removed);
-  void kept(const Upkeep::Report& report);
+  void kept(const StreamMaintenance::Report& report);
   void unguarded(const RefusedCommand& refused);
   void batch_refused(std::string_view why);
   void events_malformed(std::string_view source, std::uint64_t count);

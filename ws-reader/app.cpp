@@ -11,7 +11,7 @@
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
 #include "libshared/wire/json.hpp"
-#include "ws-reader/parts.hpp"
+#include "ws-reader/assembly.hpp"
 #include "ws-reader/venues/registry.hpp"
 
 namespace mdpipe::reader {
@@ -44,9 +44,9 @@ App::App(process::Settings<Config>& settings)
       source_lock_(uses_link() ? std::optional(lock_source(config_)) : std::nullopt),
       spool_(open_spool(config_, collector_)),
       epoch_(begin_epoch(spool_.get())),
-      reckoning_(make_reckoning(config_, collector_, spool_.get(), epoch_)),
+      crash_accounting_(make_crash_accounting(config_, collector_, spool_.get(), epoch_)),
       outbox_(config_.source, epoch_, outbox_limits(config_), spool_use(config_, spool_.get()),
-              reckoning_ ? reckoning_->lives() : OutboxLives()),
+              crash_accounting_ ? crash_accounting_->lives() : OutboxLives()),
       brake_(brake_limits(config_)),
       gatekeeper_(transport::make_gatekeeper(io_, zmq_, collector_, {"tap"}, config_.security)),
       tap_(uses_link() && config_.tap_endpoint != "none"
@@ -95,7 +95,7 @@ void App::start_link() {
                     config_.security.publisher(config_.positions_endpoint), config_.source},
       outbox_, collector_,
       LinkEvents{[this] {
-                   if (const auto reached = outbox_.take_settled()) reckoning_->settle(*reached);
+                   if (const auto reached = outbox_.take_settled()) crash_accounting_->settle(*reached);
                    if (stopping_ || input_ended_) on_drained_check();
                    release_brake();
                  },
@@ -392,7 +392,7 @@ void App::finish(int exit_code) {
   const auto& totals = pipeline_.totals();
   const auto unconfirmed = outbox_.unconfirmed_events();
   const auto left = unconfirmed > 0 ? outbox_.keep(steady_now()) : 0;
-  if (left == 0 && reckoning_) reckoning_->complete();
+  if (left == 0 && crash_accounting_) crash_accounting_->complete();
   log::write(left > 0 ? log::Level::Error : log::Level::Info,
              left > 0          ? "stopped; unconfirmed events are lost"
              : unconfirmed > 0 ? "stopped; unconfirmed events are kept in the spool for the next start"

@@ -22,9 +22,9 @@
 #include "ws-reader/feeds/subscription_changes.hpp"
 #include "ws-reader/link/publisher_link.hpp"
 #include "ws-reader/link/tap.hpp"
+#include "ws-reader/outbox/crash_accounting.hpp"
 #include "ws-reader/outbox/input_brake.hpp"
 #include "ws-reader/outbox/outbox.hpp"
-#include "ws-reader/outbox/reckoning.hpp"
 #include "ws-reader/outbox/spool.hpp"
 #include "ws-reader/pipeline.hpp"
 #include "ws-reader/reader_metrics.hpp"
@@ -80,7 +80,7 @@ class App {
   std::optional<process::LockFile> source_lock_;
   std::unique_ptr<Spool> spool_;
   std::uint64_t epoch_;
-  std::unique_ptr<Reckoning> reckoning_;  // null where nothing is counted or sent
+  std::unique_ptr<CrashAccounting> crash_accounting_;  // null where nothing is counted or sent
   Outbox outbox_;
   InputBrake brake_;
   process::BacklogMemory backlog_memory_;

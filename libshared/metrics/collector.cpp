@@ -211,7 +211,7 @@ void MetricsCollector::reset() {
     slot.value_n = slot.name_n = 0;
     if (slot.holds == Holds::Gauge) slot.gauge = 0;
     if (slot.holds == Holds::Total) *slot.total = 0;
-    if (slot.holds == Holds::Histogram) *slot.histogram = KeptHistogram();
+    if (slot.holds == Holds::Histogram) *slot.histogram = PersistentHistogram();
   }
   set(series_count_, static_cast<double>(slots_.size()));
 }

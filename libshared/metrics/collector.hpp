@@ -18,8 +18,8 @@
 #include "libshared/metrics/catalogue.hpp"
 #include "libshared/metrics/counter_file.hpp"
 #include "libshared/metrics/delta.hpp"
-#include "libshared/metrics/kept_histogram.hpp"
 #include "libshared/metrics/pending_counts.hpp"
+#include "libshared/metrics/persistent_histogram.hpp"
 #include "libshared/metrics/series.hpp"
 #include "libshared/metrics/series_table.hpp"
 
@@ -91,8 +91,8 @@ class MetricsCollector {
   struct Slot {
     union {
       double gauge = 0;
-      std::uint64_t* total;      // in the file or in plain_totals_
-      KeptHistogram* histogram;  // in the file or in plain_histograms_
+      std::uint64_t* total;            // in the file or in plain_totals_
+      PersistentHistogram* histogram;  // in the file or in plain_histograms_
     };
     std::uint64_t sent = 0;  // the value in the last message: total, count of a histogram or bits of a gauge
     std::uint32_t value_n = 0;  // the number of the first message that had the present value
@@ -106,7 +106,7 @@ class MetricsCollector {
   void open_counter_file();
   struct Storage {
     std::uint64_t* total = nullptr;
-    KeptHistogram* histogram = nullptr;
+    PersistentHistogram* histogram = nullptr;
   };
   Storage make_storage(Metric metric, std::initializer_list<std::string_view> labels);
   Series intern(Metric metric, const LabelValues& labels, Storage storage);
@@ -119,7 +119,7 @@ class MetricsCollector {
   std::uint32_t message_count_ = 0;
   std::optional<CounterFile> file_;
   std::deque<std::uint64_t> plain_totals_;  // counters that are in no file; they stay where they are
-  std::deque<KeptHistogram> plain_histograms_;
+  std::deque<PersistentHistogram> plain_histograms_;
   PendingCounts pending_;
   SeriesTable series_;
   std::vector<Slot> slots_;  // by series

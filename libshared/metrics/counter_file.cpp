@@ -18,7 +18,7 @@
 #include <utility>
 
 #include "libshared/log/log.hpp"
-#include "libshared/metrics/kept_memory.hpp"
+#include "libshared/metrics/persistent_memory.hpp"
 
 namespace mdpipe::metrics {
 namespace {
@@ -88,7 +88,7 @@ struct CounterFile::Header {
     return kHeaderBytes + counters_max * sizeof(std::uint64_t) + pending_max * sizeof(PendingRegion::Entry);
   }
   [[nodiscard]] std::size_t mapped_bytes() const {
-    return histograms_begin() + histograms_max * sizeof(KeptHistogram);
+    return histograms_begin() + histograms_max * sizeof(PersistentHistogram);
   }
 };
 
@@ -146,7 +146,7 @@ CounterFile::Found CounterFile::examine(const CounterFileOptions& options, std::
   if (on_disk.counter_count > options.counters_max / 2) return Found::Fresh;
   if (static_cast<std::size_t>(status.st_size) < on_disk.mapped_bytes() + on_disk.names_bytes)
     return unusable("it is cut short");
-  if (!map(on_disk.mapped_bytes()) || !take_room(on_disk.histogram_count))
+  if (!map(on_disk.mapped_bytes()) || !preallocate(on_disk.histogram_count))
     return unusable(std::strerror(errno));
   if (!read_counters(why)) return Found::Unusable;
   return repair_histograms() ? Found::Usable : unusable("a histogram in it is damaged");
@@ -238,10 +238,10 @@ void CounterFile::unmap() {
 }
 
 // So many histograms can be written to without a SIGBUS.
-bool CounterFile::take_room(std::uint64_t histograms) {
+bool CounterFile::preallocate(std::uint64_t histograms) {
   if (histograms == 0) return true;
   const int error = posix_fallocate(fd_, static_cast<off_t>(header().histograms_begin()),
-                                    static_cast<off_t>(histograms * sizeof(KeptHistogram)));
+                                    static_cast<off_t>(histograms * sizeof(PersistentHistogram)));
   errno = error;
   return error == 0;
 }
@@ -277,12 +277,12 @@ std::uint64_t* CounterFile::add(std::string_view name, std::initializer_list<std
   return total;
 }
 
-KeptHistogram* CounterFile::add_histogram(std::string_view name,
-                                          std::initializer_list<std::string_view> labels) {
+PersistentHistogram* CounterFile::add_histogram(std::string_view name,
+                                                std::initializer_list<std::string_view> labels) {
   Header& head = header();
-  if (head.histogram_count >= head.histograms_max || !take_room(head.histogram_count + 1)) return nullptr;
-  KeptHistogram* histogram = histograms() + head.histogram_count;
-  *histogram = KeptHistogram();
+  if (head.histogram_count >= head.histograms_max || !preallocate(head.histogram_count + 1)) return nullptr;
+  PersistentHistogram* histogram = histograms() + head.histogram_count;
+  *histogram = PersistentHistogram();
   if (!append_name(kHistogram, name, labels)) return nullptr;
   ++head.histogram_count;
   return histogram;
@@ -290,7 +290,7 @@ KeptHistogram* CounterFile::add_histogram(std::string_view name,
 
 void CounterFile::restart(std::uint64_t origin) {
   std::fill_n(totals(), header().counter_count, 0);
-  std::fill_n(histograms(), header().histogram_count, KeptHistogram());
+  std::fill_n(histograms(), header().histogram_count, PersistentHistogram());
   header().origin = origin;
 }
 
@@ -313,8 +313,8 @@ std::uint64_t* CounterFile::totals() const {
   return reinterpret_cast<std::uint64_t*>(memory_ + kHeaderBytes);
 }
 
-KeptHistogram* CounterFile::histograms() const {
-  return reinterpret_cast<KeptHistogram*>(memory_ + header().histograms_begin());
+PersistentHistogram* CounterFile::histograms() const {
+  return reinterpret_cast<PersistentHistogram*>(memory_ + header().histograms_begin());
 }
 
 CounterFile::CounterFile(CounterFile&& other) noexcept

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "libshared/metrics/kept_histogram.hpp"
 #include "libshared/metrics/pending_counts.hpp"
+#include "libshared/metrics/persistent_histogram.hpp"
 #include "libshared/result/result.hpp"
 
 namespace mdpipe::metrics {
@@ -30,8 +30,8 @@ class CounterFile {
   struct Counter {
     std::string name;  // a catalogue name
     std::vector<std::string> labels;
-    std::uint64_t* total = nullptr;      // valid while the CounterFile is; null for a histogram
-    KeptHistogram* histogram = nullptr;  // the same; null for a counter
+    std::uint64_t* total = nullptr;            // valid while the CounterFile is; null for a histogram
+    PersistentHistogram* histogram = nullptr;  // the same; null for a counter
   };
 
   // Opens the file or makes it; `new_origin` is for one that begins. One that is damaged, of another version
@@ -55,7 +55,7 @@ class CounterFile {
   // added again.
   std::uint64_t* add(std::string_view name, std::initializer_list<std::string_view> labels);
   // The same for a histogram.
-  KeptHistogram* add_histogram(std::string_view name, std::initializer_list<std::string_view> labels);
+  PersistentHistogram* add_histogram(std::string_view name, std::initializer_list<std::string_view> labels);
   // Everything is 0 and begins at `origin`.
   void restart(std::uint64_t origin);
   // Where pending counts are kept, so that they outlive the process too.
@@ -73,11 +73,11 @@ class CounterFile {
   Result<bool> create(const CounterFileOptions& options, std::uint64_t origin);
   bool map(std::size_t bytes);
   void unmap();
-  bool take_room(std::uint64_t histograms);
+  bool preallocate(std::uint64_t histograms);
   bool append_name(char kind, std::string_view name, std::initializer_list<std::string_view> labels);
   [[nodiscard]] Header& header() const;
   [[nodiscard]] std::uint64_t* totals() const;
-  [[nodiscard]] KeptHistogram* histograms() const;
+  [[nodiscard]] PersistentHistogram* histograms() const;
 
   int fd_ = -1;
   char* memory_ = nullptr;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "libshared/metrics/kept_memory.hpp"
+#include "libshared/metrics/persistent_memory.hpp"
 #include "libshared/metrics/series.hpp"
 
 namespace mdpipe::metrics {

@@ -26,7 +26,7 @@ void Sentinel::ask(Answered answered) {
   stream_ ? send() : connect();
 }
 
-void Sentinel::doubt() {
+void Sentinel::try_next() {
   drop_connection();
   at_ = (at_ + 1) % address_.sentinel.hosts.size();
 }
@@ -93,7 +93,7 @@ void Sentinel::on_reply(const Reply& reply) {
 // ends is only made anew for the next one.
 void Sentinel::fail(const std::string& why) {
   why_ += fmt::format("{}{}:{}: {}", why_.empty() ? "" : "; ", host().host, host().port, why);
-  doubt();
+  try_next();
   if (answered_ == nullptr) return;
   if (++tried_ == address_.sentinel.hosts.size()) return finish(std::nullopt);
   connect();

@@ -29,7 +29,7 @@ class Sentinel {
   void ask(Answered answered);
   [[nodiscard]] bool is_asking() const { return answered_ != nullptr; }
   // The next question goes to another Sentinel: the answer of this one led nowhere.
-  void doubt();
+  void try_next();
   void close();
 
  private:

@@ -1,7 +1,7 @@
 #pragma once
 // Everything that is the same for all events of one (type, exchange, symbol), made once: the front of its
-// XADD command and the series it is counted in. And everything that is the same for all that share one key of
-// Redis: its length and its limit.
+// XADD command and the series it is counted in. And everything that is the same for all that totals_of one
+// key of Redis: its length and its limit.
 #include <cstdint>
 #include <map>
 #include <memory>

@@ -25,7 +25,7 @@ std::optional<Outcome> read_outcome(const Reply& exec, const Transaction& transa
     }
     ++element;
   }
-  for (RedisKey* key : transaction.looks()) {
+  for (RedisKey* key : transaction.length_checks()) {
     if (element->type == Type::Integer) {
       const auto length = static_cast<std::uint64_t>(element->integer);
       if (const auto entries = key->watch.on_length(length, key->maxlen, now); entries > 0)

@@ -4,7 +4,7 @@
 
 namespace mdpipe::publisher {
 
-bool Preflight::prepare(const std::vector<Transaction::Touched>& streams, std::string_view state_key) {
+bool Preflight::prepare(const std::vector<Transaction::TouchedKey>& streams, std::string_view state_key) {
   commands_.clear();
   keys_.clear();
   answered_ = 0;

@@ -27,7 +27,7 @@ class Preflight {
 
   // Collects what was not asked yet of a transaction's streams and, where it has states, of their hash (else
   // empty); false where there is nothing to ask.
-  bool prepare(const std::vector<Transaction::Touched>& streams, std::string_view state_key);
+  bool prepare(const std::vector<Transaction::TouchedKey>& streams, std::string_view state_key);
   [[nodiscard]] const std::string& commands() const { return commands_; }
   [[nodiscard]] std::size_t question_count() const { return keys_.size() + (asks_state_ ? 1 : 0); }
 

@@ -16,11 +16,11 @@ void Transaction::clear() {
   sealed_at_ = 0;
   entries_.clear();
   batches_.clear();
-  for (const Share& share : shares_) share_places_[share.stream->id] = 0;
-  for (const Touched& touched : touched_) touched_places_[touched.key->id] = 0;
-  shares_.clear();
+  for (const StreamTotals& totals_of : stream_totals_) totals_places_[totals_of.stream->id] = 0;
+  for (const TouchedKey& touched : touched_) touched_places_[touched.key->id] = 0;
+  stream_totals_.clear();
   touched_.clear();
-  looks_.clear();
+  length_checks_.clear();
   states_.clear();
   cursors_.clear();
   resp::append_command(commands_, "MULTI");
@@ -40,20 +40,20 @@ void Transaction::add(const Stream& stream, std::string_view body, std::size_t w
   commands_.append(body);
   const std::size_t bytes = commands_.size() - before;
   entries_.push_back({&stream, recv, static_cast<std::uint32_t>(bytes), seq});
-  Share& part = share(stream);
+  StreamTotals& part = totals_of(stream);
   ++part.entries;
   part.bytes += bytes;
 }
 
-Transaction::Share& Transaction::share(const Stream& stream) {
-  if (stream.id >= share_places_.size()) share_places_.resize(stream.id + 1);
-  std::uint32_t& place = share_places_[stream.id];
+Transaction::StreamTotals& Transaction::totals_of(const Stream& stream) {
+  if (stream.id >= totals_places_.size()) totals_places_.resize(stream.id + 1);
+  std::uint32_t& place = totals_places_[stream.id];
   if (place == 0) {
-    shares_.push_back({&stream, 0, 0});
-    place = static_cast<std::uint32_t>(shares_.size());
+    stream_totals_.push_back({&stream, 0, 0});
+    place = static_cast<std::uint32_t>(stream_totals_.size());
     touch(*stream.key);
   }
-  return shares_[place - 1];
+  return stream_totals_[place - 1];
 }
 
 void Transaction::touch(RedisKey& key) {
@@ -67,15 +67,15 @@ void Transaction::touch(RedisKey& key) {
 void Transaction::seal(std::string_view cursor_key, std::string_view state_key, SteadyTime now) {
   if (sealed_at_ == 0) sealed_at_ = commands_.size();
   commands_.resize(sealed_at_);
-  looks_.clear();
+  length_checks_.clear();
   cursor_key_ = cursor_key;
   state_key_ = state_key;
-  for (Touched& touched : touched_) touched.entries = 0;
-  for (const Share& share : shares_)
-    touched_[touched_places_[share.stream->key->id] - 1].entries += share.entries;
-  for (const Touched& touched : touched_) {
+  for (TouchedKey& touched : touched_) touched.entries = 0;
+  for (const StreamTotals& totals_of : stream_totals_)
+    touched_[touched_places_[totals_of.stream->key->id] - 1].entries += totals_of.entries;
+  for (const TouchedKey& touched : touched_) {
     if (!touched.key->guarded || !touched.key->watch.is_due(now)) continue;
-    looks_.push_back(touched.key);
+    length_checks_.push_back(touched.key);
     resp::append_command(commands_, "XLEN", touched.key->name);
   }
   if (!states_.empty()) {
@@ -104,8 +104,8 @@ Transaction::Command Transaction::command(std::size_t index) const {
   --index;
   if (index < entries_.size()) return {"XADD", entries_[index].stream->key->name};
   index -= entries_.size();
-  if (index < looks_.size()) return {"XLEN", looks_[index]->name};
-  index -= looks_.size();
+  if (index < length_checks_.size()) return {"XLEN", length_checks_[index]->name};
+  index -= length_checks_.size();
   if (!states_.empty() && index-- == 0) return {"HSET", state_key_};
   if (!cursors_.empty() && index == 0) return {"HSET", cursor_key_};
   return {"EXEC", {}};

@@ -32,12 +32,12 @@ class Transaction {
     std::uint64_t seq = 0;
   };
   // What of the entries belongs to one stream, and what to one key of Redis (known once it is sealed).
-  struct Share {
+  struct StreamTotals {
     const Stream* stream = nullptr;
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0;
   };
-  struct Touched {
+  struct TouchedKey {
     RedisKey* key = nullptr;
     std::uint64_t entries = 0;
   };
@@ -72,7 +72,7 @@ class Transaction {
   [[nodiscard]] std::size_t command_count() const { return exec_count() + 2; }  // with MULTI and EXEC
   // EXEC's answer has an element for each entry, look, states and cursors, in this order.
   [[nodiscard]] std::size_t exec_count() const {
-    return entries_.size() + looks_.size() + (states_.empty() ? 0 : 1) + (cursors_.empty() ? 0 : 1);
+    return entries_.size() + length_checks_.size() + (states_.empty() ? 0 : 1) + (cursors_.empty() ? 0 : 1);
   }
   // The command whose answer comes at `index`; 0 is MULTI.
   [[nodiscard]] Command command(std::size_t index) const;
@@ -81,14 +81,14 @@ class Transaction {
   // Where the first XADD begins in commands(); the others follow, each of its entry's bytes.
   [[nodiscard]] std::size_t first_entry_offset() const { return first_entry_offset_; }
   [[nodiscard]] const std::vector<Batch>& batches() const { return batches_; }
-  [[nodiscard]] const std::vector<Share>& shares() const { return shares_; }
-  [[nodiscard]] const std::vector<Touched>& touched() const { return touched_; }
-  [[nodiscard]] const std::vector<RedisKey*>& looks() const { return looks_; }
+  [[nodiscard]] const std::vector<StreamTotals>& stream_totals() const { return stream_totals_; }
+  [[nodiscard]] const std::vector<TouchedKey>& touched() const { return touched_; }
+  [[nodiscard]] const std::vector<RedisKey*>& length_checks() const { return length_checks_; }
   [[nodiscard]] const States& states() const { return states_; }
   [[nodiscard]] const std::map<std::string, Cursor>& cursors() const { return cursors_; }
 
  private:
-  Share& share(const Stream& stream);
+  StreamTotals& totals_of(const Stream& stream);
   void touch(RedisKey& key);
 
   std::string commands_;
@@ -97,11 +97,11 @@ class Transaction {
   std::size_t sealed_at_ = 0;  // where the end begins; 0 while unsealed
   std::vector<Entry> entries_;
   std::vector<Batch> batches_;
-  std::vector<Share> shares_;
-  std::vector<Touched> touched_;
-  // By number of the stream or key: where it stands in shares_ or touched_, plus one.
-  std::vector<std::uint32_t> share_places_, touched_places_;
-  std::vector<RedisKey*> looks_;
+  std::vector<StreamTotals> stream_totals_;
+  std::vector<TouchedKey> touched_;
+  // By number of the stream or key: where it stands in stream_totals_ or touched_, plus one.
+  std::vector<std::uint32_t> totals_places_, touched_places_;
+  std::vector<RedisKey*> length_checks_;
   States states_;
   std::map<std::string, Cursor> cursors_;
   std::string cursor_key_, state_key_;

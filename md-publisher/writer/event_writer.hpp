@@ -7,18 +7,18 @@
 #include <string>
 #include <vector>
 
-#include "md-publisher/redis/greeting.hpp"
+#include "md-publisher/redis/handshake.hpp"
 #include "md-publisher/redis/redis_url.hpp"
 #include "md-publisher/redis/refusal.hpp"
 #include "md-publisher/transaction/outcome.hpp"
 #include "md-publisher/transaction/preflight.hpp"
+#include "md-publisher/transaction/stream_maintenance.hpp"
 #include "md-publisher/transaction/transaction.hpp"
-#include "md-publisher/transaction/upkeep.hpp"
 
 namespace mdpipe::publisher {
 
 // A connection that ended.
-struct Loss {
+struct Disconnect {
   std::string reason;
   std::chrono::milliseconds retry{0};
   std::optional<RefusedCommand> refused;  // where an answer of Redis was the reason
@@ -31,13 +31,14 @@ struct RedisEvents {
   std::function<void(const RefusedCommand&, std::chrono::milliseconds retry)> on_refused;
   std::function<void(const std::vector<Removed>&)> on_removed;  // seen before a transaction
   std::function<void(const RefusedCommand&)> on_unguarded;      // a stream is written without its guard
-  std::function<void(const Upkeep::Report&)> on_kept;  // once a second; also where it has become idle
+  std::function<void(const StreamMaintenance::Report&)>
+      on_maintenance;  // once a second; also where it has become idle
   // The connection or the transaction failed; what was on its way counts as not written. A new try follows by
   // itself.
-  std::function<void(const Loss&)> on_lost;
+  std::function<void(const Disconnect&)> on_disconnect;
   std::function<void(const std::string& reason)> on_gave_up;  // only with no_retry
   // A part of a Cluster is not reached; the transaction is kept by the writer.
-  std::function<void(const Loss&)> on_late;
+  std::function<void(const Disconnect&)> on_node_unreachable;
   // A Cluster holds less of a stream than it had confirmed; what is missing is not known by number.
   std::function<void(const RedisKey&)> on_stream_lost;
 };
@@ -65,7 +66,7 @@ class EventWriter {
   [[nodiscard]] virtual bool takes_writes() const = 0;
   // The Redis that was reached last.
   [[nodiscard]] virtual std::string target() const = 0;
-  // Seals and writes a transaction, borrowed until on_committed or on_lost. Only while ready and idle.
+  // Seals and writes a transaction, borrowed until on_committed or on_disconnect. Only while ready and idle.
   virtual void write(Transaction& transaction) = 0;
 };
 

@@ -14,7 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kReadBufferBytes = 64U << 10U;
-constexpr auto kUpkeepInterval = std::chrono::seconds(1);
+constexpr auto kMaintenanceInterval = std::chrono::seconds(1);
 // Where Sentinels choose a new master, a try costs little and the way is not long.
 constexpr milliseconds kSentinelPauseMax{500};
 constexpr std::string_view kWaitMs = "500";  // less than any sensible --redis-timeout
@@ -32,11 +32,11 @@ RedisWriter::RedisWriter(asio::io_context& io, RedisOptions options, RedisEvents
       events_(std::move(events)),
       timeout_timer_(io),
       retry_timer_(io),
-      upkeep_timer_(io),
+      maintenance_timer_(io),
       random_(std::random_device{}()),
       target_(options_.address),
       read_buffer_(kReadBufferBytes),
-      upkeep_(options_.stream_bytes_max) {
+      maintenance_(options_.stream_bytes_max) {
   if (!target_.sentinel.hosts.empty()) sentinel_ = std::make_unique<Sentinel>(io, target_);
   if (options_.wait_replicas > 0)
     resp::append_command(wait_, "WAIT", std::to_string(options_.wait_replicas), kWaitMs);
@@ -46,7 +46,7 @@ void RedisWriter::stop() {
   stopped_ = true;
   timeout_timer_.cancel();
   retry_timer_.cancel();
-  upkeep_timer_.cancel();
+  maintenance_timer_.cancel();
   if (stream_) stream_->close();
   if (sentinel_) sentinel_->close();
   state_ = State::Down;
@@ -60,7 +60,7 @@ void RedisWriter::connect() {
 void RedisWriter::find_master() {
   sentinel_->close();
   sentinel_->ask([this](const std::optional<HostPort>& master, const std::string& why) {
-    if (!master) return lose(fmt::format("no Sentinel names the master: {}", why));
+    if (!master) return disconnect(fmt::format("no Sentinel names the master: {}", why));
     target_.host = master->host;
     target_.port = master->port;
     reach();
@@ -73,8 +73,8 @@ void RedisWriter::check_master() {
   if (!sentinel_ || sentinel_->is_asking()) return;
   sentinel_->ask([this](const std::optional<HostPort>& master, const std::string&) {
     if (!master || !is_ready() || *master == HostPort{target_.host, target_.port}) return;
-    lose(fmt::format("{} is not the master any more, {}:{} is", target_.display(), master->host,
-                     master->port));
+    disconnect(fmt::format("{} is not the master any more, {}:{} is", target_.display(), master->host,
+                           master->port));
   });
 }
 
@@ -83,15 +83,15 @@ void RedisWriter::reach() {
   expect_answer_in_time();
   stream_->connect([this](const std::error_code& ec) {
     if (ec) return on_broken(fmt::format("cannot connect to {}", target_.display()), ec);
-    greet();
+    start_handshake();
   });
 }
 
-void RedisWriter::greet() {
-  state_ = State::Greeting;
+void RedisWriter::start_handshake() {
+  state_ = State::Handshake;
   replies_.reset();
-  greeting_.prepare(target_, options_.cursor_key, options_.wait_replicas);
-  send(greeting_.commands());
+  handshake_.prepare(target_, options_.cursor_key, options_.wait_replicas);
+  send(handshake_.commands());
   read_more();
 }
 
@@ -104,35 +104,35 @@ void RedisWriter::send(const std::string& bytes) {
 
 void RedisWriter::write(Transaction& transaction) {
   in_flight_ = &transaction;
-  upkeep_.touch(transaction);
+  maintenance_.touch(transaction);
   begin();
 }
 
 void RedisWriter::begin() {
-  if (upkeep_is_due_) return keep_up();
+  if (maintenance_is_due_) return maintain();
   ask_or_send();
 }
 
 // Without a transaction too: streams grow old while nothing is written.
-void RedisWriter::keep_up() {
-  upkeep_is_due_ = false;
-  if (upkeep_.prepare(steady_now(), wall_now())) {
-    step_ = Step::KeepingUp;
+void RedisWriter::maintain() {
+  maintenance_is_due_ = false;
+  if (maintenance_.prepare(steady_now(), wall_now())) {
+    step_ = Step::Maintaining;
     replies_seen_ = 0;
-    send(upkeep_.commands());
+    send(maintenance_.commands());
   } else if (in_flight_ != nullptr) {
     ask_or_send();
   }
 }
 
-void RedisWriter::schedule_upkeep() {
-  upkeep_timer_.expires_after(kUpkeepInterval);
-  upkeep_timer_.async_wait([this](const asio::error_code& ec) {
+void RedisWriter::schedule_maintenance() {
+  maintenance_timer_.expires_after(kMaintenanceInterval);
+  maintenance_timer_.async_wait([this](const asio::error_code& ec) {
     if (ec) return;
-    upkeep_is_due_ = true;
+    maintenance_is_due_ = true;
     check_master();
-    if (is_ready() && is_idle()) keep_up();
-    schedule_upkeep();
+    if (is_ready() && is_idle()) maintain();
+    schedule_maintenance();
   });
 }
 
@@ -176,11 +176,11 @@ void RedisWriter::read_more() {
 
 void RedisWriter::on_broken(std::string_view what, const std::error_code& ec) {
   std::string reason = fmt::format("{}: {}", what, ec.message());
-  if (state_ == State::Greeting && !target_.is_tls)
+  if (state_ == State::Handshake && !target_.is_tls)
     reason += " before it answered anything; where the port speaks TLS, write rediss://";
-  if (ec.category() != tls_category()) return lose(reason);
+  if (ec.category() != tls_category()) return disconnect(reason);
   const std::string& host = target_.tls.server_name.empty() ? target_.host : target_.tls.server_name;
-  lose(reason, RefusedCommand{Refusal::Tls, ec.message(), "TLS", {}, tls_remedy(ec, host)});
+  disconnect(reason, RefusedCommand{Refusal::Tls, ec.message(), "TLS", {}, tls_remedy(ec, host)});
 }
 
 void RedisWriter::on_bytes(std::size_t bytes) {
@@ -190,7 +190,7 @@ void RedisWriter::on_bytes(std::size_t bytes) {
     const auto next = replies_.next();
     if (next == ReplyReader::Next::NeedMore) return read_more();
     if (next == ReplyReader::Next::Broken)
-      return lose(fmt::format("no Redis protocol: {}", replies_.error()));
+      return disconnect(fmt::format("no Redis protocol: {}", replies_.error()));
     on_reply();
     if (stream != stream_.get() || state_ == State::Down) return;  // the reply ended the connection
   }
@@ -198,39 +198,39 @@ void RedisWriter::on_bytes(std::size_t bytes) {
 
 void RedisWriter::on_reply() {
   const Reply& reply = replies_.reply();
-  if (state_ == State::Greeting) return on_greeting_reply(reply);
-  if (step_ == Step::KeepingUp) return on_upkeep_reply(reply);
+  if (state_ == State::Handshake) return on_handshake_reply(reply);
+  if (step_ == Step::Maintaining) return on_maintenance_reply(reply);
   if (in_flight_ == nullptr || step_ == Step::Waiting)
-    return lose(fmt::format("an answer nobody asked for: {}", reply.text));
+    return disconnect(fmt::format("an answer nobody asked for: {}", reply.text));
   if (step_ == Step::Asking) return on_preflight_reply(reply);
   if (step_ == Step::Replicating) return on_replicas(reply);
   on_transaction_reply(reply);
 }
 
-void RedisWriter::on_greeting_reply(const Reply& reply) {
-  switch (greeting_.on_reply(reply)) {
-    case Greeting::Next::More:
+void RedisWriter::on_handshake_reply(const Reply& reply) {
+  switch (handshake_.on_reply(reply)) {
+    case Handshake::Next::More:
       return;
-    case Greeting::Next::Refused:
-      return lose(in_words(greeting_.refused()), greeting_.refused());
-    case Greeting::Next::Done:
+    case Handshake::Next::Refused:
+      return disconnect(in_words(handshake_.refused()), handshake_.refused());
+    case Handshake::Next::Done:
       break;
   }
   timeout_timer_.cancel();
   preflight_.forget();
   stored_cursors_.clear();
-  for (const auto& [source, cursor] : greeting_.cursors()) stored_cursors_.insert(source);
+  for (const auto& [source, cursor] : handshake_.cursors()) stored_cursors_.insert(source);
   state_ = State::Ready;
-  schedule_upkeep();
-  events_.on_ready(greeting_.cursors());
+  schedule_maintenance();
+  events_.on_ready(handshake_.cursors());
 }
 
-void RedisWriter::on_upkeep_reply(const Reply& reply) {
-  if (!upkeep_.on_reply(replies_seen_++, reply)) return;
+void RedisWriter::on_maintenance_reply(const Reply& reply) {
+  if (!maintenance_.on_reply(replies_seen_++, reply)) return;
   timeout_timer_.cancel();
   step_ = Step::Idle;
   if (in_flight_ != nullptr) ask_or_send();
-  events_.on_kept(upkeep_.report());
+  events_.on_maintenance(maintenance_.report());
 }
 
 void RedisWriter::on_preflight_reply(const Reply& reply) {
@@ -256,12 +256,12 @@ void RedisWriter::on_exec(const Reply& reply) {
   if (reply.type == Reply::Type::Array) return on_executed(reply);
   if (!queue_error_) queue_error_ = RefusedCommand{classify(reply.text), reply.text, "EXEC", {}};
   if (says_nothing_was_written(reply.text)) return refuse(*queue_error_);
-  lose(in_words(*queue_error_), queue_error_);  // what was written, the cursors will say
+  disconnect(in_words(*queue_error_), queue_error_);  // what was written, the cursors will say
 }
 
 void RedisWriter::on_executed(const Reply& reply) {
   auto outcome = read_outcome(reply, *in_flight_, steady_now());
-  if (!outcome) return lose("the answer does not fit the transaction");
+  if (!outcome) return disconnect("the answer does not fit the transaction");
   if (options_.wait_replicas == 0) return finish(std::move(*outcome));
   outcome_ = std::move(*outcome);
   replicas_are_late_ = false;
@@ -278,7 +278,7 @@ void RedisWriter::on_replicas(const Reply& reply) {
   timeout_timer_.cancel();
   if (reply.is_error()) {
     const RefusedCommand refused{classify(reply.text), reply.text, "WAIT", {}};
-    return lose(in_words(refused), refused);
+    return disconnect(in_words(refused), refused);
   }
   if (reply.integer >= static_cast<long long>(options_.wait_replicas)) return finish(std::move(outcome_));
   replicas_are_late_ = true;
@@ -298,8 +298,8 @@ void RedisWriter::finish(Outcome outcome) {
   const bool start_over = outcome.cursors_gone || outcome.cursors_refused;
   if (start_over) state_ = State::Down;  // nothing more is written before the cursors have been read again
   events_.on_committed(transaction, outcome);
-  if (outcome.cursors_refused) return lose(in_words(*outcome.cursors_refused), outcome.cursors_refused);
-  if (outcome.cursors_gone) lose("the cursors were deleted: Redis was emptied");
+  if (outcome.cursors_refused) return disconnect(in_words(*outcome.cursors_refused), outcome.cursors_refused);
+  if (outcome.cursors_gone) disconnect("the cursors were deleted: Redis was emptied");
 }
 
 // HSET tells how many of the fields are new. A cursor that was there and is new again was deleted.
@@ -316,7 +316,7 @@ bool RedisWriter::lack_cursors(const Transaction& transaction, std::uint64_t cre
 // Nothing was written, and Redis said so.
 void RedisWriter::refuse(const RefusedCommand& refused) {
   const RetryPolicy policy = info(refused.kind).policy;
-  if (policy == RetryPolicy::Reconnect || options_.no_retry) return lose(in_words(refused), refused);
+  if (policy == RetryPolicy::Reconnect || options_.no_retry) return disconnect(in_words(refused), refused);
   if (policy == RetryPolicy::Slow) preflight_.forget();  // what a person changes may concern any key
   step_ = Step::Waiting;
   const milliseconds delay = retry_delay(policy, refusals_++, options_.reconnect_delay_max);
@@ -332,23 +332,23 @@ void RedisWriter::expect_answer_in_time() {
   timeout_timer_.async_wait([this](const asio::error_code& ec) {
     if (ec) return;
     const bool is_handshake = state_ == State::Connecting && target_.is_tls;
-    lose(fmt::format("no answer within --redis-timeout {} ms{}", options_.timeout.count(),
-                     is_handshake ? "; where the port does not speak TLS, write redis://" : ""));
+    disconnect(fmt::format("no answer within --redis-timeout {} ms{}", options_.timeout.count(),
+                           is_handshake ? "; where the port does not speak TLS, write redis://" : ""));
   });
 }
 
-void RedisWriter::lose(const std::string& reason, std::optional<RefusedCommand> refused) {
+void RedisWriter::disconnect(const std::string& reason, std::optional<RefusedCommand> refused) {
   if (stopped_) return;
   if (stream_) stream_->close();
-  if (sentinel_) sentinel_->doubt();
+  if (sentinel_) sentinel_->try_next();
   replicas_are_late_ = false;
   state_ = State::Down;
   in_flight_ = nullptr;
-  for (; step_ == Step::KeepingUp && replies_seen_ < upkeep_.count(); ++replies_seen_)
-    upkeep_.on_unheard(replies_seen_);
-  upkeep_.start_over();
+  for (; step_ == Step::Maintaining && replies_seen_ < maintenance_.count(); ++replies_seen_)
+    maintenance_.on_unheard(replies_seen_);
+  maintenance_.start_over();
   step_ = Step::Idle;
-  upkeep_timer_.cancel();
+  maintenance_timer_.cancel();
   timeout_timer_.cancel();
   if (options_.no_retry) return events_.on_gave_up(reason);
   const milliseconds delay = reconnect_delay(refused);
@@ -356,7 +356,7 @@ void RedisWriter::lose(const std::string& reason, std::optional<RefusedCommand> 
   retry_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec && !stopped_) connect();
   });
-  events_.on_lost({reason, delay, std::move(refused)});
+  events_.on_disconnect({reason, delay, std::move(refused)});
 }
 
 milliseconds RedisWriter::reconnect_delay(const std::optional<RefusedCommand>& refused) {

@@ -15,15 +15,15 @@
 #include <vector>
 
 #include "md-publisher/redis/byte_stream.hpp"
-#include "md-publisher/redis/greeting.hpp"
+#include "md-publisher/redis/handshake.hpp"
 #include "md-publisher/redis/redis_url.hpp"
 #include "md-publisher/redis/refusal.hpp"
 #include "md-publisher/redis/reply_reader.hpp"
 #include "md-publisher/redis/sentinel.hpp"
 #include "md-publisher/transaction/outcome.hpp"
 #include "md-publisher/transaction/preflight.hpp"
+#include "md-publisher/transaction/stream_maintenance.hpp"
 #include "md-publisher/transaction/transaction.hpp"
-#include "md-publisher/transaction/upkeep.hpp"
 #include "md-publisher/writer/event_writer.hpp"
 
 namespace mdpipe::publisher {
@@ -35,7 +35,7 @@ class RedisWriter final : public EventWriter {
   void start() override { connect(); }
   void stop() override;
   [[nodiscard]] bool is_ready() const override { return state_ == State::Ready; }
-  [[nodiscard]] bool is_idle() const override { return in_flight_ == nullptr && step_ != Step::KeepingUp; }
+  [[nodiscard]] bool is_idle() const override { return in_flight_ == nullptr && step_ != Step::Maintaining; }
   [[nodiscard]] bool takes_writes() const override {
     return is_ready() && (in_flight_ == nullptr || (step_ != Step::Waiting && !replicas_are_late_));
   }
@@ -43,19 +43,19 @@ class RedisWriter final : public EventWriter {
   void write(Transaction& transaction) override;
 
  private:
-  enum class State { Down, Connecting, Greeting, Ready };
-  // Of the transaction in flight; upkeep may run without one.
-  enum class Step { Idle, KeepingUp, Asking, Writing, Replicating, Waiting };
+  enum class State { Down, Connecting, Handshake, Ready };
+  // Of the transaction in flight; maintenance may run without one.
+  enum class Step { Idle, Maintaining, Asking, Writing, Replicating, Waiting };
 
   void connect();
   void find_master();
   void check_master();
   void reach();
-  void greet();
+  void start_handshake();
   void send(const std::string& bytes);
   void begin();
-  void keep_up();
-  void schedule_upkeep();
+  void maintain();
+  void schedule_maintenance();
   void ask_or_send();
   void send_transaction();
   [[nodiscard]] std::size_t answer_bytes_to_wait_for() const;
@@ -63,8 +63,8 @@ class RedisWriter final : public EventWriter {
   void on_broken(std::string_view what, const std::error_code& ec);
   void on_bytes(std::size_t bytes);
   void on_reply();
-  void on_greeting_reply(const Reply& reply);
-  void on_upkeep_reply(const Reply& reply);
+  void on_handshake_reply(const Reply& reply);
+  void on_maintenance_reply(const Reply& reply);
   void on_preflight_reply(const Reply& reply);
   void on_transaction_reply(const Reply& reply);
   void on_exec(const Reply& reply);
@@ -75,22 +75,22 @@ class RedisWriter final : public EventWriter {
   [[nodiscard]] bool lack_cursors(const Transaction& transaction, std::uint64_t created);
   void refuse(const RefusedCommand& refused);
   void expect_answer_in_time();
-  void lose(const std::string& reason, std::optional<RefusedCommand> refused = std::nullopt);
+  void disconnect(const std::string& reason, std::optional<RefusedCommand> refused = std::nullopt);
   [[nodiscard]] std::chrono::milliseconds reconnect_delay(const std::optional<RefusedCommand>& refused);
 
   asio::io_context& io_;
   RedisOptions options_;
   RedisEvents events_;
-  asio::steady_timer timeout_timer_, retry_timer_, upkeep_timer_;
+  asio::steady_timer timeout_timer_, retry_timer_, maintenance_timer_;
   std::mt19937_64 random_;
   RedisAddress target_;
   std::unique_ptr<Sentinel> sentinel_;  // null: there are none
   std::unique_ptr<ByteStream> stream_;
   ReplyReader replies_;
   std::vector<char> read_buffer_;
-  Greeting greeting_;
+  Handshake handshake_;
   Preflight preflight_;
-  Upkeep upkeep_;
+  StreamMaintenance maintenance_;
   State state_ = State::Down;
   Step step_ = Step::Idle;
   Transaction* in_flight_ = nullptr;
@@ -102,7 +102,7 @@ class RedisWriter final : public EventWriter {
   std::set<std::string, std::less<>> stored_cursors_;  // sources whose cursor Redis has
   unsigned failures_ = 0;                              // since the last transaction that Redis took
   unsigned refusals_ = 0;                              // the same
-  bool upkeep_is_due_ = false;
+  bool maintenance_is_due_ = false;
   bool stopped_ = false;
 };
 

@@ -30,7 +30,7 @@ class InputBrake {
       state_ = State::On;
       since_ = now;
     } else if (state_ == State::On && limits_.pause_max && now - since_ >= *limits_.pause_max) {
-      state_ = State::Worn;
+      state_ = State::Exhausted;
     }
     return state_ == State::On;
   }
@@ -39,7 +39,7 @@ class InputBrake {
   enum class State {
     Off,
     On,
-    Worn,  // a pause did not help: no other one until Redis has caught up
+    Exhausted,  // a pause did not help: no other one until Redis has caught up
   };
 
   Limits limits_;

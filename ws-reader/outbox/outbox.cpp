@@ -13,9 +13,9 @@ constexpr auto kResendAfter = std::chrono::seconds(1);
 constexpr std::size_t kSpareBuffersMax = 16;
 // What a killed reader left in its connection arrives meanwhile. Far more than a publisher needs that has
 // written all it took; what comes later is refused and counted as lost.
-constexpr auto kLeftoversMax = std::chrono::milliseconds(250);
+constexpr auto kDrainQuiet = std::chrono::milliseconds(250);
 // A publisher that answers and for so long does not get even: its word is taken as it is.
-constexpr auto kUnevenMax = std::chrono::seconds(5);
+constexpr auto kAckLagMax = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -272,7 +272,8 @@ wire::BatchHeader Outbox::header(const Batch& batch) const {
 wire::BatchHeader Outbox::heartbeat() const {
   if (awaits_predecessor()) {
     const std::uint64_t told = peer_.confirmed;
-    return {source_, peer_.epoch, told + 1, 0, told + 1, told, told, wall_now().count, ending_.closing};
+    return {
+        source_, peer_.epoch, told + 1, 0, told + 1, told, told, wall_now().count, predecessor_end_.closing};
   }
   const std::uint64_t before = resident_.empty() ? last_seq() - open_.count : resident_.front().follows;
   return {source_, peer_.epoch, before + 1, 0, before + 1, before, peer_.confirmed, wall_now().count};
@@ -312,7 +313,7 @@ Outbox::PositionEffect Outbox::on_position(const wire::Position& position, Stead
   const PositionEffect effect = resend                  ? PositionEffect::Resend
                                 : ours || new_publisher ? PositionEffect::Progress
                                                         : PositionEffect::None;
-  return ours && awaits_predecessor() ? await_end(position, effect) : effect;
+  return ours && awaits_predecessor() ? await_predecessor(position, effect) : effect;
 }
 
 std::uint64_t Outbox::front_epoch() const {
@@ -332,17 +333,17 @@ bool Outbox::awaits_predecessor() const {
 
 // The publisher has taken and written some of it, and messages that the dead reader left in its connection
 // may still come in. Once that seems over it is told that there is no more, and its answer is final.
-Outbox::PositionEffect Outbox::await_end(const wire::Position& position, PositionEffect effect) {
-  const bool has_moved =
-      position.accepted != ending_.accepted || position.confirmed != ending_.confirmed || !position.redis_up;
-  if (has_moved || ending_.quiet_since == SteadyTime{}) ending_.quiet_since = now_;
-  ending_.accepted = position.accepted;
-  ending_.confirmed = position.confirmed;
-  const auto quiet = now_ - ending_.quiet_since;
-  const bool is_even = position.accepted == position.confirmed || quiet >= kUnevenMax;
-  ending_.closing = ending_.closing || (is_even && quiet >= kLeftoversMax);
-  const bool is_over = position.refused || (ending_.closing && position.closed && is_even);
-  if (!is_over) return ending_.closing ? PositionEffect::Ask : effect;
+Outbox::PositionEffect Outbox::await_predecessor(const wire::Position& position, PositionEffect effect) {
+  const bool has_moved = position.accepted != predecessor_end_.accepted ||
+                         position.confirmed != predecessor_end_.confirmed || !position.redis_up;
+  if (has_moved || predecessor_end_.quiet_since == SteadyTime{}) predecessor_end_.quiet_since = now_;
+  predecessor_end_.accepted = position.accepted;
+  predecessor_end_.confirmed = position.confirmed;
+  const auto quiet = now_ - predecessor_end_.quiet_since;
+  const bool is_even = position.accepted == position.confirmed || quiet >= kAckLagMax;
+  predecessor_end_.closing = predecessor_end_.closing || (is_even && quiet >= kDrainQuiet);
+  const bool is_over = position.refused || (predecessor_end_.closing && position.closed && is_even);
+  if (!is_over) return predecessor_end_.closing ? PositionEffect::Ask : effect;
   settled_ = peer_.confirmed;
   lives_.predecessor.reset();
   enter_front_epoch();

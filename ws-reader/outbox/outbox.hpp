@@ -22,9 +22,9 @@
 #include "libshared/wire/byte_buffer.hpp"
 #include "libshared/wire/link.hpp"
 #include "ws-reader/outbox/batch.hpp"
-#include "ws-reader/outbox/in_flight.hpp"
 #include "ws-reader/outbox/loss_report.hpp"
 #include "ws-reader/outbox/ring_queue.hpp"
+#include "ws-reader/outbox/sequence_log.hpp"
 #include "ws-reader/outbox/spool.hpp"
 
 namespace mdpipe::reader {
@@ -56,7 +56,7 @@ struct Predecessor {
 };
 
 struct OutboxLives {
-  InFlight* in_flight = nullptr;  // borrowed; where the events of this life are noted, null for nowhere
+  SequenceLog* in_flight = nullptr;  // borrowed; where the events of this life are noted, null for nowhere
   std::optional<Predecessor> predecessor;
 };
 
@@ -120,7 +120,7 @@ class Outbox {
     std::uint64_t lost_to = 0;   // of the last loss in Redis that was reported
   };
   // How the predecessor's end is waited for.
-  struct Ending {
+  struct PredecessorEnd {
     std::uint64_t accepted = 0, confirmed = 0;
     SteadyTime quiet_since{};  // when these two last changed, or Redis was away; zero before the first word
     bool closing = false;
@@ -132,7 +132,7 @@ class Outbox {
   [[nodiscard]] std::uint64_t front_epoch() const;
   [[nodiscard]] bool is_after_predecessor(std::uint64_t epoch) const;
   [[nodiscard]] bool awaits_predecessor() const;
-  PositionEffect await_end(const wire::Position& position, PositionEffect effect);
+  PositionEffect await_predecessor(const wire::Position& position, PositionEffect effect);
   [[nodiscard]] std::size_t resident_bytes_max() const;
   void close_batch();
   void place(Batch&& batch);
@@ -155,7 +155,7 @@ class Outbox {
   OutboxLimits limits_;
   SpoolUse use_;
   OutboxLives lives_;
-  Ending ending_;
+  PredecessorEnd predecessor_end_;
   std::optional<std::uint64_t> settled_;
 
   Batch open_;  // being filled

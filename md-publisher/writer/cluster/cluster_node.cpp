@@ -36,14 +36,14 @@ void ClusterNode::connect() {
   replies_.reset();
   stream_->connect([this](const std::error_code& ec) {
     if (ec) return fail(fmt::format("cannot connect to {}", address_.display()), ec);
-    greet();
+    start_handshake();
   });
 }
 
-void ClusterNode::greet() {
+void ClusterNode::start_handshake() {
   is_greeting_ = true;
-  greeting_.prepare(address_, {}, 0);
-  stream_->write(greeting_.commands(), [this](const std::error_code& ec) {
+  handshake_.prepare(address_, {}, 0);
+  stream_->write(handshake_.commands(), [this](const std::error_code& ec) {
     if (ec) fail("cannot write", ec);
   });
   read_more();
@@ -77,10 +77,11 @@ void ClusterNode::read_more() {
 
 void ClusterNode::on_reply(const Reply& reply) {
   if (is_greeting_) {
-    const auto next = greeting_.on_reply(reply);
-    if (next == Greeting::Next::Refused)
-      return close(fmt::format("{}: {}", address_.display(), greeting_.refused().error), greeting_.refused());
-    if (next == Greeting::Next::More) return;
+    const auto next = handshake_.on_reply(reply);
+    if (next == Handshake::Next::Refused)
+      return close(fmt::format("{}: {}", address_.display(), handshake_.refused().error),
+                   handshake_.refused());
+    if (next == Handshake::Next::More) return;
     is_greeting_ = false;
     is_open_ = true;
     return flush();

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "md-publisher/redis/byte_stream.hpp"
-#include "md-publisher/redis/greeting.hpp"
+#include "md-publisher/redis/handshake.hpp"
 #include "md-publisher/redis/redis_url.hpp"
 #include "md-publisher/redis/reply_reader.hpp"
 
@@ -47,7 +47,7 @@ class ClusterNode {
   };
 
   void connect();
-  void greet();
+  void start_handshake();
   void flush();
   void read_more();
   void on_reply(const Reply& reply);
@@ -62,7 +62,7 @@ class ClusterNode {
   std::unique_ptr<ByteStream> stream_;  // null: not connected
   std::uint64_t connection_ = 0;        // changes when one ends
   bool is_greeting_ = false, is_open_ = false, is_writing_ = false;
-  Greeting greeting_;
+  Handshake handshake_;
   ReplyReader replies_;
   std::vector<char> buffer_;
   std::string waiting_, writing_;

@@ -19,7 +19,8 @@ ClusterWriter::ClusterWriter(asio::io_context& io, RedisOptions options, RedisEv
       events_(std::move(events)),
       nodes_(io, options_.address, options_.timeout, node_events()),
       runner_(io, nodes_, {options_.wait_replicas, options_.reconnect_delay_max}, runner_events()),
-      upkeep_(nodes_, options_.stream_bytes_max, [this](const Upkeep::Report& report) { on_kept(report); }),
+      maintenance_(nodes_, options_.stream_bytes_max,
+                   [this](const StreamMaintenance::Report& report) { on_maintenance(report); }),
       states_(runner_, options_.state_key),
       cursors_(runner_, options_.cursor_key),
       retry_timer_(io),
@@ -38,12 +39,12 @@ SlotRunner::Events ClusterWriter::runner_events() {
     is_late_ = true;
     events_.on_refused(refused, retry);
   };
-  const auto on_late = [this](const Loss& loss) {
+  const auto on_node_unreachable = [this](const Disconnect& loss) {
     if (options_.no_retry) return events_.on_gave_up(loss.reason);
     is_late_ = true;
-    events_.on_late(loss);
+    events_.on_node_unreachable(loss);
   };
-  return {[this](SlotJob& job) { on_done(job); }, on_refused, on_late};
+  return {[this](SlotJob& job) { on_done(job); }, on_refused, on_node_unreachable};
 }
 
 void ClusterWriter::start() {
@@ -71,7 +72,7 @@ void ClusterWriter::on_map(const ClusterNodes::MapAnswer& answer) {
   retry_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec) nodes_.ask_for_map();
   });
-  events_.on_lost({answer.why, delay, answer.refused});
+  events_.on_disconnect({answer.why, delay, answer.refused});
 }
 
 void ClusterWriter::read_cursors() {
@@ -86,10 +87,10 @@ void ClusterWriter::read_cursors() {
   runner_.begin(cursors_);
 }
 
-// Another node may have less than what was confirmed: each shard looks before it is written again.
+// Another node may have less than what was confirmed: each shard length_checks before it is written again.
 void ClusterWriter::on_doubt() {
   for (const auto& [tag, job] : shards_) job->forget();
-  upkeep_.start_over();
+  maintenance_.start_over();
 }
 
 // A node that hangs says nothing of its end: the others do.
@@ -98,29 +99,29 @@ void ClusterWriter::look_around() {
   look_timer_.async_wait([this, round = round_.id.number](const asio::error_code& ec) {
     if (ec) return;
     if (is_ready_ && !is_idle() && round == round_.id.number) nodes_.ask_for_map();
-    upkeep_is_due_ = true;
-    if (is_ready_ && is_idle()) keep_up();
+    maintenance_is_due_ = true;
+    if (is_ready_ && is_idle()) maintain();
     look_around();
   });
 }
 
 // Between two rounds, and where there is none: streams grow old while nothing is written.
-void ClusterWriter::keep_up() {
-  upkeep_is_due_ = false;
-  if (!upkeep_.begin(steady_now(), wall_now()) && round_.transaction != nullptr) begin_round();
+void ClusterWriter::maintain() {
+  maintenance_is_due_ = false;
+  if (!maintenance_.begin(steady_now(), wall_now()) && round_.transaction != nullptr) begin_round();
 }
 
-void ClusterWriter::on_kept(const Upkeep::Report& report) {
+void ClusterWriter::on_maintenance(const StreamMaintenance::Report& report) {
   if (round_.transaction != nullptr) begin_round();
-  events_.on_kept(report);
+  events_.on_maintenance(report);
 }
 
 // --- one transaction
 
 void ClusterWriter::write(Transaction& transaction) {
   round_.transaction = &transaction;
-  upkeep_.touch(transaction);
-  upkeep_is_due_ ? keep_up() : begin_round();
+  maintenance_.touch(transaction);
+  maintenance_is_due_ ? maintain() : begin_round();
 }
 
 void ClusterWriter::begin_round() {

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "md-publisher/writer/cluster/cluster_maintenance.hpp"
 #include "md-publisher/writer/cluster/cluster_nodes.hpp"
-#include "md-publisher/writer/cluster/cluster_upkeep.hpp"
 #include "md-publisher/writer/cluster/command_job.hpp"
 #include "md-publisher/writer/cluster/shard_job.hpp"
 #include "md-publisher/writer/cluster/slot_runner.hpp"
@@ -27,7 +27,7 @@ class ClusterWriter final : public EventWriter {
   void stop() override;
   [[nodiscard]] bool is_ready() const override { return is_ready_; }
   [[nodiscard]] bool is_idle() const override {
-    return round_.transaction == nullptr && !upkeep_.is_running();
+    return round_.transaction == nullptr && !maintenance_.is_running();
   }
   [[nodiscard]] bool takes_writes() const override { return is_ready_ && !is_late_; }
   [[nodiscard]] std::string target() const override { return options_.address.display(); }
@@ -41,8 +41,8 @@ class ClusterWriter final : public EventWriter {
   void read_cursors();
   void on_doubt();
   void look_around();
-  void keep_up();
-  void on_kept(const Upkeep::Report& report);
+  void maintain();
+  void on_maintenance(const StreamMaintenance::Report& report);
 
   void begin_round();
   void split(const Transaction& transaction);
@@ -55,7 +55,7 @@ class ClusterWriter final : public EventWriter {
   RedisEvents events_;
   ClusterNodes nodes_;
   SlotRunner runner_;
-  ClusterUpkeep upkeep_;
+  ClusterMaintenance maintenance_;
   Round round_;
   std::map<std::string, std::unique_ptr<ShardJob>> shards_;  // by hash tag
   std::vector<ShardJob*> shard_of_key_;                      // by number of the key
@@ -66,7 +66,7 @@ class ClusterWriter final : public EventWriter {
   Cursors read_;             // what was read at the start
   unsigned failures_ = 0;    // to get a first map
   bool is_reading_ = false;  // the cursors
-  bool is_ready_ = false, is_late_ = false, upkeep_is_due_ = false;
+  bool is_ready_ = false, is_late_ = false, maintenance_is_due_ = false;
 };
 
 }  // namespace mdpipe::publisher

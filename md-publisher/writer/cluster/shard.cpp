@@ -13,7 +13,7 @@ std::size_t Shard::prepare(const Transaction& transaction, const RoundId& round,
   refused_ = {};
   sent_.clear();
   written_.clear();
-  looks_.clear();
+  length_checks_.clear();
   if (!is_known_) return ask_cursors(out);
   changed_.clear();
   const auto done = cursors_.find(round.publisher);
@@ -43,7 +43,7 @@ std::size_t Shard::write(const Transaction& transaction, const RoundId& round, S
   step_ = Step::Write;
   const std::size_t start = out.size();
   resp::append_command(out, "MULTI");
-  for (const Placed& placed : entries_) {
+  for (const ShardEntry& placed : entries_) {
     const Transaction::Entry& entry = transaction.entries()[placed.entry];
     if (is_there(placed, entry)) continue;
     out.append(transaction.commands(), placed.offset, entry.bytes);
@@ -53,7 +53,7 @@ std::size_t Shard::write(const Transaction& transaction, const RoundId& round, S
   if (sent_.empty()) return out.resize(start), 0;
   for (const auto& touched : touched_) {
     if (!touched.key->guarded || !touched.key->watch.is_due(now)) continue;
-    looks_.push_back({touched.key, {}, now});
+    length_checks_.push_back({touched.key, {}, now});
     resp::append_command(out, "XLEN", touched.key->name);
   }
   changed_[round.publisher] = {round.life, round.number};
@@ -65,10 +65,10 @@ std::size_t Shard::write(const Transaction& transaction, const RoundId& round, S
     resp::append_bulk(format_cursor(cursor.epoch, cursor.seq), out);
   }
   resp::append_command(out, "EXEC");
-  return answers_ = sent_.size() + looks_.size() + 3;
+  return answers_ = sent_.size() + length_checks_.size() + 3;
 }
 
-bool Shard::is_there(const Placed& placed, const Transaction::Entry& entry) const {
+bool Shard::is_there(const ShardEntry& placed, const Transaction::Entry& entry) const {
   if (placed.batch == nullptr || entry.seq == 0) return false;
   const auto cursor = cursors_.find(placed.batch->source);
   return cursor != cursors_.end() && cursor->second.epoch == placed.batch->epoch &&
@@ -76,7 +76,7 @@ bool Shard::is_there(const Placed& placed, const Transaction::Entry& entry) cons
 }
 
 // What an earlier life of a reader left behind comes beside its present one and has no cursor any more.
-void Shard::note(const Placed& placed, const Transaction::Entry& entry) {
+void Shard::note(const ShardEntry& placed, const Transaction::Entry& entry) {
   if (placed.batch == nullptr || entry.seq == 0) return;
   const std::string& source = placed.batch->source;
   const auto known = cursors_.find(source);
@@ -134,8 +134,9 @@ std::pair<std::string, std::string> Shard::command_of(std::size_t answer,
   if (answer == 0) return {"MULTI", {}};
   const std::size_t at = answer - 1;
   if (at < sent_.size()) return {"XADD", transaction.entries()[sent_[at].entry].stream->key->name};
-  if (at < sent_.size() + looks_.size()) return {"XLEN", looks_[at - sent_.size()].stream->name};
-  return {at == sent_.size() + looks_.size() ? "HSET" : "EXEC", cursor_key_};
+  if (at < sent_.size() + length_checks_.size())
+    return {"XLEN", length_checks_[at - sent_.size()].stream->name};
+  return {at == sent_.size() + length_checks_.size() ? "HSET" : "EXEC", cursor_key_};
 }
 
 Shard::Next Shard::on_written(const Reply& reply, const Transaction& transaction, SteadyTime now,
@@ -159,7 +160,7 @@ Shard::Next Shard::on_written(const Reply& reply, const Transaction& transaction
 void Shard::take_executed(const Reply& exec, const Transaction& transaction, SteadyTime now,
                           Outcome& outcome) {
   const auto* element = exec.elements.data();
-  for (const Placed& placed : sent_) {
+  for (const ShardEntry& placed : sent_) {
     const Transaction::Entry& entry = transaction.entries()[placed.entry];
     if (element->type == Reply::Type::Error) {
       outcome.refused.push_back({&entry, element->text});
@@ -169,7 +170,7 @@ void Shard::take_executed(const Reply& exec, const Transaction& transaction, Ste
     }
     ++element;
   }
-  for (Look& look : looks_) {
+  for (Look& look : length_checks_) {
     look.at = now;
     if (element->type == Reply::Type::Integer) look.length = static_cast<std::uint64_t>(element->integer);
     ++element;
@@ -187,19 +188,19 @@ void Shard::on_cursors_set(const Reply::Element& answer) {
   if (answer.type == Reply::Type::Error) return;
   has_lost_ = true;
   cursors_.clear();
-  looks_.clear();
+  length_checks_.clear();
 }
 
 void Shard::end_round(Outcome& outcome) {
   for (RedisKey* stream : written_) stream->watch.on_written(1);
-  for (const Look& look : looks_) {
+  for (const Look& look : length_checks_) {
     if (!look.length) continue;
     const auto removed = look.stream->watch.on_length(*look.length, look.stream->maxlen, look.at);
     if (removed > 0) outcome.removed.push_back({look.stream, removed});
   }
   for (const auto& [source, cursor] : changed_) cursors_[source] = cursor;
   written_.clear();
-  looks_.clear();
+  length_checks_.clear();
   changed_.clear();
   entries_.clear();
   touched_.clear();

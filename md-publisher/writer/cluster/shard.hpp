@@ -1,9 +1,10 @@
 #pragma once
-// What of a round shares a hash tag, and so a slot: its entries and its cursors, written in one MULTI ...
-// EXEC. Makes the commands and judges the answers; sends nothing. Two things keep an entry from being written
-// twice: the field of the round, which says whether a transaction whose answer was not heard was carried out,
-// and the cursors of the readers, which say after a restart of ours what is there already. Before the first
-// entry on a connection the streams are looked at (preflight.hpp), and their lengths are watched.
+// What of a round stream_totals a hash tag, and so a slot: its entries and its cursors, written in one MULTI
+// ... EXEC. Makes the commands and judges the answers; sends nothing. Two things keep an entry from being
+// written twice: the field of the round, which says whether a transaction whose answer was not heard was
+// carried out, and the cursors of the readers, which say after a restart of ours what is there already.
+// Before the first entry on a connection the streams are looked at (preflight.hpp), and their lengths are
+// watched.
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -65,15 +66,15 @@ class Shard {
   void end_round(Outcome& outcome);
 
  private:
-  struct Placed {
+  struct ShardEntry {
     std::size_t entry;
     std::size_t offset;
     const Transaction::Batch* batch;  // null: md-publisher's own
   };
   using Cursors = std::map<std::string, Transaction::Cursor, std::less<>>;
 
-  [[nodiscard]] bool is_there(const Placed& placed, const Transaction::Entry& entry) const;
-  void note(const Placed& placed, const Transaction::Entry& entry);
+  [[nodiscard]] bool is_there(const ShardEntry& placed, const Transaction::Entry& entry) const;
+  void note(const ShardEntry& placed, const Transaction::Entry& entry);
   std::size_t ask_cursors(std::string& out);
   std::size_t ask_lengths(std::string& out);
   std::size_t write(const Transaction& transaction, const RoundId& round, SteadyTime now, std::string& out);
@@ -96,10 +97,10 @@ class Shard {
   };
   enum class Step { ReadCursors, ReadLengths, Write };
 
-  std::vector<Placed> entries_, sent_;
-  std::vector<Transaction::Touched> touched_;
+  std::vector<ShardEntry> entries_, sent_;
+  std::vector<Transaction::TouchedKey> touched_;
   std::vector<RedisKey*> written_;  // one for each entry that Redis took
-  std::vector<Look> looks_;
+  std::vector<Look> length_checks_;
   Preflight preflight_;
   Cursors cursors_;        // what Redis holds
   Cursors changed_;        // by what was sent

@@ -42,7 +42,7 @@ class ShardJob final : public SlotJob {
   void forget() override { shard.forget(); }
 
   Shard shard;
-  std::vector<RedisKey*> keys;  // all streams that share the hash tag
+  std::vector<RedisKey*> keys;  // all streams that totals_of the hash tag
 
  private:
   Round& round_;

@@ -115,7 +115,7 @@ void SlotRunner::on_refused(SlotJob& job, const RefusedCommand& refused) {
 void SlotRunner::late(SlotJob& job, const std::string& why, const std::optional<RefusedCommand>& refused) {
   const milliseconds retry = pause(refused ? info(refused->kind).policy : RetryPolicy::Reconnect);
   try_again(job, retry);
-  events_.on_late({why, retry, refused});
+  events_.on_node_unreachable({why, retry, refused});
 }
 
 milliseconds SlotRunner::pause(RetryPolicy policy) {

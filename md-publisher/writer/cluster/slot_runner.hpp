@@ -19,7 +19,7 @@ class SlotRunner {
     std::function<void(SlotJob&)> on_done;
     // Either way the job is tried again.
     std::function<void(const RefusedCommand&, std::chrono::milliseconds retry)> on_refused;
-    std::function<void(const Loss&)> on_late;
+    std::function<void(const Disconnect&)> on_node_unreachable;
   };
   struct Options {
     unsigned wait_replicas = 0;

@@ -18,7 +18,7 @@ inline constexpr std::size_t kSlots = 16'384;
 std::string_view hash_tag(std::string_view key);
 std::uint16_t slot_of(std::string_view key);
 
-// The key of the cursors of what shares `key`'s hash tag, in the same slot: "md:cursor:{md:trade}".
+// The key of the cursors of what stream_totals `key`'s hash tag, in the same slot: "md:cursor:{md:trade}".
 std::string cursor_key_beside(std::string_view cursor_key, std::string_view key);
 
 // MOVED or ASK: where to go.

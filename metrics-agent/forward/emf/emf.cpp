@@ -90,7 +90,7 @@ std::string_view unit_of(const MetricInfo& info) {
 }
 
 // Timestamps cannot be compared with the present in CloudWatch, and its dimensions are no place for versions.
-bool is_told(const MetricInfo& info) {
+bool is_exported(const MetricInfo& info) {
   return !has_suffix(info.name, "_timestamp_seconds") && info.metric != Metric::ProcessStartTime &&
          info.metric != Metric::BuildInfo;
 }
@@ -134,7 +134,7 @@ class StateCounts {
 // With symbols a feed's own state is the number of it.
 void collect_gauges(const SnapshotStore& store, const EmfOptions& options, Documents& documents) {
   StateCounts states;
-  for_each_gauge(store, is_told, [&](const SeriesKey& key, double value) {
+  for_each_gauge(store, is_exported, [&](const SeriesKey& key, double value) {
     const bool is_state = key.info->kind == Kind::StateSet;
     if (is_state) states.add(key, value);
     if (!is_state || options.with_symbols)

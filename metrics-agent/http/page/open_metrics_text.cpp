@@ -158,7 +158,7 @@ void OpenMetricsText::begin_sample(std::string_view suffix, const LabelList& lab
 
 void OpenMetricsText::end_sample() {
   out_.push_back('\n');
-  page_.settle();
+  page_.flush_if_large();
 }
 
 }  // namespace mdpipe::agent

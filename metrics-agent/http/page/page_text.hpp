@@ -18,7 +18,7 @@ class PageText {
   // What comes next is appended here; only that, as what is before may be gone.
   std::string& text() { return text_; }
   // To be called between small pieces: packs what has come together once it is enough.
-  void settle() {
+  void flush_if_large() {
     if (gzip_ && text_.size() >= kPieceBytes) pack(Z_NO_FLUSH);
   }
   // The page as it is to be sent. The last call.

@@ -104,7 +104,7 @@ void PrometheusText::serialize() {
   if (has_head_) erase_head(page_.text(), before);
   has_head_ = true;
   families_[0].metric.clear();
-  page_.settle();
+  page_.flush_if_large();
 }
 
 }  // namespace mdpipe::agent

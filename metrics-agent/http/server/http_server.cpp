@@ -17,7 +17,7 @@
 #include "libshared/process/exit_code.hpp"
 #include "libshared/time/time.hpp"
 #include "metrics-agent/http/server/block_signals.hpp"
-#include "metrics-agent/http/server/thread_room.hpp"
+#include "metrics-agent/http/server/startable_threads.hpp"
 
 namespace mdpipe::agent {
 namespace {
@@ -37,7 +37,7 @@ constexpr std::chrono::milliseconds kStopPoll{50};
 constexpr std::size_t kPieceBytes = 16U
                                     << 10U;  // so slow is a client that reads less within kNetworkDeadline
 
-void knock(const std::string& address, int port) {
+void wake_acceptor(const std::string& address, int port) {
   asio::io_context io;
   asio::ip::tcp::socket socket(io);
   asio::error_code ec;
@@ -70,7 +70,7 @@ void knock(const std::string& address, int port) {
 // wait for ever. So it is asked for what there is.
 std::size_t count_threads() {
   const BlockSignals blocked;
-  const std::size_t room = thread_room(kThreads + kOtherThreads);
+  const std::size_t room = startable_threads(kThreads + kOtherThreads);
   if (room > kOtherThreads) return room - kOtherThreads;
   throw process::StartupError{
       {ErrorKind::Unavailable,
@@ -159,7 +159,7 @@ class HttpServer::Impl {
       server_->close();
       return;
     }
-    while (done.wait_for(kStopPoll) != std::future_status::ready) knock(options_.address, own_port);
+    while (done.wait_for(kStopPoll) != std::future_status::ready) wake_acceptor(options_.address, own_port);
     closer.join();
   }
 

@@ -49,7 +49,7 @@ struct TransactionTest : testing::Test {
     EXPECT_TRUE(read.has_value());
     return read.value_or(Outcome{});
   }
-  Reply reply;  // the outcome looks into it
+  Reply reply;  // the outcome length_checks into it
 };
 
 TEST_F(TransactionTest, has_states_and_cursors_behind_its_entries) {

@@ -30,7 +30,7 @@ std::size_t write_lines(PageText& page, int lines, std::string& all) {
     page.text() += line;
     all += line;
     largest = std::max(largest, page.text().size());
-    page.settle();
+    page.flush_if_large();
   }
   return largest;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// What files that are mapped and outlive a kill have in common: counter_file, kept_histogram, pending_counts,
-// and ws-reader's in_flight.
+// What files that are mapped and outlive a kill have in common: counter_file, persistent_histogram,
+// pending_counts, and ws-reader's in_flight.
 #include <algorithm>
 #include <atomic>
 #include <cstddef>

@@ -1,9 +1,9 @@
-#include "libshared/metrics/kept_histogram.hpp"
+#include "libshared/metrics/persistent_histogram.hpp"
 
 #include <cmath>
 #include <numeric>
 
-#include "libshared/metrics/kept_memory.hpp"
+#include "libshared/metrics/persistent_memory.hpp"
 
 namespace mdpipe::metrics {
 namespace {
@@ -34,7 +34,7 @@ std::size_t bound_of(std::uint64_t nanos) {
 
 }  // namespace
 
-void KeptHistogram::observe(std::uint64_t nanos) {
+void PersistentHistogram::observe(std::uint64_t nanos) {
   in_hand_ns_ = nanos;
   in_hand_sum_ns_ = sum_ns_ + static_cast<double>(nanos);
   in_this_order();
@@ -45,11 +45,11 @@ void KeptHistogram::observe(std::uint64_t nanos) {
   ++buckets_[quantile_bucket(nanos)];
 }
 
-std::uint64_t KeptHistogram::count() const {
+std::uint64_t PersistentHistogram::count() const {
   return std::accumulate(bounds_.begin(), bounds_.end(), std::uint64_t{0});
 }
 
-HistogramTotals KeptHistogram::totals() const {
+HistogramTotals PersistentHistogram::totals() const {
   HistogramTotals totals{count(), sum_ns_, {bounds_.begin(), bounds_.end() - 1}, {}};
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
     if (buckets_[i] > 0) totals.buckets.emplace_back(static_cast<std::uint32_t>(i), buckets_[i]);
@@ -57,7 +57,7 @@ HistogramTotals KeptHistogram::totals() const {
   return totals;
 }
 
-bool KeptHistogram::repair() {
+bool PersistentHistogram::repair() {
   const auto in_buckets = std::accumulate(buckets_.begin(), buckets_.end(), std::uint64_t{0});
   if (count() == in_buckets + 1) {
     sum_ns_ = in_hand_sum_ns_;

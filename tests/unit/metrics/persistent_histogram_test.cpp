@@ -1,4 +1,4 @@
-#include "libshared/metrics/kept_histogram.hpp"
+#include "libshared/metrics/persistent_histogram.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,23 +9,23 @@
 namespace mdpipe::metrics {
 namespace {
 
-constexpr std::size_t kWords = sizeof(KeptHistogram) / sizeof(std::uint64_t);
+constexpr std::size_t kWords = sizeof(PersistentHistogram) / sizeof(std::uint64_t);
 using Words = std::array<std::uint64_t, kWords>;
 
-Words words_of(const KeptHistogram& histogram) {
+Words words_of(const PersistentHistogram& histogram) {
   Words words{};
   std::memcpy(words.data(), &histogram, sizeof histogram);
   return words;
 }
 
-KeptHistogram from(const Words& words) {
-  KeptHistogram histogram;
+PersistentHistogram from(const Words& words) {
+  PersistentHistogram histogram;
   std::memcpy(static_cast<void*>(&histogram), words.data(), sizeof histogram);
   return histogram;
 }
 
-TEST(KeptHistogram, EachObservationIsInOneBoundAndOneBucket) {
-  KeptHistogram histogram;
+TEST(PersistentHistogram, EachObservationIsInOneBoundAndOneBucket) {
+  PersistentHistogram histogram;
   for (const std::uint64_t nanos : {std::uint64_t{0}, std::uint64_t{100'000}, std::uint64_t{100'001},
                                     std::uint64_t{10'000'000'000}, std::uint64_t{1} << 50U})
     histogram.observe(nanos);
@@ -42,10 +42,10 @@ TEST(KeptHistogram, EachObservationIsInOneBoundAndOneBucket) {
 // Goal: a kill at any store of an observation leaves it counted as a whole or not at all. Method: the words
 // that an observation changes are changed one after the other, in the order of the code, which is the order
 // of its words: in hand, the sum in hand, the bound, the sum, the bucket.
-TEST(KeptHistogram, AnObservationCutByAKillIsWholeOrLeftOut) {
-  KeptHistogram before;
+TEST(PersistentHistogram, AnObservationCutByAKillIsWholeOrLeftOut) {
+  PersistentHistogram before;
   before.observe(5'000'000);
-  KeptHistogram after = before;
+  PersistentHistogram after = before;
   after.observe(7'000'000);
   const Words old = words_of(before);
   const Words whole = words_of(after);
@@ -57,7 +57,7 @@ TEST(KeptHistogram, AnObservationCutByAKillIsWholeOrLeftOut) {
   std::swap(changed[2], changed[3]);  // the bound lies behind the sum and goes before it
   Words words = old;
   for (std::size_t stores = 0; stores <= changed.size(); ++stores) {
-    KeptHistogram cut = from(words);
+    PersistentHistogram cut = from(words);
     ASSERT_TRUE(cut.repair()) << stores;
     const HistogramTotals totals = cut.totals();
     const bool counted = stores >= 3;
@@ -68,8 +68,8 @@ TEST(KeptHistogram, AnObservationCutByAKillIsWholeOrLeftOut) {
   }
 }
 
-TEST(KeptHistogram, DamageIsNoticed) {
-  KeptHistogram histogram;
+TEST(PersistentHistogram, DamageIsNoticed) {
+  PersistentHistogram histogram;
   histogram.observe(1);
   Words words = words_of(histogram);
   words.back() += 2;

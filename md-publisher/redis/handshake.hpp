@@ -15,7 +15,7 @@ namespace mdpipe::publisher {
 
 using Cursors = std::vector<std::pair<std::string, std::string>>;  // source, "epoch:seq"
 
-class Greeting {
+class Handshake {
  public:
   // An empty `cursor_key`: no cursors are asked for. `wait_replicas`: so many have to hold what the cursors
   // say before they count.

@@ -1,4 +1,4 @@
-#include "md-publisher/transaction/upkeep.hpp"
+#include "md-publisher/transaction/stream_maintenance.hpp"
 
 #include <gtest/gtest.h>
 
@@ -22,33 +22,33 @@ struct UpkeepTest : testing::Test {
   const Stream& ticker = *streams.find("ticker", "gmo", "BTC_JPY");
   SteadyTime now{};
 
-  static void touch(Upkeep& upkeep, std::initializer_list<const Stream*> touched) {
+  static void touch(StreamMaintenance& maintenance, std::initializer_list<const Stream*> touched) {
     Transaction transaction;
     for (const Stream* stream : touched) transaction.add(*stream, "$1\r\nk\r\n$1\r\nv\r\n", 2, UnixNanos{1});
-    upkeep.touch(transaction);
+    maintenance.touch(transaction);
   }
-  std::vector<Words> round(Upkeep& upkeep) {
+  std::vector<Words> round(StreamMaintenance& maintenance) {
     now += kUpkeepSecond;
-    return upkeep.prepare(now, kWall) ? read_commands(upkeep.commands()) : std::vector<Words>();
+    return maintenance.prepare(now, kWall) ? read_commands(maintenance.commands()) : std::vector<Words>();
   }
-  static void answer(Upkeep& upkeep, std::initializer_list<const char*> answers) {
+  static void answer(StreamMaintenance& maintenance, std::initializer_list<const char*> answers) {
     std::size_t index = 0;
     for (const char* text : answers) {
-      const bool is_last = upkeep.on_reply(index, reply_of(text));
+      const bool is_last = maintenance.on_reply(index, reply_of(text));
       EXPECT_EQ(is_last, ++index == answers.size());
     }
   }
 };
 
 TEST_F(UpkeepTest, asks_redis_for_its_memory_every_five_seconds) {
-  Upkeep upkeep(0);
-  EXPECT_EQ(round(upkeep), (std::vector<Words>{{"INFO", "memory"}}));
-  answer(upkeep, {"$53\r\n# Memory\r\nused_memory:90\r\nmaxmemory:100\r\nmaxmemory_p:\r\n\r\n"});
-  ASSERT_TRUE(upkeep.report().memory);
-  EXPECT_EQ(upkeep.report().memory->used, 90U);
-  EXPECT_EQ(upkeep.report().memory->max, 100U);
-  for (int i = 0; i < 4; ++i) EXPECT_TRUE(round(upkeep).empty());
-  EXPECT_EQ(round(upkeep).size(), 1U);
+  StreamMaintenance maintenance(0);
+  EXPECT_EQ(round(maintenance), (std::vector<Words>{{"INFO", "memory"}}));
+  answer(maintenance, {"$53\r\n# Memory\r\nused_memory:90\r\nmaxmemory:100\r\nmaxmemory_p:\r\n\r\n"});
+  ASSERT_TRUE(maintenance.report().memory);
+  EXPECT_EQ(maintenance.report().memory->used, 90U);
+  EXPECT_EQ(maintenance.report().memory->max, 100U);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(round(maintenance).empty());
+  EXPECT_EQ(round(maintenance).size(), 1U);
 }
 
 TEST(RedisMemory, knows_the_policies_that_delete_what_was_not_asked_for) {
@@ -61,31 +61,31 @@ TEST(RedisMemory, knows_the_policies_that_delete_what_was_not_asked_for) {
 }
 
 TEST_F(UpkeepTest, trims_by_age_what_has_one) {
-  Upkeep upkeep(0);
-  touch(upkeep, {&trade, &ticker, streams.find("orderbook", "gmo", "BTC_JPY")});
-  EXPECT_EQ(round(upkeep), (std::vector<Words>{{"INFO", "memory"},
-                                               {"XTRIM", "md:trade", "MINID", "~", "996400000"},
-                                               {"XTRIM", "md:orderbook", "MINID", "~", "999999500"}}));
+  StreamMaintenance maintenance(0);
+  touch(maintenance, {&trade, &ticker, streams.find("orderbook", "gmo", "BTC_JPY")});
+  EXPECT_EQ(round(maintenance), (std::vector<Words>{{"INFO", "memory"},
+                                                    {"XTRIM", "md:trade", "MINID", "~", "996400000"},
+                                                    {"XTRIM", "md:orderbook", "MINID", "~", "999999500"}}));
 }
 
 TEST_F(UpkeepTest, what_it_trims_itself_is_not_missed) {
-  Upkeep upkeep(0);
-  touch(upkeep, {&trade});
+  StreamMaintenance maintenance(0);
+  touch(maintenance, {&trade});
   trade.key->watch.on_length(100, 0, now);
-  round(upkeep);
-  answer(upkeep, {"$0\r\n\r\n", ":30\r\n"});
-  EXPECT_EQ(upkeep.report().trimmed, 30U);
+  round(maintenance);
+  answer(maintenance, {"$0\r\n\r\n", ":30\r\n"});
+  EXPECT_EQ(maintenance.report().trimmed, 30U);
   EXPECT_EQ(trade.key->watch.length(), 70U);
   EXPECT_EQ(trade.key->watch.on_length(69, 0, now), 1U);
 }
 
 TEST_F(UpkeepTest, an_answer_that_was_not_heard_makes_the_length_unknown) {
-  Upkeep upkeep(0);
-  touch(upkeep, {&trade});
+  StreamMaintenance maintenance(0);
+  touch(maintenance, {&trade});
   trade.key->watch.on_length(100, 0, now);
-  round(upkeep);
-  EXPECT_FALSE(upkeep.on_unheard(0));
-  EXPECT_TRUE(upkeep.on_unheard(1));
+  round(maintenance);
+  EXPECT_FALSE(maintenance.on_unheard(0));
+  EXPECT_TRUE(maintenance.on_unheard(1));
   EXPECT_EQ(trade.key->watch.on_length(1, 0, now), 0U);
 }
 
@@ -93,35 +93,35 @@ TEST_F(UpkeepTest, every_stream_gives_the_same_part_of_what_is_too_much) {
   StreamTable plain(StreamNaming::parse("{type}").value(), TrimPolicy::parse("0").value(), collector);
   const Stream& a = *plain.find("a", "x", "s");
   const Stream& b = *plain.find("b", "x", "s");
-  Upkeep upkeep(1000);
-  touch(upkeep, {&a, &b});
+  StreamMaintenance maintenance(1000);
+  touch(maintenance, {&a, &b});
   a.key->watch.on_length(100, 0, now);
   b.key->watch.on_length(10, 0, now);
-  EXPECT_EQ(round(upkeep),
+  EXPECT_EQ(round(maintenance),
             (std::vector<Words>{{"INFO", "memory"}, {"MEMORY", "USAGE", "a"}, {"MEMORY", "USAGE", "b"}}));
-  answer(upkeep, {"$0\r\n\r\n", ":1500\r\n", ":500\r\n"});
-  EXPECT_EQ(upkeep.report().stream_bytes, 2000U);
-  EXPECT_EQ(round(upkeep), (std::vector<Words>{{"XTRIM", "a", "MAXLEN", "~", "48"},
-                                               {"MEMORY", "USAGE", "a"},
-                                               {"XTRIM", "b", "MAXLEN", "~", "5"},
-                                               {"MEMORY", "USAGE", "b"}}));
-  answer(upkeep, {":50\r\n", ":750\r\n", ":0\r\n", ":250\r\n"});
-  EXPECT_EQ(upkeep.report().stream_bytes, 1000U);
-  EXPECT_TRUE(round(upkeep).empty());  // nothing has grown
+  answer(maintenance, {"$0\r\n\r\n", ":1500\r\n", ":500\r\n"});
+  EXPECT_EQ(maintenance.report().stream_bytes, 2000U);
+  EXPECT_EQ(round(maintenance), (std::vector<Words>{{"XTRIM", "a", "MAXLEN", "~", "48"},
+                                                    {"MEMORY", "USAGE", "a"},
+                                                    {"XTRIM", "b", "MAXLEN", "~", "5"},
+                                                    {"MEMORY", "USAGE", "b"}}));
+  answer(maintenance, {":50\r\n", ":750\r\n", ":0\r\n", ":250\r\n"});
+  EXPECT_EQ(maintenance.report().stream_bytes, 1000U);
+  EXPECT_TRUE(round(maintenance).empty());  // nothing has grown
 }
 
 TEST_F(UpkeepTest, asks_for_more_while_no_stream_has_a_whole_node_to_give) {
   StreamTable plain(StreamNaming::parse("{type}").value(), TrimPolicy::parse("0").value(), collector);
   const Stream& a = *plain.find("a", "x", "s");
-  Upkeep upkeep(1000);
-  touch(upkeep, {&a});
+  StreamMaintenance maintenance(1000);
+  touch(maintenance, {&a});
   a.key->watch.on_length(200, 0, now);
-  round(upkeep);
-  answer(upkeep, {"$0\r\n\r\n", ":1100\r\n"});
+  round(maintenance);
+  answer(maintenance, {"$0\r\n\r\n", ":1100\r\n"});
   std::vector<std::string> asked;
   for (const char* trimmed : {":0\r\n", ":0\r\n", ":100\r\n", ":0\r\n"}) {
-    asked.push_back(round(upkeep).at(0).at(4));
-    answer(upkeep, {trimmed, ":1100\r\n"});
+    asked.push_back(round(maintenance).at(0).at(4));
+    answer(maintenance, {trimmed, ":1100\r\n"});
   }
   EXPECT_EQ(asked, (std::vector<std::string>{"173", "147", "125", "86"}));
 }
@@ -130,17 +130,17 @@ TEST_F(UpkeepTest, asks_for_more_while_no_stream_has_a_whole_node_to_give) {
 TEST_F(UpkeepTest, however_long_nothing_could_be_cut_the_next_cut_has_a_bound) {
   StreamTable plain(StreamNaming::parse("{type}").value(), TrimPolicy::parse("0").value(), collector);
   const Stream& a = *plain.find("a", "x", "s");
-  Upkeep upkeep(1000);
-  touch(upkeep, {&a});
+  StreamMaintenance maintenance(1000);
+  touch(maintenance, {&a});
   a.key->watch.on_length(200, 0, now);
-  round(upkeep);
-  answer(upkeep, {"$0\r\n\r\n", ":1100\r\n"});
+  round(maintenance);
+  answer(maintenance, {"$0\r\n\r\n", ":1100\r\n"});
   const auto cut_to = [&](const char* answered) {
-    const auto commands = round(upkeep);
+    const auto commands = round(maintenance);
     const auto cut = std::find_if(commands.begin(), commands.end(),
                                   [](const Words& words) { return words[0] == "XTRIM"; });
     for (std::size_t i = 0; i < commands.size(); ++i)
-      upkeep.on_reply(i, reply_of(commands[i] == *cut ? answered : ":1100\r\n"));
+      maintenance.on_reply(i, reply_of(commands[i] == *cut ? answered : ":1100\r\n"));
     return cut->at(4);
   };
   for (int i = 0; i < 100; ++i) EXPECT_EQ(cut_to("-BUSY a script runs\r\n"), "173");
@@ -149,27 +149,27 @@ TEST_F(UpkeepTest, however_long_nothing_could_be_cut_the_next_cut_has_a_bound) {
 }
 
 TEST_F(UpkeepTest, a_missing_right_is_told_once_and_tried_again_on_the_next_connection) {
-  Upkeep upkeep(0);
-  touch(upkeep, {&trade});
-  round(upkeep);
-  answer(upkeep, {"$0\r\n\r\n", kNoPerm});
-  ASSERT_TRUE(upkeep.report().refused);
-  EXPECT_EQ(upkeep.report().refused->command, "XTRIM");
-  EXPECT_EQ(upkeep.report().refused->key, "md:trade");
-  EXPECT_TRUE(round(upkeep).empty());
-  upkeep.start_over();
-  EXPECT_EQ(round(upkeep).size(), 2U);
-  answer(upkeep, {"$0\r\n\r\n", kNoPerm});
-  EXPECT_FALSE(upkeep.report().refused);
+  StreamMaintenance maintenance(0);
+  touch(maintenance, {&trade});
+  round(maintenance);
+  answer(maintenance, {"$0\r\n\r\n", kNoPerm});
+  ASSERT_TRUE(maintenance.report().refused);
+  EXPECT_EQ(maintenance.report().refused->command, "XTRIM");
+  EXPECT_EQ(maintenance.report().refused->key, "md:trade");
+  EXPECT_TRUE(round(maintenance).empty());
+  maintenance.start_over();
+  EXPECT_EQ(round(maintenance).size(), 2U);
+  answer(maintenance, {"$0\r\n\r\n", kNoPerm});
+  EXPECT_FALSE(maintenance.report().refused);
 }
 
 TEST_F(UpkeepTest, many_streams_take_turns) {
   StreamTable many(StreamNaming::parse("{symbol}").value(), TrimPolicy::parse("0", "1h").value(), collector);
-  Upkeep upkeep(0);
+  StreamMaintenance maintenance(0);
   std::set<std::string> seen;
-  for (int i = 0; i < 800; ++i) touch(upkeep, {many.find("trade", "x", std::to_string(i))});
+  for (int i = 0; i < 800; ++i) touch(maintenance, {many.find("trade", "x", std::to_string(i))});
   for (int i = 0; i < 2; ++i) {
-    for (const Words& words : round(upkeep)) {
+    for (const Words& words : round(maintenance)) {
       if (words[0] == "XTRIM") seen.insert(words[1]);
     }
   }

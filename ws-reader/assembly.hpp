@@ -9,8 +9,8 @@
 #include "libshared/process/lock_file.hpp"
 #include "ws-reader/books/rest_fetcher.hpp"
 #include "ws-reader/config.hpp"
+#include "ws-reader/outbox/crash_accounting.hpp"
 #include "ws-reader/outbox/outbox.hpp"
-#include "ws-reader/outbox/reckoning.hpp"
 #include "ws-reader/outbox/spool.hpp"
 #include "ws-reader/venues/adapter.hpp"
 
@@ -27,8 +27,9 @@ std::unique_ptr<Spool> open_spool(const Config& config, metrics::MetricsCollecto
 // `spool` may be null; then only the clock tells this life from the one before.
 std::uint64_t begin_epoch(Spool* spool);
 // Null where nothing is counted or sent.
-std::unique_ptr<Reckoning> make_reckoning(const Config& config, metrics::MetricsCollector& collector,
-                                          Spool* spool, std::uint64_t epoch);
+std::unique_ptr<CrashAccounting> make_crash_accounting(const Config& config,
+                                                       metrics::MetricsCollector& collector, Spool* spool,
+                                                       std::uint64_t epoch);
 OutboxLimits outbox_limits(const Config& config);
 SpoolUse spool_use(const Config& config, Spool* spool);
 

@@ -7,6 +7,6 @@
 namespace mdpipe::agent {
 
 // As many as could be started side by side, at most `wanted`; all of them have ended again.
-std::size_t thread_room(std::size_t wanted);
+std::size_t startable_threads(std::size_t wanted);
 
 }  // namespace mdpipe::agent

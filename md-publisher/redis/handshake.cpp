@@ -1,4 +1,4 @@
-#include "md-publisher/redis/greeting.hpp"
+#include "md-publisher/redis/handshake.hpp"
 
 #include <fmt/format.h>
 
@@ -16,12 +16,12 @@ constexpr std::string_view kSetName = "CLIENT SETNAME";
 }  // namespace
 
 template <typename... Words>
-void Greeting::say(Step step, const Words&... words) {
+void Handshake::say(Step step, const Words&... words) {
   resp::append_command(commands_, words...);
   steps_.push_back(std::move(step));
 }
 
-void Greeting::prepare(const RedisAddress& address, const std::string& cursor_key, unsigned wait_replicas) {
+void Handshake::prepare(const RedisAddress& address, const std::string& cursor_key, unsigned wait_replicas) {
   commands_.clear();
   steps_.clear();
   answered_ = 0;
@@ -46,7 +46,7 @@ void Greeting::prepare(const RedisAddress& address, const std::string& cursor_ke
   if (wait_replicas > 0) say({kWait, {}}, "WAIT", std::to_string(wait_replicas), "1000");
 }
 
-Greeting::Next Greeting::on_reply(const Reply& reply) {
+Handshake::Next Handshake::on_reply(const Reply& reply) {
   const Step& step = steps_[answered_++];
   if (reply.is_error()) {
     if (step.command == kSetName) return Next::More;  // an ACL may forbid it; only CLIENT LIST is poorer
@@ -61,12 +61,12 @@ Greeting::Next Greeting::on_reply(const Reply& reply) {
   return answered_ < steps_.size() ? Next::More : Next::Done;
 }
 
-Greeting::Next Greeting::refuse(Refusal kind, const std::string& error, const Step& step) {
+Handshake::Next Handshake::refuse(Refusal kind, const std::string& error, const Step& step) {
   refused_ = {kind, error, std::string(step.command), step.key};
   return Next::Refused;
 }
 
-void Greeting::take_cursors(const Reply& reply) {
+void Handshake::take_cursors(const Reply& reply) {
   for (std::size_t i = 0; i + 1 < reply.element_count; i += 2) {
     cursors_.emplace_back(reply.elements[i].text, reply.elements[i + 1].text);
   }

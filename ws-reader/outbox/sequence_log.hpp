@@ -2,7 +2,7 @@
 // Which feed each event that this life of the reader numbered belongs to, in a file of the runtime folder
 // that is mapped into memory: after kill -9 the next life can say of each feed how many events were neither
 // sent nor on disk. Noting one is a few writes to memory. Keeps no event; what becomes of the counts is
-// decided by Reckoning.
+// decided by CrashAccounting.
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -28,7 +28,7 @@ struct InFlightOptions {
   std::uint32_t feeds_max = 8U << 10U;  // 64 bytes each, taken as they are needed
 };
 
-class InFlight {
+class SequenceLog {
  public:
   using Feed = std::uint16_t;
   static constexpr Feed kUncounted = 0;  // nobody received it, or it was counted elsewhere
@@ -41,17 +41,17 @@ class InFlight {
       std::function<void(std::optional<EventType> channel, std::string_view symbol, std::uint64_t count)>;
 
   // A new file in the place of any other; `expected` is what was counted before this life.
-  static Result<InFlight> create(const InFlightOptions& options, std::uint64_t epoch, std::uint64_t origin,
-                                 const Expected& expected);
+  static Result<SequenceLog> create(const InFlightOptions& options, std::uint64_t epoch, std::uint64_t origin,
+                                    const Expected& expected);
   // An earlier life's; nothing where there is none or it is of another boot. One that is damaged, of another
   // version or of somebody else is set aside as "<path>.unusable" with a warning.
-  static std::optional<InFlight> load(const InFlightOptions& options);
+  static std::optional<SequenceLog> load(const InFlightOptions& options);
 
-  InFlight(InFlight&& other) noexcept;
-  InFlight& operator=(InFlight&& other) noexcept;
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-  ~InFlight();  // the file stays
+  SequenceLog(SequenceLog&& other) noexcept;
+  SequenceLog& operator=(SequenceLog&& other) noexcept;
+  SequenceLog(const SequenceLog&) = delete;
+  SequenceLog& operator=(const SequenceLog&) = delete;
+  ~SequenceLog();  // the file stays
 
   // The present life.
   Feed feed(EventType channel, std::string_view symbol);
@@ -71,17 +71,17 @@ class InFlight {
   [[nodiscard]] std::uint64_t last_seq() const;
   [[nodiscard]] std::uint64_t confirmed() const;
   [[nodiscard]] bool is_complete() const;
-  [[nodiscard]] bool is_decided() const;  // tell_numbered() was called and perhaps not finished
+  [[nodiscard]] bool is_decided() const;  // report_lost() was called and perhaps not finished
   // Tells what was received and never numbered. Telling it twice tells it once.
   void tell_unnumbered(const Expected& expected, const Lost& lost);
   // Tells what was numbered above `reached`. A kill in between goes on with the next call.
-  void tell_numbered(std::uint64_t reached, const Lost& lost);
+  void report_lost(std::uint64_t reached, const Lost& lost);
 
  private:
   struct Header;
   struct Entry;
 
-  InFlight() = default;
+  SequenceLog() = default;
   static std::size_t entries_begin(std::uint32_t capacity);
   [[nodiscard]] Header& header() const { return *reinterpret_cast<Header*>(memory_); }
   [[nodiscard]] Feed* ring() const;

@@ -1,5 +1,5 @@
 // A kill is simulated by copying the file while its owner lives: that is what the next life would find.
-#include "ws-reader/outbox/in_flight.hpp"
+#include "ws-reader/outbox/sequence_log.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,35 +26,35 @@ constexpr std::uint64_t kOrigin = 5;
 // Channel ("" where it is not known), symbol, count.
 using Told = std::vector<std::tuple<std::string, std::string, std::uint64_t>>;
 
-struct InFlightTest : testing::Test {
+struct SequenceLogTest : testing::Test {
   TemporaryFolder folder;
   InFlightOptions options{folder.file("in-flight"), "boot-1", "gmo", "gmo", 16, 8};
 
-  InFlight begin(const InFlight::Expected& expected = {}) {
-    auto made = InFlight::create(options, kLifeEpoch, kOrigin, expected);
+  SequenceLog begin(const SequenceLog::Expected& expected = {}) {
+    auto made = SequenceLog::create(options, kLifeEpoch, kOrigin, expected);
     if (!made) throw std::runtime_error(made.error().message);
     return std::move(made.value());
   }
   // What the next life finds after a kill.
-  std::optional<InFlight> killed() {
+  std::optional<SequenceLog> killed() {
     fs::copy_file(options.path, folder.file("killed"), fs::copy_options::overwrite_existing);
     fs::rename(folder.file("killed"), options.path);
-    return InFlight::load(options);
+    return SequenceLog::load(options);
   }
-  static void note(InFlight& life, EventType channel, std::string_view symbol, int count = 1) {
+  static void note(SequenceLog& life, EventType channel, std::string_view symbol, int count = 1) {
     for (int i = 0; i < count; ++i) life.note(life.feed(channel, symbol));
   }
-  static InFlight::Lost into(Told& told) {
+  static SequenceLog::Lost into(Told& told) {
     return [&told](std::optional<EventType> channel, std::string_view symbol, std::uint64_t count) {
       told.emplace_back(channel ? to_string(*channel) : "", symbol, count);
     };
   }
-  static Told numbered(InFlight& life, std::uint64_t reached) {
+  static Told numbered(SequenceLog& life, std::uint64_t reached) {
     Told told;
-    life.tell_numbered(reached, into(told));
+    life.report_lost(reached, into(told));
     return told;
   }
-  static Told unnumbered(InFlight& life, const InFlight::Expected& expected) {
+  static Told unnumbered(SequenceLog& life, const SequenceLog::Expected& expected) {
     Told told;
     life.tell_unnumbered(expected, into(told));
     return told;
@@ -62,8 +62,8 @@ struct InFlightTest : testing::Test {
   bool was_set_aside() const { return fs::exists(options.path + ".unusable"); }
 };
 
-TEST_F(InFlightTest, tells_by_feed_what_came_behind_the_last_one_that_arrived) {
-  InFlight life = begin();
+TEST_F(SequenceLogTest, tells_by_feed_what_came_behind_the_last_one_that_arrived) {
+  SequenceLog life = begin();
   note(life, EventType::Trade, "BTC", 3);
   note(life, EventType::Ticker, "BTC", 2);
   note(life, EventType::Trade, "ETH");
@@ -82,8 +82,8 @@ TEST_F(InFlightTest, tells_by_feed_what_came_behind_the_last_one_that_arrived) {
   EXPECT_THAT(numbered(*found, 2), IsEmpty());  // once
 }
 
-TEST_F(InFlightTest, where_everything_arrived_nothing_is_told) {
-  InFlight life = begin();
+TEST_F(SequenceLogTest, where_everything_arrived_nothing_is_told) {
+  SequenceLog life = begin();
   note(life, EventType::Trade, "BTC", 3);
   life.complete();
   auto found = killed();
@@ -91,8 +91,8 @@ TEST_F(InFlightTest, where_everything_arrived_nothing_is_told) {
   EXPECT_THAT(numbered(*found, 3), IsEmpty());
 }
 
-TEST_F(InFlightTest, events_that_nobody_received_and_those_counted_elsewhere_are_not_told) {
-  InFlight life = begin();
+TEST_F(SequenceLogTest, events_that_nobody_received_and_those_counted_elsewhere_are_not_told) {
+  SequenceLog life = begin();
   note(life, EventType::Feed, "BTC", 2);
   note(life, EventType::Trade, "BTC", 4);
   life.forget(3, 4);
@@ -102,8 +102,8 @@ TEST_F(InFlightTest, events_that_nobody_received_and_those_counted_elsewhere_are
 
 // Goal: more on its way than the ring remembers: the number is right, and of the forgotten ones it says that
 // the feed is not known.
-TEST_F(InFlightTest, what_the_ring_has_forgotten_is_told_without_its_feed) {
-  InFlight life = begin();
+TEST_F(SequenceLogTest, what_the_ring_has_forgotten_is_told_without_its_feed) {
+  SequenceLog life = begin();
   note(life, EventType::Trade, "BTC", 20);
   note(life, EventType::Ticker, "BTC", 10);
   auto found = killed();
@@ -112,8 +112,8 @@ TEST_F(InFlightTest, what_the_ring_has_forgotten_is_told_without_its_feed) {
                                    std::tuple("ticker", "BTC", 10U)));
 }
 
-TEST_F(InFlightTest, a_feed_that_finds_no_room_is_told_without_its_name) {
-  InFlight life = begin();
+TEST_F(SequenceLogTest, a_feed_that_finds_no_room_is_told_without_its_name) {
+  SequenceLog life = begin();
   for (int i = 0; i < 10; ++i) note(life, EventType::Trade, std::to_string(i));
   note(life, EventType::Trade, std::string(100, 'x'));
   auto found = killed();
@@ -123,11 +123,11 @@ TEST_F(InFlightTest, a_feed_that_finds_no_room_is_told_without_its_name) {
   EXPECT_THAT(unnumbered(*found, {{{EventType::Trade, "0"}, 9}}), IsEmpty());  // nobody can tell
 }
 
-TEST_F(InFlightTest, tells_once_what_was_received_and_never_numbered) {
-  InFlight life = begin({{{EventType::Trade, "BTC"}, 100}});
+TEST_F(SequenceLogTest, tells_once_what_was_received_and_never_numbered) {
+  SequenceLog life = begin({{{EventType::Trade, "BTC"}, 100}});
   note(life, EventType::Trade, "BTC", 3);
   note(life, EventType::Ticker, "BTC", 1);
-  const InFlight::Expected now{
+  const SequenceLog::Expected now{
       {{EventType::Trade, "BTC"}, 105}, {{EventType::Ticker, "BTC"}, 1}, {{EventType::OrderBook, "BTC"}, 4}};
   auto found = killed();
   EXPECT_THAT(unnumbered(*found, now),
@@ -138,8 +138,8 @@ TEST_F(InFlightTest, tells_once_what_was_received_and_never_numbered) {
 }
 
 // Goal: a kill while losses are told neither loses nor doubles any. Method: it is hit after each of them.
-TEST_F(InFlightTest, telling_goes_on_after_a_kill) {
-  InFlight life = begin();
+TEST_F(SequenceLogTest, telling_goes_on_after_a_kill) {
+  SequenceLog life = begin();
   for (const char* symbol : {"A", "B", "C"}) note(life, EventType::Trade, symbol, 2);
   auto found = killed();
   Told told;
@@ -147,7 +147,7 @@ TEST_F(InFlightTest, telling_goes_on_after_a_kill) {
   for (int round = 0; round < 4; ++round) {
     const std::size_t before = told.size();
     try {
-      found->tell_numbered(0, [&](std::optional<EventType>, std::string_view symbol, std::uint64_t count) {
+      found->report_lost(0, [&](std::optional<EventType>, std::string_view symbol, std::uint64_t count) {
         if (told.size() > before) throw Kill();
         told.emplace_back("trade", symbol, count);
       });
@@ -159,29 +159,29 @@ TEST_F(InFlightTest, telling_goes_on_after_a_kill) {
                                 std::tuple("trade", "C", 2U)));
 }
 
-TEST_F(InFlightTest, there_is_nothing_where_there_was_no_life_or_another_boot) {
-  EXPECT_FALSE(InFlight::load(options));
-  { const InFlight life = begin(); }
+TEST_F(SequenceLogTest, there_is_nothing_where_there_was_no_life_or_another_boot) {
+  EXPECT_FALSE(SequenceLog::load(options));
+  { const SequenceLog life = begin(); }
   options.boot_id = "boot-2";
-  EXPECT_FALSE(InFlight::load(options));
+  EXPECT_FALSE(SequenceLog::load(options));
   EXPECT_FALSE(was_set_aside());
 }
 
-TEST_F(InFlightTest, another_readers_file_is_set_aside) {
-  { const InFlight life = begin(); }
+TEST_F(SequenceLogTest, another_readers_file_is_set_aside) {
+  { const SequenceLog life = begin(); }
   options.source = "other";
-  EXPECT_FALSE(InFlight::load(options));
+  EXPECT_FALSE(SequenceLog::load(options));
   EXPECT_TRUE(was_set_aside());
 }
 
 // A process that does nothing but note is killed while it does, nearly always inside of note().
-TEST_F(InFlightTest, a_note_that_a_kill_cuts_in_half_is_finished) {
+TEST_F(SequenceLogTest, a_note_that_a_kill_cuts_in_half_is_finished) {
   for (int kill_count = 0; kill_count < 50; ++kill_count) {
     int begun[2];
     ASSERT_EQ(pipe(begun), 0);
     const pid_t child = fork();
     if (child == 0) {
-      InFlight life = begin();
+      SequenceLog life = begin();
       note(life, EventType::Trade, "BTC", 100);
       (void)!write(begun[1], "!", 1);
       for (;;) note(life, EventType::Trade, "BTC");
@@ -192,7 +192,7 @@ TEST_F(InFlightTest, a_note_that_a_kill_cuts_in_half_is_finished) {
     ASSERT_EQ(waitpid(child, nullptr, 0), child);
     close(begun[0]);
     close(begun[1]);
-    auto found = InFlight::load(options);
+    auto found = SequenceLog::load(options);
     ASSERT_TRUE(found) << "kill " << kill_count;
     std::uint64_t sum = 0;
     for (const auto& [channel, symbol, count] : numbered(*found, 0)) sum += count;
@@ -200,20 +200,20 @@ TEST_F(InFlightTest, a_note_that_a_kill_cuts_in_half_is_finished) {
   }
 }
 
-TEST_F(InFlightTest, counts_that_do_not_add_up_are_set_aside) {
+TEST_F(SequenceLogTest, counts_that_do_not_add_up_are_set_aside) {
   {
-    InFlight life = begin();
+    SequenceLog life = begin();
     note(life, EventType::Trade, "BTC", 3);
   }
   damage(options.path, 4096 + 2, 1);  // the first place of the ring
-  EXPECT_FALSE(InFlight::load(options));
+  EXPECT_FALSE(SequenceLog::load(options));
   EXPECT_TRUE(was_set_aside());
 }
 
 // Goal: whatever the bytes, the next life starts. Method: seeded random changes and cuts.
-TEST_F(InFlightTest, any_bytes_never_stop_the_program) {
+TEST_F(SequenceLogTest, any_bytes_never_stop_the_program) {
   {
-    InFlight life = begin();
+    SequenceLog life = begin();
     note(life, EventType::Trade, "BTC", 30);
   }
   std::ifstream file(options.path, std::ios::binary);
@@ -225,7 +225,7 @@ TEST_F(InFlightTest, any_bytes_never_stop_the_program) {
       changed[random() % (random() % 2 == 0 ? 560 : changed.size())] = static_cast<char>(random());
     if (round % 5 == 0) changed.resize(random() % changed.size());
     std::ofstream(options.path, std::ios::binary | std::ios::trunc) << changed;
-    if (auto found = InFlight::load(options)) {
+    if (auto found = SequenceLog::load(options)) {
       unnumbered(*found, {{{EventType::Trade, "BTC"}, 31}});
       numbered(*found, 0);
     }
@@ -233,9 +233,9 @@ TEST_F(InFlightTest, any_bytes_never_stop_the_program) {
   EXPECT_TRUE(was_set_aside());
 }
 
-TEST_F(InFlightTest, without_a_folder_there_is_an_error) {
+TEST_F(SequenceLogTest, without_a_folder_there_is_an_error) {
   options.path = folder.file("none") + "/in-flight";
-  EXPECT_FALSE(InFlight::create(options, kLifeEpoch, kOrigin, {}));
+  EXPECT_FALSE(SequenceLog::create(options, kLifeEpoch, kOrigin, {}));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "metrics-agent/http/server/thread_room.hpp"
+#include "metrics-agent/http/server/startable_threads.hpp"
 
 #include <future>
 #include <system_error>
@@ -7,7 +7,7 @@
 
 namespace mdpipe::agent {
 
-std::size_t thread_room(std::size_t wanted) {
+std::size_t startable_threads(std::size_t wanted) {
   std::promise<void> counted;
   const auto end = counted.get_future().share();
   std::vector<std::thread> threads;

@@ -1,4 +1,4 @@
-#include "md-publisher/transaction/upkeep.hpp"
+#include "md-publisher/transaction/stream_maintenance.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -51,7 +51,7 @@ std::optional<RedisMemory> parse_memory(std::string_view info) {
   return RedisMemory{*used, *max, evicts, {}};
 }
 
-void Upkeep::touch(const Transaction& transaction) {
+void StreamMaintenance::touch(const Transaction& transaction) {
   for (const auto& touched : transaction.touched()) {
     const std::uint32_t id = touched.key->id;
     if (id >= places_.size()) places_.resize(id + 1);
@@ -64,13 +64,13 @@ void Upkeep::touch(const Transaction& transaction) {
 }
 
 template <typename... Words>
-void Upkeep::ask(Asked asked, const Words&... words) {
+void StreamMaintenance::ask(Asked asked, const Words&... words) {
   resp::append_command(commands_, words...);
   asked.end = commands_.size();
   asked_.push_back(asked);
 }
 
-bool Upkeep::prepare(SteadyTime now, UnixNanos wall, std::size_t servers) {
+bool StreamMaintenance::prepare(SteadyTime now, UnixNanos wall, std::size_t servers) {
   commands_.clear();
   asked_.clear();
   answered_ = 0;
@@ -85,7 +85,7 @@ bool Upkeep::prepare(SteadyTime now, UnixNanos wall, std::size_t servers) {
 }
 
 // Each stream gives the same part of what it holds.
-void Upkeep::ask_of_streams(UnixNanos wall) {
+void StreamMaintenance::ask_of_streams(UnixNanos wall) {
   const bool too_many = stream_bytes_max_ > 0 && total_bytes_ > stream_bytes_max_;
   const double keep = too_many
                           ? kCutTo * std::pow(kCutFurther, fruitless_) *
@@ -109,17 +109,17 @@ void Upkeep::ask_of_streams(UnixNanos wall) {
   }
 }
 
-std::string_view Upkeep::command(std::size_t index) const {
+std::string_view StreamMaintenance::command(std::size_t index) const {
   const std::size_t begin = index == 0 ? 0 : asked_[index - 1].end;
   return std::string_view(commands_).substr(begin, asked_[index].end - begin);
 }
 
-const RedisKey* Upkeep::key(std::size_t index) const {
+const RedisKey* StreamMaintenance::key(std::size_t index) const {
   const Asked& asked = asked_[index];
   return asked.kind == Kind::Memory ? nullptr : kept_[asked.kept].key;
 }
 
-bool Upkeep::on_reply(std::size_t index, const Reply& reply, std::string_view node) {
+bool StreamMaintenance::on_reply(std::size_t index, const Reply& reply, std::string_view node) {
   const Asked asked = asked_[index];
   if (asked.kind == Kind::Memory) {
     on_memory(reply, node);
@@ -141,13 +141,13 @@ bool Upkeep::on_reply(std::size_t index, const Reply& reply, std::string_view no
   return is_last();
 }
 
-bool Upkeep::on_unheard(std::size_t index) {
+bool StreamMaintenance::on_unheard(std::size_t index) {
   const Asked& asked = asked_[index];
   if (asked.kind != Kind::Memory) kept_[asked.kept].key->watch.forget();
   return is_last();
 }
 
-bool Upkeep::is_last() {
+bool StreamMaintenance::is_last() {
   if (++answered_ < asked_.size()) return false;
   // What was refused or not heard says nothing of how much the streams have to give.
   if (was_cut_) fruitless_ = has_given_ ? 0 : std::min(fruitless_ + 1, kFruitlessMax);
@@ -155,7 +155,7 @@ bool Upkeep::is_last() {
   return true;
 }
 
-void Upkeep::on_memory(const Reply& reply, std::string_view node) {
+void StreamMaintenance::on_memory(const Reply& reply, std::string_view node) {
   if (reply.is_error()) return on_refused(Kind::Memory, reply, {});
   auto memory = parse_memory(reply.text);
   if (!memory) return;
@@ -167,7 +167,7 @@ void Upkeep::on_memory(const Reply& reply, std::string_view node) {
 }
 
 // Only a missing right is worth a word here: of everything else a transaction tells.
-void Upkeep::on_refused(Kind kind, const Reply& reply, const std::string& key) {
+void StreamMaintenance::on_refused(Kind kind, const Reply& reply, const std::string& key) {
   if (classify(reply.text) != Refusal::NoPerm) return;
   const auto index = static_cast<std::size_t>(kind);
   forbidden_.at(index) = true;
@@ -175,7 +175,7 @@ void Upkeep::on_refused(Kind kind, const Reply& reply, const std::string& key) {
   report_.refused = RefusedCommand{Refusal::NoPerm, reply.text, kCommands[index], key};
 }
 
-void Upkeep::start_over() {
+void StreamMaintenance::start_over() {
   forbidden_ = {};
   memory_asked_at_.reset();
 }

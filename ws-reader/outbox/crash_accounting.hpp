@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "libshared/metrics/collector.hpp"
-#include "ws-reader/outbox/in_flight.hpp"
 #include "ws-reader/outbox/outbox.hpp"
+#include "ws-reader/outbox/sequence_log.hpp"
 #include "ws-reader/outbox/spool.hpp"
 
 namespace mdpipe::reader {
@@ -20,12 +20,12 @@ struct ReckoningOptions {
   std::string boot_id;
 };
 
-class Reckoning {
+class CrashAccounting {
  public:
   // Before anything is counted or numbered in this life. Borrows `collector` for its life; `spool` may be
   // null.
-  Reckoning(const ReckoningOptions& options, metrics::MetricsCollector& collector, Spool* spool,
-            std::uint64_t epoch);
+  CrashAccounting(const ReckoningOptions& options, metrics::MetricsCollector& collector, Spool* spool,
+                  std::uint64_t epoch);
 
   // What the outbox has to know: where this life is noted, and which life comes before it.
   [[nodiscard]] OutboxLives lives();
@@ -35,14 +35,14 @@ class Reckoning {
   void complete();
 
  private:
-  void close(InFlight& ended, const InFlightOptions& options, Spool* spool);
-  void count_numbered(InFlight& ended, std::uint64_t reached);
-  [[nodiscard]] InFlight::Expected expected(std::string_view exchange) const;
-  [[nodiscard]] InFlight::Lost counter(const std::string& exchange, std::uint64_t& sum);
+  void close(SequenceLog& ended, const InFlightOptions& options, Spool* spool);
+  void count_numbered(SequenceLog& ended, std::uint64_t reached);
+  [[nodiscard]] SequenceLog::Expected expected(std::string_view exchange) const;
+  [[nodiscard]] SequenceLog::Lost counter(const std::string& exchange, std::uint64_t& sum);
 
   metrics::MetricsCollector& collector_;
   std::string before_path_;
-  std::optional<InFlight> present_, before_;
+  std::optional<SequenceLog> present_, before_;
   std::uint64_t before_spooled_ = 0;  // what was in the spool comes to Redis or is counted otherwise
 };
 

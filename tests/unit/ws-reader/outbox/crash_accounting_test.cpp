@@ -1,6 +1,6 @@
 // Lives of a reader over one folder: each has a collector on the kept counters, a spool and an outbox, and
 // ends without a word. What it had is checked in the counters of the next.
-#include "ws-reader/outbox/reckoning.hpp"
+#include "ws-reader/outbox/crash_accounting.hpp"
 
 #include <gtest/gtest.h>
 
@@ -21,8 +21,8 @@ struct Life {
       : epoch(number),
         collector(options(folder)),
         spool(folder.file("spool.db"), collector, now),
-        reckoning({folder.file(""), "gmo", "gmo", "boot"}, collector, &spool, epoch),
-        outbox("gmo", epoch, {}, {&spool}, reckoning.lives()) {}
+        crash_accounting({folder.file(""), "gmo", "gmo", "boot"}, collector, &spool, epoch),
+        outbox("gmo", epoch, {}, {&spool}, crash_accounting.lives()) {}
 
   static metrics::CollectorOptions options(const TemporaryFolder& folder) {
     metrics::CollectorOptions out;
@@ -44,7 +44,7 @@ struct Life {
     wire::Position position{kPublisher, of, confirmed, accepted, true};
     position.closed = closed;
     outbox.on_position(position, now);
-    if (const auto reached = outbox.take_settled()) reckoning.settle(*reached);
+    if (const auto reached = outbox.take_settled()) crash_accounting.settle(*reached);
   }
   // The publisher answers until the life before is settled.
   void settle(std::uint64_t of, std::uint64_t reached) {
@@ -61,11 +61,11 @@ struct Life {
   std::uint64_t epoch;
   metrics::MetricsCollector collector;
   Spool spool;
-  Reckoning reckoning;
+  CrashAccounting crash_accounting;
   Outbox outbox;
 };
 
-struct ReckoningTest : testing::Test {
+struct CrashAccountingTest : testing::Test {
   TemporaryFolder folder;
   std::unique_ptr<Life> life = std::make_unique<Life>(folder, 100);
 
@@ -76,7 +76,7 @@ struct ReckoningTest : testing::Test {
   }
 };
 
-TEST_F(ReckoningTest, what_the_publisher_does_not_have_is_lost) {
+TEST_F(CrashAccountingTest, what_the_publisher_does_not_have_is_lost) {
   life->receive(5);
   life->receive(2, ticker());
   kill_and_start();
@@ -86,7 +86,7 @@ TEST_F(ReckoningTest, what_the_publisher_does_not_have_is_lost) {
   EXPECT_EQ(life->lost(EventType::Ticker), 2U);
 }
 
-TEST_F(ReckoningTest, nothing_new_is_sent_before_the_life_before_is_settled) {
+TEST_F(CrashAccountingTest, nothing_new_is_sent_before_the_life_before_is_settled) {
   life->receive(5);
   kill_and_start();
   life->receive(1);
@@ -99,7 +99,7 @@ TEST_F(ReckoningTest, nothing_new_is_sent_before_the_life_before_is_settled) {
   EXPECT_EQ(life->lost(), 0U);
 }
 
-TEST_F(ReckoningTest, a_publisher_that_still_takes_or_writes_is_waited_for) {
+TEST_F(CrashAccountingTest, a_publisher_that_still_takes_or_writes_is_waited_for) {
   life->receive(50);
   kill_and_start();
   for (std::uint64_t i = 1; i < 10; ++i) {
@@ -114,7 +114,7 @@ TEST_F(ReckoningTest, a_publisher_that_still_takes_or_writes_is_waited_for) {
   EXPECT_EQ(life->lost(), 38U);
 }
 
-TEST_F(ReckoningTest, a_publisher_that_never_gets_even_holds_nothing_up_for_ever) {
+TEST_F(CrashAccountingTest, a_publisher_that_never_gets_even_holds_nothing_up_for_ever) {
   life->receive(50);
   kill_and_start();
   for (int i = 0; i < 40; ++i) life->hear(100, 9, 12, life->outbox.heartbeat().closes);
@@ -122,7 +122,7 @@ TEST_F(ReckoningTest, a_publisher_that_never_gets_even_holds_nothing_up_for_ever
   EXPECT_EQ(life->lost(), 41U);
 }
 
-TEST_F(ReckoningTest, what_is_in_the_spool_is_sent_first_and_not_lost) {
+TEST_F(CrashAccountingTest, what_is_in_the_spool_is_sent_first_and_not_lost) {
   life->receive(5);
   life->outbox.keep(life->now);
   life->receive(2);
@@ -137,19 +137,19 @@ TEST_F(ReckoningTest, what_is_in_the_spool_is_sent_first_and_not_lost) {
 }
 
 // What was on disk and went missing from there is counted by whoever dropped it.
-TEST_F(ReckoningTest, what_was_in_the_spool_is_no_loss_of_the_kill) {
+TEST_F(CrashAccountingTest, what_was_in_the_spool_is_no_loss_of_the_kill) {
   life->receive(5);
   life->outbox.keep(life->now);
   life->receive(2);
   kill_and_start();
-  life->reckoning.settle(1);
+  life->crash_accounting.settle(1);
   EXPECT_EQ(life->lost(), 2U);
 }
 
-TEST_F(ReckoningTest, a_life_that_ended_whole_leaves_nothing) {
+TEST_F(CrashAccountingTest, a_life_that_ended_whole_leaves_nothing) {
   life->receive(5);
   life->outbox.keep(life->now);
-  life->reckoning.complete();
+  life->crash_accounting.complete();
   kill_and_start();
   send_all(life->outbox, life->now);
   life->hear(100, 5, 5);
@@ -159,7 +159,7 @@ TEST_F(ReckoningTest, a_life_that_ended_whole_leaves_nothing) {
 
 // Goal: a second kill before the first life is settled. Nothing of the second was sent, so all of it is lost
 // that is not in the spool, at once; the first stays open.
-TEST_F(ReckoningTest, lives_that_never_came_to_send_are_lost_at_once) {
+TEST_F(CrashAccountingTest, lives_that_never_came_to_send_are_lost_at_once) {
   life->receive(5);
   kill_and_start();
   life->receive(3);
@@ -174,7 +174,7 @@ TEST_F(ReckoningTest, lives_that_never_came_to_send_are_lost_at_once) {
   EXPECT_EQ(life->outbox.next()->epoch, 200U);  // the second's in the spool
 }
 
-TEST_F(ReckoningTest, what_was_received_and_not_numbered_is_lost) {
+TEST_F(CrashAccountingTest, what_was_received_and_not_numbered_is_lost) {
   life->receive(5);
   const auto received = life->collector.series(Metric::MessagesReceived, {"gmo", "orderbook", "BTC_JPY"});
   life->collector.add(received, 10);  // of which 3 are left out on purpose and 2 give way to newer ones
@@ -188,7 +188,7 @@ TEST_F(ReckoningTest, what_was_received_and_not_numbered_is_lost) {
   }
 }
 
-TEST_F(ReckoningTest, a_publisher_that_refuses_the_dead_life_settles_it) {
+TEST_F(CrashAccountingTest, a_publisher_that_refuses_the_dead_life_settles_it) {
   life->receive(5);
   kill_and_start();
   wire::Position position{kPublisher, 100, 2, 2, true};
@@ -198,9 +198,9 @@ TEST_F(ReckoningTest, a_publisher_that_refuses_the_dead_life_settles_it) {
 }
 
 // What retention dropped was counted then, and is not told as lost in a crash as well.
-TEST_F(ReckoningTest, what_was_dropped_for_room_is_not_counted_again) {
+TEST_F(CrashAccountingTest, what_was_dropped_for_room_is_not_counted_again) {
   const InFlightOptions options{folder.file("in-flight-small"), "boot", "gmo", "gmo"};
-  auto noted = InFlight::create(options, 1, 1, {});
+  auto noted = SequenceLog::create(options, 1, 1, {});
   ASSERT_TRUE(noted);
   Outbox outbox("gmo", 1, {2000, 100, 500}, {}, {&noted.value(), {}});
   for (int i = 0; i < 100; ++i) {
@@ -211,7 +211,7 @@ TEST_F(ReckoningTest, what_was_dropped_for_room_is_not_counted_again) {
   for (const auto& [feed, loss] : outbox.take_losses()) dropped += loss.count;
   ASSERT_GT(dropped, 0U);
   std::uint64_t told = 0;
-  noted.value().tell_numbered(0, [&told](auto, auto, std::uint64_t count) { told += count; });
+  noted.value().report_lost(0, [&told](auto, auto, std::uint64_t count) { told += count; });
   EXPECT_EQ(dropped + told, 100U);
 }
 

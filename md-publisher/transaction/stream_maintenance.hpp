@@ -27,7 +27,7 @@ struct RedisMemory {
 
 std::optional<RedisMemory> parse_memory(std::string_view info);
 
-class Upkeep {
+class StreamMaintenance {
  public:
   struct Report {
     std::optional<RedisMemory> memory;  // where it was asked for; of several servers the fullest one's
@@ -38,7 +38,7 @@ class Upkeep {
   };
 
   // 0: all streams together may have any size.
-  explicit Upkeep(std::uint64_t stream_bytes_max) : stream_bytes_max_(stream_bytes_max) {}
+  explicit StreamMaintenance(std::uint64_t stream_bytes_max) : stream_bytes_max_(stream_bytes_max) {}
 
   // The streams of a transaction that is about to be written.
   void touch(const Transaction& transaction);

@@ -1,4 +1,4 @@
-#include "ws-reader/outbox/reckoning.hpp"
+#include "ws-reader/outbox/crash_accounting.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -29,8 +29,8 @@ std::optional<EventType> channel_of(std::string_view name) {
 
 }  // namespace
 
-Reckoning::Reckoning(const ReckoningOptions& options, metrics::MetricsCollector& collector, Spool* spool,
-                     std::uint64_t epoch)
+CrashAccounting::CrashAccounting(const ReckoningOptions& options, metrics::MetricsCollector& collector,
+                                 Spool* spool, std::uint64_t epoch)
     : collector_(collector) {
   InFlightOptions file;
   file.path = fmt::format("{}/in-flight-{}", options.folder, options.source);
@@ -39,11 +39,11 @@ Reckoning::Reckoning(const ReckoningOptions& options, metrics::MetricsCollector&
   file.exchange = options.exchange;
   InFlightOptions before = file;
   before_path_ = before.path = file.path + ".before";
-  before_ = InFlight::load(before);
+  before_ = SequenceLog::load(before);
   if (before_ && before_->is_decided()) settle(0);
-  if (auto ended = InFlight::load(file)) close(*ended, file, spool);
+  if (auto ended = SequenceLog::load(file)) close(*ended, file, spool);
   if (before_ && spool != nullptr) before_spooled_ = spool->last_seq_of(before_->epoch());
-  auto made = InFlight::create(file, epoch, collector.origin(), expected(options.exchange));
+  auto made = SequenceLog::create(file, epoch, collector.origin(), expected(options.exchange));
   if (made) {
     present_.emplace(std::move(made.value()));
   } else {
@@ -53,7 +53,7 @@ Reckoning::Reckoning(const ReckoningOptions& options, metrics::MetricsCollector&
 }
 
 // An earlier life that waited for the one before it to be settled has sent nothing.
-void Reckoning::close(InFlight& ended, const InFlightOptions& options, Spool* spool) {
+void CrashAccounting::close(SequenceLog& ended, const InFlightOptions& options, Spool* spool) {
   if (ended.origin() == collector_.origin()) {
     std::uint64_t sum = 0;
     ended.tell_unnumbered(expected(ended.exchange()), counter(ended.exchange(), sum));
@@ -64,33 +64,33 @@ void Reckoning::close(InFlight& ended, const InFlightOptions& options, Spool* sp
   before_ = std::move(ended);
 }
 
-OutboxLives Reckoning::lives() {
+OutboxLives CrashAccounting::lives() {
   OutboxLives lives;
   if (present_) lives.in_flight = &*present_;
   if (before_) lives.predecessor = Predecessor{before_->epoch(), before_->confirmed()};
   return lives;
 }
 
-void Reckoning::settle(std::uint64_t reached) {
+void CrashAccounting::settle(std::uint64_t reached) {
   if (!before_) return;
   count_numbered(*before_, std::max(reached, before_spooled_));
   before_.reset();
   (void)unlink(before_path_.c_str());
 }
 
-void Reckoning::complete() {
+void CrashAccounting::complete() {
   if (present_) present_->complete();
 }
 
-void Reckoning::count_numbered(InFlight& ended, std::uint64_t reached) {
+void CrashAccounting::count_numbered(SequenceLog& ended, std::uint64_t reached) {
   std::uint64_t sum = 0;
-  ended.tell_numbered(reached, counter(ended.exchange(), sum));
+  ended.report_lost(reached, counter(ended.exchange(), sum));
   if (sum == 0) return;
   log::error("the reader ended before with events that were neither in Redis nor on disk; they are lost",
              {{"events", sum}, {"reason", drop_reason::kCrash}});
 }
 
-InFlight::Lost Reckoning::counter(const std::string& exchange, std::uint64_t& sum) {
+SequenceLog::Lost CrashAccounting::counter(const std::string& exchange, std::uint64_t& sum) {
   return
       [this, exchange, &sum](std::optional<EventType> channel, std::string_view symbol, std::uint64_t count) {
         collector_.add(collector_.series(Metric::DroppedEvents,
@@ -101,8 +101,8 @@ InFlight::Lost Reckoning::counter(const std::string& exchange, std::uint64_t& su
       };
 }
 
-InFlight::Expected Reckoning::expected(std::string_view exchange) const {
-  InFlight::Expected out;
+SequenceLog::Expected CrashAccounting::expected(std::string_view exchange) const {
+  SequenceLog::Expected out;
   const auto entry = [&](std::string_view of, std::string_view channel, std::string_view symbol) {
     const auto type = channel_of(channel);
     return of == exchange && type ? &out[{*type, std::string(symbol)}] : nullptr;

@@ -1,4 +1,4 @@
-#include "ws-reader/parts.hpp"
+#include "ws-reader/assembly.hpp"
 
 #include <fmt/format.h>
 
@@ -59,11 +59,12 @@ std::uint64_t begin_epoch(Spool* spool) {
   return spool == nullptr ? static_cast<std::uint64_t>(wall.count) : spool->begin_epoch(wall, steady_now());
 }
 
-std::unique_ptr<Reckoning> make_reckoning(const Config& config, metrics::MetricsCollector& collector,
-                                          Spool* spool, std::uint64_t epoch) {
+std::unique_ptr<CrashAccounting> make_crash_accounting(const Config& config,
+                                                       metrics::MetricsCollector& collector, Spool* spool,
+                                                       std::uint64_t epoch) {
   if (config.to_stdout || !config.enable_metrics) return nullptr;
   const ReckoningOptions options{config.runtime_dir, config.source, config.exchange, metrics::read_boot_id()};
-  return std::make_unique<Reckoning>(options, collector, spool, epoch);
+  return std::make_unique<CrashAccounting>(options, collector, spool, epoch);
 }
 
 SpoolUse spool_use(const Config& config, Spool* spool) {

@@ -1,4 +1,4 @@
-#include "ws-reader/outbox/in_flight.hpp"
+#include "ws-reader/outbox/sequence_log.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,7 +14,7 @@
 #include <limits>
 
 #include "libshared/log/log.hpp"
-#include "libshared/metrics/kept_memory.hpp"
+#include "libshared/metrics/persistent_memory.hpp"
 
 namespace mdpipe::reader {
 
@@ -30,7 +30,7 @@ constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::size_t kRoomEntries = 64;  // feeds whose room is taken at once
 constexpr std::uint8_t kNoChannel = 0xFF;
 constexpr std::size_t kChannels = std::size(kMarketTypes);
-constexpr InFlight::Feed kUnknown = std::numeric_limits<InFlight::Feed>::max();
+constexpr SequenceLog::Feed kUnknown = std::numeric_limits<SequenceLog::Feed>::max();
 
 Error failed(std::string_view action, const std::string& path, int error) {
   return Error{ErrorKind::Unavailable, fmt::format("cannot {} '{}': {}", action, path, std::strerror(error))};
@@ -38,7 +38,7 @@ Error failed(std::string_view action, const std::string& path, int error) {
 
 }  // namespace
 
-struct InFlight::Header {
+struct SequenceLog::Header {
   char magic[16];
   // Fixed when the file is made, and covered by the checksum.
   std::uint32_t version;
@@ -55,9 +55,9 @@ struct InFlight::Header {
   std::uint64_t last_seq;
   std::uint64_t confirmed;
   // The note in hand, written down before it is made: where it is the one behind last_seq, it is made again.
-  std::uint64_t hand_seq;
+  std::uint64_t pending_seq;
   std::uint64_t hand_numbered;
-  std::uint32_t hand_feed;
+  std::uint32_t pending_feed;
   std::uint32_t is_overfull;  // a feed found no room
   std::uint32_t is_complete;
   std::uint32_t is_decided;
@@ -70,7 +70,7 @@ struct InFlight::Header {
   }
 };
 
-struct InFlight::Entry {
+struct SequenceLog::Entry {
   std::uint64_t base;      // expected before this life
   std::uint64_t numbered;  // in this life
   std::uint64_t lost;      // decided and not told yet
@@ -83,15 +83,17 @@ struct InFlight::Entry {
   }
 };
 
-std::size_t InFlight::entries_begin(std::uint32_t capacity) { return kHeaderBytes + capacity * sizeof(Feed); }
+std::size_t SequenceLog::entries_begin(std::uint32_t capacity) {
+  return kHeaderBytes + capacity * sizeof(Feed);
+}
 
-InFlight::Feed* InFlight::ring() const { return reinterpret_cast<Feed*>(memory_ + kHeaderBytes); }
+SequenceLog::Feed* SequenceLog::ring() const { return reinterpret_cast<Feed*>(memory_ + kHeaderBytes); }
 
-InFlight::Entry* InFlight::entries() const {
+SequenceLog::Entry* SequenceLog::entries() const {
   return reinterpret_cast<Entry*>(memory_ + entries_begin(header().capacity));
 }
 
-bool InFlight::map(std::size_t bytes) {
+bool SequenceLog::map(std::size_t bytes) {
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
   if (memory == MAP_FAILED) return false;
   memory_ = static_cast<char*>(memory);
@@ -99,8 +101,8 @@ bool InFlight::map(std::size_t bytes) {
   return true;
 }
 
-Result<InFlight> InFlight::create(const InFlightOptions& options, std::uint64_t epoch, std::uint64_t origin,
-                                  const Expected& expected) {
+Result<SequenceLog> SequenceLog::create(const InFlightOptions& options, std::uint64_t epoch,
+                                        std::uint64_t origin, const Expected& expected) {
   static_assert(sizeof(Header) <= kHeaderBytes && sizeof(Entry) == 64);
   Header fixed{};
   fixed.version = kFormatVersion;
@@ -111,7 +113,7 @@ Result<InFlight> InFlight::create(const InFlightOptions& options, std::uint64_t 
   if (!copy_text(options.boot_id, fixed.boot_id) || !copy_text(options.source, fixed.source) ||
       !copy_text(options.exchange, fixed.exchange))
     return Error{ErrorKind::Unavailable, "the names of source or exchange are too long"};
-  InFlight file;
+  SequenceLog file;
   (void)unlink(options.path.c_str());  // what was in it is settled
   file.fd_ = ::open(options.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
   if (file.fd_ < 0) return failed("make", options.path, errno);
@@ -135,17 +137,17 @@ Result<InFlight> InFlight::create(const InFlightOptions& options, std::uint64_t 
   file.index_entries();
   in_this_order();
   std::memcpy(file.memory_, fixed.magic, sizeof fixed.magic);
-  return Result<InFlight>(std::move(file));
+  return Result<SequenceLog>(std::move(file));
 }
 
-std::optional<InFlight> InFlight::load(const InFlightOptions& options) {
-  InFlight file;
+std::optional<SequenceLog> SequenceLog::load(const InFlightOptions& options) {
+  SequenceLog file;
   file.fd_ = ::open(options.path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (file.fd_ < 0) return std::nullopt;
   bool is_stale = false;
   const char* why = file.examine(options, is_stale);
   if (is_stale) return std::nullopt;
-  if (why == nullptr) return std::optional<InFlight>(std::move(file));
+  if (why == nullptr) return std::optional<SequenceLog>(std::move(file));
   const std::string aside = options.path + ".unusable";
   const bool moved = rename(options.path.c_str(), aside.c_str()) == 0;
   log::warn("what an earlier life had on its way cannot be told; what of it was lost is counted nowhere",
@@ -154,7 +156,7 @@ std::optional<InFlight> InFlight::load(const InFlightOptions& options) {
 }
 
 // Null where the file is usable; then it is mapped.
-const char* InFlight::examine(const InFlightOptions& options, bool& is_stale) {
+const char* SequenceLog::examine(const InFlightOptions& options, bool& is_stale) {
   struct stat status {};
   Header on_disk{};
   if (fstat(fd_, &status) != 0 || !S_ISREG(status.st_mode)) return "it is no file";
@@ -179,18 +181,18 @@ const char* InFlight::examine(const InFlightOptions& options, bool& is_stale) {
   return nullptr;
 }
 
-bool InFlight::finish_last_note() {
+bool SequenceLog::finish_last_note() {
   Header& head = header();
-  if (head.hand_seq != head.last_seq + 1) return true;
-  if (head.hand_feed >= head.feed_count) return false;
-  ring()[head.hand_seq & mask_] = static_cast<Feed>(head.hand_feed);
-  entries()[head.hand_feed].numbered = head.hand_numbered;
+  if (head.pending_seq != head.last_seq + 1) return true;
+  if (head.pending_feed >= head.feed_count) return false;
+  ring()[head.pending_seq & mask_] = static_cast<Feed>(head.pending_feed);
+  entries()[head.pending_feed].numbered = head.hand_numbered;
   in_this_order();
-  head.last_seq = head.hand_seq;
+  head.last_seq = head.pending_seq;
   return true;
 }
 
-bool InFlight::adds_up() const {
+bool SequenceLog::adds_up() const {
   const Header& head = header();
   if (head.feed_count <= kOther || head.confirmed > head.last_seq) return false;
   std::uint64_t numbered = 0;
@@ -202,7 +204,7 @@ bool InFlight::adds_up() const {
   return numbered == head.last_seq;
 }
 
-void InFlight::index_entries() {
+void SequenceLog::index_entries() {
   symbols_ = StringIndex(header().feeds_max);
   for (std::size_t i = kOther + 1; i < header().feed_count; ++i) {
     const Entry& entry = entries()[i];
@@ -213,7 +215,8 @@ void InFlight::index_entries() {
   }
 }
 
-std::optional<InFlight::Feed> InFlight::add(EventType channel, std::string_view symbol, std::uint64_t base) {
+std::optional<SequenceLog::Feed> SequenceLog::add(EventType channel, std::string_view symbol,
+                                                  std::uint64_t base) {
   Header& head = header();
   const std::uint64_t at = head.feed_count;
   const std::size_t begin = entries_begin(head.capacity);
@@ -235,7 +238,7 @@ std::optional<InFlight::Feed> InFlight::add(EventType channel, std::string_view 
   return static_cast<Feed>(at);
 }
 
-InFlight::Feed InFlight::feed(EventType channel, std::string_view symbol) {
+SequenceLog::Feed SequenceLog::feed(EventType channel, std::string_view symbol) {
   if (channel == EventType::Feed) return kUncounted;
   if (last_symbol_ >= symbols_.size() || symbols_.name(last_symbol_) != symbol) {
     const auto found = symbols_.find_or_add(symbol);
@@ -248,14 +251,14 @@ InFlight::Feed InFlight::feed(EventType channel, std::string_view symbol) {
   return feeds_[at];
 }
 
-void InFlight::note(Feed feed) {
+void SequenceLog::note(Feed feed) {
   Header& head = header();
   Entry& entry = entries()[feed];
   const std::uint64_t seq = head.last_seq + 1;
-  head.hand_feed = feed;
+  head.pending_feed = feed;
   head.hand_numbered = entry.numbered + 1;
   in_this_order();
-  head.hand_seq = seq;
+  head.pending_seq = seq;
   in_this_order();
   ring()[seq & mask_] = feed;
   entry.numbered = head.hand_numbered;
@@ -263,27 +266,27 @@ void InFlight::note(Feed feed) {
   head.last_seq = seq;
 }
 
-void InFlight::confirm(std::uint64_t seq) { header().confirmed = std::min(seq, last_seq()); }
+void SequenceLog::confirm(std::uint64_t seq) { header().confirmed = std::min(seq, last_seq()); }
 
-void InFlight::forget(std::uint64_t first, std::uint64_t last) {
+void SequenceLog::forget(std::uint64_t first, std::uint64_t last) {
   const Header& head = header();
   const std::uint64_t oldest = head.last_seq >= head.capacity ? head.last_seq - head.capacity + 1 : 1;
   for (std::uint64_t seq = std::max(first, oldest); seq <= std::min(last, head.last_seq); ++seq)
     ring()[seq & mask_] = kUncounted;
 }
 
-void InFlight::complete() { header().is_complete = 1; }
+void SequenceLog::complete() { header().is_complete = 1; }
 
-std::uint64_t InFlight::epoch() const { return header().epoch; }
-std::uint64_t InFlight::origin() const { return header().origin; }
-std::string InFlight::exchange() const { return header().exchange; }
-std::uint64_t InFlight::last_seq() const { return header().last_seq; }
-std::uint64_t InFlight::confirmed() const { return header().confirmed; }
-bool InFlight::is_complete() const { return header().is_complete != 0; }
-bool InFlight::is_decided() const { return header().is_decided != 0; }
+std::uint64_t SequenceLog::epoch() const { return header().epoch; }
+std::uint64_t SequenceLog::origin() const { return header().origin; }
+std::string SequenceLog::exchange() const { return header().exchange; }
+std::uint64_t SequenceLog::last_seq() const { return header().last_seq; }
+std::uint64_t SequenceLog::confirmed() const { return header().confirmed; }
+bool SequenceLog::is_complete() const { return header().is_complete != 0; }
+bool SequenceLog::is_decided() const { return header().is_decided != 0; }
 
 // Where not every feed had its own count, what is missing of which cannot be told.
-void InFlight::tell_unnumbered(const Expected& expected, const Lost& lost) {
+void SequenceLog::tell_unnumbered(const Expected& expected, const Lost& lost) {
   if (header().is_overfull != 0) return;
   for (const auto& [name, now] : expected) {
     const Feed at = feed(name.first, name.second);
@@ -296,7 +299,7 @@ void InFlight::tell_unnumbered(const Expected& expected, const Lost& lost) {
   }
 }
 
-void InFlight::tell_numbered(std::uint64_t reached, const Lost& lost) {
+void SequenceLog::report_lost(std::uint64_t reached, const Lost& lost) {
   if (header().is_decided == 0) decide(reached);
   for (std::size_t i = 0; i < header().feed_count; ++i) {
     Entry& entry = entries()[i];
@@ -308,7 +311,7 @@ void InFlight::tell_numbered(std::uint64_t reached, const Lost& lost) {
   }
 }
 
-void InFlight::decide(std::uint64_t reached) {
+void SequenceLog::decide(std::uint64_t reached) {
   Header& head = header();
   for (std::size_t i = 0; i < head.feed_count; ++i) entries()[i].lost = 0;
   const std::uint64_t forgotten = head.last_seq > head.capacity ? head.last_seq - head.capacity : 0;
@@ -321,9 +324,9 @@ void InFlight::decide(std::uint64_t reached) {
   head.is_decided = 1;
 }
 
-InFlight::InFlight(InFlight&& other) noexcept { *this = std::move(other); }
+SequenceLog::SequenceLog(SequenceLog&& other) noexcept { *this = std::move(other); }
 
-InFlight& InFlight::operator=(InFlight&& other) noexcept {
+SequenceLog& SequenceLog::operator=(SequenceLog&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(memory_, other.memory_);
   std::swap(mapped_bytes_, other.mapped_bytes_);
@@ -334,7 +337,7 @@ InFlight& InFlight::operator=(InFlight&& other) noexcept {
   return *this;
 }
 
-InFlight::~InFlight() {
+SequenceLog::~SequenceLog() {
   if (memory_ != nullptr) munmap(memory_, mapped_bytes_);
   if (fd_ >= 0) close(fd_);
 }

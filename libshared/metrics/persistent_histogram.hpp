@@ -14,7 +14,7 @@
 namespace mdpipe::metrics {
 
 // Plain memory: no pointers, all zero when it begins.
-class KeptHistogram {
+class PersistentHistogram {
  public:
   void observe(std::uint64_t nanos);
 
@@ -33,6 +33,6 @@ class KeptHistogram {
   std::array<std::uint64_t, kLatencyBounds.size() + 1> bounds_{};  // not cumulative; the last: beyond all
   std::array<std::uint64_t, kQuantileBuckets> buckets_{};
 };
-static_assert(std::is_trivially_copyable_v<KeptHistogram>);
+static_assert(std::is_trivially_copyable_v<PersistentHistogram>);
 
 }  // namespace mdpipe::metrics
