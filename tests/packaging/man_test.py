@@ -35,8 +35,11 @@ def catalogue_table():
 
 
 def catalogue():
+    """{name: (kind, labels, help)} of every metric."""
     text = (ROOT / "libshared/metrics/catalogue.hpp").read_text()
-    return set(re.findall(r'MetricInfo\{\s*Metric::\w+,\s*"(\w+)"', text))
+    found = re.findall(r'MetricInfo\{\s*Metric::\w+,\s*"(\w+)",\s*Kind::(\w+),\s*\{(.*?)\},\s*((?:"[^"]*"\s*)+)\}', text, re.S)
+    return {name: (kind, [label for label in re.findall(r'"([^"]*)"', labels) if label], "".join(re.findall(r'"([^"]*)"', parts)))
+            for name, kind, labels, parts in found}
 
 
 class ManPages(unittest.TestCase):
@@ -59,7 +62,7 @@ class ManPages(unittest.TestCase):
             with self.subTest(page.name):
                 text = re.sub(r"\\f[BIR]", "", page.read_text())
                 named = {name for name in re.findall(r"\b(?:collector|process)_[a-z_]+[a-z]\b", text)}
-                self.assertEqual(set(), named - catalogue())
+                self.assertEqual(set(), named - set(catalogue()))
 
     @unittest.skipUnless(shutil.which("man"), "man is not installed")
     def test_man_has_no_warning(self):
@@ -75,7 +78,17 @@ class Documents(unittest.TestCase):
     def test_metrics_page_lists_exactly_the_metrics_of_the_catalogue(self):
         rows = re.findall(r"^\| `(\w+)` \|", catalogue_table(), re.M)
         self.assertEqual(len(rows), len(set(rows)), "a metric is listed twice")
-        self.assertEqual(catalogue(), set(rows))
+        self.assertEqual(set(catalogue()), set(rows))
+
+    def test_metrics_page_and_man_page_explain_each_metric_as_the_catalogue_does(self):
+        man = section_of(ROOT / "docs/man/metrics-agent.1", "METRICS")
+        for name, (kind, labels, meaning) in catalogue().items():
+            with self.subTest(name):
+                shown = "gauge 0/1" if kind == "StateSet" else kind.lower()
+                shown_labels = labels + ["state"] if kind == "StateSet" else labels
+                self.assertIn(f"| `{name}` | {shown} | {', '.join(shown_labels)} | {meaning} |", catalogue_table())
+                by = f" by {', '.join(shown_labels)}" if labels else ""
+                self.assertIn(f".B {name}\n{shown.split()[0].capitalize()}{by}. {meaning}\n", man)
 
     def test_configuration_page_is_current(self):
         made = subprocess.run([sys.executable, str(ROOT / "scripts/configuration_doc.py"), *PROGRAMS.values()], check=True,
