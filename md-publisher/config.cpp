@@ -99,100 +99,107 @@ void add_options(config::OptionTable& table, Config& config) {
   table.section("Redis");
   table
       .add("redis-url", config.redis_url,
-           "redis://[user[:password]@]host[:port][/database], rediss:// for TLS, unix:///path[?db=N], or "
-           "redis+sentinel://host[:port][,...]/service[/database], or redis+cluster://host[:port][,...].")
+           "Address of Redis: redis://[user[:password]@]host[:port][/database], rediss:// for TLS, "
+           "unix:///path[?db=N], redis+sentinel://host[:port][,...]/service[/database], or "
+           "redis+cluster://host[:port][,...].")
       .secrecy(config::Secrecy::Url)
       .value_name("URL");
-  table.add("redis-user", config.redis_user, "ACL user, where the URL names none.").value_name("NAME");
+  table.add("redis-user", config.redis_user, "ACL user, if the URL names none.").value_name("NAME");
   table
-      .add(
-          "redis-password-file", config.redis_password_file,
-          "File that holds the password; without it systemd's credential redis_password, where there is one.")
+      .add("redis-password-file", config.redis_password_file,
+           "File that contains only the password; by default systemd's credential redis_password, if it "
+           "exists.")
       .value_name("FILE");
   table
       .add("redis-tls-ca-file", config.redis_tls.ca,
-           "CA certificates that may have signed the server's (PEM); default those of the system.")
+           "PEM file of the certificate authorities to trust; by default those of the system.")
       .value_name("FILE");
   table
       .add("redis-tls-cert-file", config.redis_tls.cert,
-           "Our certificate, for a server that wants one (PEM).")
+           "PEM file of md-publisher's own certificate, for a server that requires one.")
       .value_name("FILE");
-  table.add("redis-tls-key-file", config.redis_tls.key, "The key of our certificate (PEM).")
+  table.add("redis-tls-key-file", config.redis_tls.key, "PEM file of the key of that certificate.")
       .value_name("FILE");
   table
       .add("redis-tls-server-name", config.redis_tls.server_name,
-           "Name that the server's certificate must be for, where it is not the host of the URL.")
+           "Name that the server's certificate must contain, if it is not the host of the URL.")
       .value_name("NAME");
   table.add("redis-sentinel-user", config.redis_sentinel_user, "ACL user of the Sentinels.")
       .value_name("NAME");
   table
       .add("redis-sentinel-password-file", config.redis_sentinel_password_file,
-           "File that holds the Sentinels' password; else systemd's credential redis_sentinel_password.")
+           "File that contains only the Sentinels' password; by default systemd's credential "
+           "redis_sentinel_password, if it exists.")
       .value_name("FILE");
   table
       .add("redis-wait-replicas", config.redis_wait_replicas,
-           "Events count as written once so many replicas hold them; the readers keep them until then.")
+           "Confirm an event only when this many replicas hold it; until then the readers keep it.")
       .range(0, 100)
       .value_name("N");
-  table.add("redis-timeout", config.redis_timeout, "A command unanswered for so long ends the connection.")
+  table
+      .add("redis-timeout", config.redis_timeout,
+           "If a command is not answered within this time, md-publisher reconnects.")
       .range(100, 600'000);
   table
       .add("reconnect-delay-max", config.reconnect_delay_max,
-           "Longest pause between tries to reach Redis, or to write what it refused.")
+           "Longest pause between attempts to reach Redis, or to write what Redis refused.")
       .range(10, 600'000);
   table.add("no-retry", config.no_retry,
-            "Exit with 69 where Redis cannot be reached, instead of trying again.");
+            "If Redis cannot be reached or refuses a transaction, exit with 69 instead of trying again.");
   table
-      .add(
-          "in-flight-bytes-max", config.in_flight_bytes_max,
-          "Commands sent to Redis without an answer; at the limit no more events are taken from the readers.")
+      .add("in-flight-bytes-max", config.in_flight_bytes_max,
+           "Bytes of commands that Redis has not answered; at the limit, no more events are accepted from "
+           "the readers.")
       .range(64 << 10U, 1LL << 32U);
 
   table.section("Streams");
   table
       .add("stream-name", config.stream_name,
-           "Name of an event's stream, from {type}, {exchange} and {symbol}.")
+           "Name of an event's stream, made of {type}, {exchange} and {symbol}.")
       .value_name("TEMPLATE");
   table
       .add("format", config.format,
-           "One field a key of the event, or the whole event as msgpack in the field e.")
+           "fields: one field for each key of the event; msgpack: the whole event as msgpack in the field e.")
       .one_of({"fields", "msgpack"});
   table
       .add("maxlen", config.maxlen,
-           "Entries each stream is trimmed to (about), by type: 100000,orderbook=20000; 0 keeps all.")
+           "Approximate number of entries to keep in each stream, per type: 100000,orderbook=20000; 0 keeps "
+           "all.")
       .value_name("N[,TYPE=N]...");
   table
       .add("maxage", config.maxage,
-           "Age at which entries are trimmed (about), by type: 24h,orderbook=90m; 0 keeps all.")
+           "Approximate age at which entries are removed, per type: 24h,orderbook=90m; 0 keeps all.")
       .value_name("TIME[,TYPE=TIME]...");
-  table.add(
-      "stream-bytes-max", config.stream_bytes_max,
-      "Memory of all streams together, at which each is trimmed by the same part (about); 0 is no limit.");
-  table.add("cursor-key", config.cursor_key, "Hash in which each reader's last written position is kept.")
+  table.add("stream-bytes-max", config.stream_bytes_max,
+            "Approximate limit of the memory of all streams together; above it, all streams are trimmed by "
+            "the same share. 0 is no limit.");
+  table.add("cursor-key", config.cursor_key, "Hash that holds the last written position of each reader.")
       .value_name("KEY");
-  table.add("state-key", config.state_key, "Hash in which the present state of each feed is kept.")
+  table.add("state-key", config.state_key, "Hash that holds the current state of each feed.")
       .value_name("KEY");
 
   table.section("Link");
-  table.add("source", config.source, "This publisher's name in metrics.").env("PUBLISHER_SOURCE");
+  table.add("source", config.source, "Name of this publisher in metrics.").env("PUBLISHER_SOURCE");
   table.add("runtime-dir", config.runtime_dir, "Folder of the sockets.")
       .env("RUNTIME_DIRECTORY")
       .value_name("DIR");
   table
       .add("events-endpoint", config.events_endpoint,
-           "Where readers push events; default ipc://RUNTIME-DIR/events.")
+           "Where readers send events; by default ipc://RUNTIME-DIR/events.")
       .value_name("ENDPOINT");
   table
       .add("positions-endpoint", config.positions_endpoint,
-           "Where readers hear positions; default ipc://RUNTIME-DIR/positions.")
+           "Where readers receive positions; by default ipc://RUNTIME-DIR/positions.")
       .value_name("ENDPOINT");
-  table.add("metrics-endpoint", config.metrics_endpoint, "metrics-agent; default ipc://RUNTIME-DIR/metrics.")
+  table
+      .add("metrics-endpoint", config.metrics_endpoint,
+           "Where metrics-agent receives metrics; by default ipc://RUNTIME-DIR/metrics.")
       .value_name("ENDPOINT");
   config.security.add_options(table, {false, true, true});
 
   table.section("Observation");
   table.add("enable-metrics", config.enable_metrics, "Count and send metrics.");
-  table.add("log-level", config.log_level, "Least level that is logged.")
+  table.add("log-level", config.log_level, "Lowest level to log.")
       .one_of({"trace", "debug", "info", "warn", "error", "fatal"})
       .reloads();
   table.validate_with([&config] { return check(config); });

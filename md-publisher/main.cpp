@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
   using namespace mdpipe;
   process::Settings<publisher::Config> settings(
       {"md-publisher",
-       "Writes the events of all readers to Redis Streams, each exactly once, and says how far it got.",
+       "Writes the events of all readers to Redis Streams, each exactly once, and reports what is confirmed.",
        publisher::add_options, argc, argv});
   const auto reload = [&settings](publisher::App& app) {
     process::reload<publisher::Config>(settings, [&](const publisher::Config& fresh) {

@@ -53,7 +53,7 @@ void declare_options(config::OptionTable& options, Config& config) {
   options.section("Input");
   options
       .add("metrics-endpoint", config.metrics_endpoint,
-           "Where components send their metrics; ipc://RUNTIME_DIR/metrics where it is empty.")
+           "Where components send their metrics; by default ipc://RUNTIME-DIR/metrics.")
       .value_name("ENDPOINT");
   config.security.add_options(options, {false, false, true});
   options.add("runtime-dir", config.runtime_dir, "Folder of the ipc sockets.")
@@ -61,41 +61,42 @@ void declare_options(config::OptionTable& options, Config& config) {
       .value_name("DIR");
   options
       .add("component-timeout", config.component_timeout,
-           "A component that sends nothing for this long is dead.")
+           "A component that sends nothing for this long is down.")
       .range(1000, 3'600'000)
       .reloads();
   options
       .add("series-max", config.series_max,
-           "Series kept over all components; further ones are refused and counted.")
+           "Maximum number of series of all components together; further series are refused and counted.")
       .range(100, 1'000'000);
   options.section("Window log");
   options.add("enable-metrics", config.enable_metrics,
-              "False counts and logs nothing; only /healthz is served then.");
-  options.add("metrics-interval-seconds", config.interval_seconds, "Length of a window of the log.")
+              "Count and log metrics; if false, only /healthz is served.");
+  options
+      .add("metrics-interval-seconds", config.interval_seconds, "Length of a window of the log, in seconds.")
       .range(1, 3600);
   options
       .add("state-dir", config.state_dir,
-           "Folder of the file that lets windows go on after a restart; empty for none.")
+           "Folder of the state file, which continues the windows after a restart; empty for no file.")
       .env("STATE_DIRECTORY")
       .value_name("DIR");
   options.section("HTTP");
   options.add("enable-prometheus-metrics", config.enable_prometheus, "Serve /metrics and /healthz.");
   options.add("metrics-bind-address", config.bind_address, "IPv4 address to listen on.")
       .value_name("ADDRESS");
-  options.add("metrics-port", config.port, "TCP port to listen on; 0 takes a free one.")
+  options.add("metrics-port", config.port, "TCP port to listen on; 0 chooses a free one.")
       .range(0, 65'535)
       .value_name("PORT");
-  options.add("port-file", config.port_file, "Write the port that was taken to this file.")
-      .value_name("FILE");
+  options.add("port-file", config.port_file, "Write the port in use to this file.").value_name("FILE");
   options
-      .add("metrics-basic-auth-file", config.basic_auth_file,
-           "Users and password hashes, USER:HASH a line; /metrics asks for them where it is given.")
+      .add(
+          "metrics-basic-auth-file", config.basic_auth_file,
+          "File of users and password hashes, one USER:HASH per line; if set, /metrics requires one of them.")
       .value_name("FILE");
   options
       .add("metrics-tls-cert-file", config.tls.certificate,
-           "Certificate and its chain as PEM; HTTPS is served where it is given.")
+           "PEM file of the certificate and its chain; if set, the server uses HTTPS only.")
       .value_name("FILE");
-  options.add("metrics-tls-key-file", config.tls.key, "Private key of the certificate as PEM.")
+  options.add("metrics-tls-key-file", config.tls.key, "PEM file of the private key of the certificate.")
       .value_name("FILE");
   options.add("metrics-names", config.names, "Names of the metrics on /metrics.").one_of({"collector", "ws"});
   declare_otlp_options(options, config.otlp);
@@ -103,7 +104,7 @@ void declare_options(config::OptionTable& options, Config& config) {
   declare_emf_options(options, config.emf);
   declare_alert_options(options, config.alerts);
   options.section("Logs");
-  options.add("log-level", config.log_level, "Least level that is logged.")
+  options.add("log-level", config.log_level, "Lowest level to log.")
       .one_of({"trace", "debug", "info", "warn", "error", "fatal"})
       .reloads();
   options.validate_with([&config] { return check(config); });

@@ -8,7 +8,8 @@
 int main(int argc, char** argv) {
   using namespace mdpipe;
   process::Settings<agent::Config> settings(
-      {"metrics-agent", "Merges the metrics of all mdpipe components, logs windows and serves Prometheus.",
+      {"metrics-agent",
+       "Merges the metrics of all mdpipe components, logs them, and serves /metrics and /healthz.",
        agent::declare_options, argc, argv});
   return process::run_main(settings.options, argc, argv, [&settings] {
     log::configure("metrics-agent", *log::parse_level(settings.config.log_level), STDOUT_FILENO);

@@ -8,17 +8,19 @@ import sys
 
 HEAD = """# Configuration
 
-Each option is a flag, an environment variable and a key of the TOML file named by `--config`. A flag wins over the
-environment, the environment over the file. Unknown keys are errors. `--check-config` prints the effective values with their
-origin, secrets masked. Times are written as `1500ms`, `10s` or `5m`, sizes as `65536`, `64KiB` or `16MiB`, lists as
-`A,B` and in TOML also as `["A", "B"]`. Options that may change while the program runs say so: SIGHUP (`systemctl reload`) reads the
-file again.
+Each option is a command-line flag, an environment variable, and a key of the TOML file named by `--config`. A flag takes precedence over the
+environment, and the environment over the file. An unknown key is an error. `--check-config` prints the values in effect with their
+origin; secrets are masked.
 
-Under systemd the files are `/etc/mdpipe/NAME.toml` for `ws-reader@NAME`, `/etc/mdpipe/md-publisher.toml` and
-`/etc/mdpipe/metrics-agent.toml`; examples are in [examples/](../examples). A password of Redis belongs into the file of
+Write times as `1500ms`, `10s` or `5m`, sizes as `65536`, `64KiB` or `16MiB`, and lists as `A,B` (in TOML also as `["A", "B"]`).
+
+If an option can change while the program runs, its description says so: SIGHUP (`systemctl reload`) reads the file again.
+
+Under systemd, the files are `/etc/mdpipe/NAME.toml` for `ws-reader@NAME`, `/etc/mdpipe/md-publisher.toml` and
+`/etc/mdpipe/metrics-agent.toml`; examples are in [examples/](../examples). Put the password of Redis into the file of
 `redis_password_file` or into systemd's credential `redis_password`.
 
-This page is made from `--help` by `scripts/configuration_doc.py`; a test keeps it current.
+This page is generated from `--help` by `scripts/configuration_doc.py`, and a test keeps it current.
 """
 
 
@@ -60,7 +62,6 @@ def table(program):
         if section != shown:
             out += [f"\n### {section}\n", "| flag | environment | key | default | meaning |", "| --- | --- | --- | --- | --- |"]
             shown = section
-        meaning = meaning[:1].upper() + meaning[1:].rstrip(".") + "."
         if choices:
             meaning += f" One of: {choices[0]}."
         out.append(f"| `{flag}` | `{env}` | `{key}` | {escape(default)} | {escape(meaning)} |")

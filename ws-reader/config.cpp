@@ -178,114 +178,130 @@ venues::StaleAfter Config::stale_limits(const venues::Profile& profile) const {
 void add_options(config::OptionTable& table, Config& config) {
   using config::Milliseconds;
   table.section("What to collect");
-  table.add("exchange", config.exchange, "The exchange.").one_of(venues::exchange_names());
-  table.add("symbols", config.symbols, "Symbols as the exchange writes them; with --stdin, empty takes all.")
+  table.add("exchange", config.exchange, "Exchange to read.").one_of(venues::exchange_names());
+  table
+      .add("symbols", config.symbols,
+           "Symbols, spelt as the exchange spells them; with --stdin, an empty list accepts all.")
       .reloads();
-  table.add("channels", config.channels, "Kinds of market data.")
+  table.add("channels", config.channels, "Types of market data.")
       .one_of({"ticker", "trade", "orderbook", "trades", "orderbooks"})
       .reloads();
   table
       .add("stale-after", config.stale_after,
-           "Least silence that is called stale, by channel; a thin market is given longer.")
+           "Minimum silence before a feed is stale, per channel; slow markets get longer.")
       .value_name("CHANNEL=TIME,...")
       .default_shown("ticker=30s,trade=5m,orderbook=15s")
       .reloads();
   table
       .add("books", config.books,
-           "Order books only as their exchange's recipe allows, or every frame as it came.")
+           "checked: publish only verified order books; raw: publish every frame unchanged.")
       .one_of({"checked", "raw"})
       .default_shown("checked, with --stdin raw");
 
   table.section("Connection");
-  table.add("url", config.url, "WebSocket to read instead of the exchange's own.")
+  table.add("url", config.url, "WebSocket address to read instead of the exchange's own.")
       .env("WS_URL")
       .value_name("URL");
   table
       .add("rest-url", config.rest_url,
-           "HTTP interface to fetch order books from instead of the exchange's own.")
+           "HTTP interface from which to fetch order books, instead of the exchange's own.")
       .env("WS_REST_URL")
       .value_name("URL");
-  table.add("ca-file", config.ca_file, "Certificate authorities to trust instead of the system's, as PEM.")
+  table
+      .add("ca-file", config.ca_file,
+           "PEM file of the certificate authorities to trust instead of the system's.")
       .value_name("FILE");
   table
       .add("frame-bytes-max", config.frame_bytes_max,
-           "Largest frame, also after inflation; a larger one is refused.")
+           "Largest accepted frame, before and after decompression; larger frames are skipped and counted.")
       .range(1024, 1LL << 30U);
-  table.add("connect-timeout", config.connect_timeout, "For DNS, TCP, TLS and the upgrade together.")
+  table
+      .add("connect-timeout", config.connect_timeout,
+           "Time limit for DNS, TCP, TLS and the WebSocket handshake together.")
       .range(100, 300'000);
-  table.add("ping-interval", config.ping_interval, "Between our pings; 0 sends none.").range(0, 3'600'000);
-  table.add("pong-timeout", config.pong_timeout, "A ping unanswered for so long ends the connection.")
+  table.add("ping-interval", config.ping_interval, "Time between pings to the exchange; 0 sends none.")
+      .range(0, 3'600'000);
+  table
+      .add("pong-timeout", config.pong_timeout,
+           "If a ping is not answered within this time, the reader reconnects.")
       .range(100, 600'000);
   table
       .add("reconnect-delay-min", config.reconnect_delay_min,
-           "First pause after the immediate try; it doubles from there.")
+           "First pause after the immediate retry; it doubles after each failure.")
       .range(1, 3'600'000);
-  table.add("reconnect-delay-max", config.reconnect_delay_max, "Longest pause between tries.")
+  table.add("reconnect-delay-max", config.reconnect_delay_max, "Longest pause between connection attempts.")
       .range(1, 3'600'000);
   table.add("no-retry", config.no_retry,
-            "Exit with 69 where the exchange cannot be reached, instead of trying again.");
+            "If the exchange cannot be reached, exit with 69 instead of trying again.");
 
   table.section("Filter");
   table
       .add("stdin", config.from_stdin,
-           "Read raw frames from standard input, one a line, instead of a socket.")
+           "Read raw frames from standard input, one per line, instead of connecting to the exchange.")
       .env("WS_READER_STDIN");
-  table.add("stdout", config.to_stdout, "Write events to standard output as NDJSON instead of pushing them.")
+  table
+      .add("stdout", config.to_stdout,
+           "Write events to standard output as JSON lines instead of sending them to md-publisher.")
       .env("WS_READER_STDOUT");
 
   table.section("Link");
   table.add("source", config.source,
-            "This reader's stable name at md-publisher; default the exchange's name.");
+            "Unique name of this reader at md-publisher; by default the exchange's name.");
   table.add("runtime-dir", config.runtime_dir, "Folder of the sockets.")
       .env("RUNTIME_DIRECTORY")
       .value_name("DIR");
   table
       .add("events-endpoint", config.events_endpoint,
-           "md-publisher's events; default ipc://RUNTIME-DIR/events.")
+           "Where md-publisher receives events; by default ipc://RUNTIME-DIR/events.")
       .value_name("ENDPOINT");
   table
       .add("positions-endpoint", config.positions_endpoint,
-           "md-publisher's positions; default ipc://RUNTIME-DIR/positions.")
+           "Where md-publisher sends positions; by default ipc://RUNTIME-DIR/positions.")
       .value_name("ENDPOINT");
-  table.add("metrics-endpoint", config.metrics_endpoint, "metrics-agent; default ipc://RUNTIME-DIR/metrics.")
+  table
+      .add("metrics-endpoint", config.metrics_endpoint,
+           "Where metrics-agent receives metrics; by default ipc://RUNTIME-DIR/metrics.")
       .value_name("ENDPOINT");
   table
       .add("tap-endpoint", config.tap_endpoint,
-           "Where this reader offers each event to other programs; default ipc://RUNTIME-DIR/tap-SOURCE, "
-           "'none' for none.")
+           "Where this reader offers each event to other programs; by default ipc://RUNTIME-DIR/tap-SOURCE. "
+           "Write none to switch it off.")
       .value_name("ENDPOINT");
   config.security.add_options(table, {true, true, true});
   table
       .add("retain-bytes", config.retain_bytes,
-           "Memory for events Redis has not confirmed; beyond it they go to the spool on disk.")
+           "Memory for events that Redis has not confirmed; beyond it they go to the spool on disk.")
       .range(1 << 20U, 1LL << 40U);
   table
       .add("spool", config.spool,
-           "Unconfirmed events on disk: auto (those older than --spool-after), always (each before it is "
-           "sent), "
-           "off (none: at --retain-bytes the oldest are dropped).")
+           "Which unconfirmed events go to disk. auto: those older than --spool-after; always: each event "
+           "before it is sent; off: none, and at --retain-bytes the oldest are dropped.")
       .one_of({"auto", "always", "off"});
   table
       .add("spool-after", config.spool_after,
-           "With --spool=auto: what is unconfirmed for so long goes to disk.")
+           "With --spool=auto: age at which an unconfirmed event goes to disk.")
       .range(0, 3'600'000);
-  table.add("spool-bytes", config.spool_bytes, "Events kept on disk; beyond it the oldest are dropped.")
+  table.add("spool-bytes", config.spool_bytes, "Disk space for events; beyond it the oldest are dropped.")
       .range(1 << 20U, 1LL << 44U);
-  table.add("state-dir", config.state_dir, "Folder of the spool, spool-SOURCE.db; default RUNTIME-DIR.")
+  table
+      .add("state-dir", config.state_dir,
+           "Folder of the spool file, spool-SOURCE.db; by default RUNTIME-DIR.")
       .env("STATE_DIRECTORY")
       .value_name("DIR");
   table
       .add("when-behind", config.when_behind,
-           "keep, or latest: while the oldest unconfirmed event is older than --behind-limit, keep only the "
-           "newest "
-           "ticker and full book of each symbol; by type: ticker=latest,orderbook=keep.")
+           "What to keep while the oldest unconfirmed event is older than --behind-limit. keep: every event; "
+           "latest: only the newest ticker and full book of each symbol. Per type: "
+           "ticker=latest,orderbook=keep.")
       .value_name("POLICY");
-  table.add("behind-limit", config.behind_limit, "Age of the backlog at which --when-behind begins.")
+  table
+      .add("behind-limit", config.behind_limit,
+           "Age of the oldest unconfirmed event from which --when-behind applies.")
       .range(100, 3'600'000);
 
   table.section("Observation");
   table.add("enable-metrics", config.enable_metrics, "Count and send metrics.");
-  table.add("log-level", config.log_level, "Least level that is logged.")
+  table.add("log-level", config.log_level, "Lowest level to log.")
       .one_of({"trace", "debug", "info", "warn", "error", "fatal"})
       .reloads();
   table.validate_with([&config] { return check(config); });

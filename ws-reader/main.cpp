@@ -7,10 +7,10 @@
 
 int main(int argc, char** argv) {
   using namespace mdpipe;
-  process::Settings<reader::Config> settings(
-      {"ws-reader",
-       "Reads one exchange's public WebSocket, normalizes it, and hands every event to md-publisher.",
-       reader::add_options, argc, argv});
+  process::Settings<reader::Config> settings({"ws-reader",
+                                              "Reads the public WebSocket of one exchange, converts its "
+                                              "frames to events, and sends them to md-publisher.",
+                                              reader::add_options, argc, argv});
   return process::run_main(settings.options, argc, argv, [&settings] {
     const reader::Config& config = settings.config;
     log::configure("ws-reader", *log::parse_level(config.log_level),

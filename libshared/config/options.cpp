@@ -508,8 +508,8 @@ std::string OptionTable::origin(std::string_view flag) const {
 std::string OptionTable::help() const {
   std::string out = fmt::format(
       "Usage: {} [OPTION]...\n{}\n\nEvery option is also an environment variable and a key of the "
-      "TOML file named by --config;\na flag wins over the environment, the environment over the "
-      "file.\n",
+      "TOML file named by --config.\nA flag takes precedence over the environment, and the environment over "
+      "the file.\n",
       program_, summary_);
   auto section = sections_.begin();
   for (std::size_t i = 0; i < options_.size(); ++i) {
@@ -527,11 +527,11 @@ std::string OptionTable::help() const {
   }
   out +=
       "\nCommon:\n"
-      "  --config=FILE\n      read options from this TOML file\n"
-      "  --check-config\n      print the effective values with their origin, secrets masked, and exit\n"
-      "  --completion=SHELL\n      print the completion script for bash or zsh, and exit\n"
-      "  -h, --help\n      print this help, and exit\n"
-      "  --version\n      print the version, and exit\n"
+      "  --config=FILE\n      Read options from this TOML file.\n"
+      "  --check-config\n      Print the effective values with their origin, secrets masked, and exit.\n"
+      "  --completion=SHELL\n      Print the completion script for bash or zsh, and exit.\n"
+      "  -h, --help\n      Print this help, and exit.\n"
+      "  --version\n      Print the version, and exit.\n"
       "\nExit status: 0 asked to stop, 64 wrong usage, 69 unavailable, 70 internal error, 78 bad "
       "configuration.\n";
   return out;

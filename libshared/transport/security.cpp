@@ -23,31 +23,31 @@ Result<bool> read_key_into(std::string& key, std::string_view option, const std:
 void Security::add_options(config::OptionTable& table, Roles roles) {
   table
       .add("curve-key-file", key_file_,
-           "This program's secret key, of mdpipe-keygen: every tcp endpoint is encrypted and both ends prove "
-           "who they are; without it systemd's credential curve_key, where there is one.")
+           "Secret key of this program, made by mdpipe-keygen; by default systemd's credential curve_key, if "
+           "it exists. With a key, every tcp endpoint is encrypted and both ends prove who they are.")
       .value_name("FILE");
   if (roles.to_publisher) {
     table
         .add("publisher-key-file", publisher_key_file_,
-             "md-publisher's public key, where its endpoints are tcp and encrypted.")
+             "Public key of md-publisher, if its endpoints are tcp and encrypted.")
         .value_name("FILE");
   }
   if (roles.to_agent) {
     table
         .add("agent-key-file", agent_key_file_,
-             "metrics-agent's public key, where its endpoint is tcp and encrypted.")
+             "Public key of metrics-agent, if its endpoint is tcp and encrypted.")
         .value_name("FILE");
   }
   if (roles.listens) {
     table
         .add("curve-peers-dir", peers_dir_,
-             "Folder of the public keys, NAME.key, that may connect where this program listens encrypted.")
+             "Folder of the public keys, NAME.key, that may connect to this program's encrypted endpoints.")
         .value_name("DIR")
         .reloads();
   }
   table.add("allow-clear-text-tcp", allow_clear_text_,
-            "Use tcp endpoints of other hosts without encryption: whoever is on the way can read and forge "
-            "what they carry.");
+            "Allow unencrypted tcp endpoints on other hosts; anyone between the hosts can read and forge the "
+            "data.");
 }
 
 Result<bool> Security::load() {

@@ -27,13 +27,15 @@ Result<bool> make_webhook(AlertSettings& settings) {
 
 void declare_alert_options(config::OptionTable& options, AlertSettings& settings) {
   options.section("Alerts");
-  options.add("alerts", settings.enabled, "Watch for trouble: log it, show it as collector_alert_firing.");
-  options.add("alert-limits", settings.judging.limits, "Other limits than the default ones, by alert.")
+  options.add("alerts", settings.enabled,
+              "Detect problems; log them and show them as collector_alert_firing.");
+  options.add("alert-limits", settings.judging.limits, "Limits of single alerts, instead of the defaults.")
       .value_name("NAME=NUMBER,...")
       .reloads();
   options
       .add("alert-for", settings.judging.holds,
-           "How long a limit must be exceeded, other than by default, by alert.")
+           "How long a limit must be exceeded before an alert fires, for single alerts, instead of the "
+           "defaults.")
       .value_name("NAME=TIME,...")
       .reloads();
   options.add("alert-off", settings.judging.off, "Alerts that never fire.").value_name("NAME,...").reloads();
@@ -44,19 +46,19 @@ void declare_alert_options(config::OptionTable& options, AlertSettings& settings
       .reloads();
   options
       .add("alert-webhook-url-file", settings.webhook_url_file,
-           "File that holds the address to call; without it systemd's credential alert_webhook_url, where "
-           "there "
-           "is one.")
+           "File that contains the address to call; by default systemd's credential alert_webhook_url, if it "
+           "exists.")
       .value_name("FILE");
-  options.add("alert-webhook-format", settings.webhook_format, "What the webhook takes.")
+  options.add("alert-webhook-format", settings.webhook_format, "Format that the webhook accepts.")
       .one_of({"json", "slack", "discord"});
   options
       .add("alert-webhook-interval-min", settings.webhook_interval_min,
-           "At most one message in this time; what happens meanwhile is in the next.")
+           "Minimum time between two messages; changes during that time go into the next message.")
       .range(1000, 3'600'000);
   options
-      .add("alert-webhook-ca-file", settings.webhook_ca_file,
-           "Certificate authorities of the webhook, PEM; empty for the system's.")
+      .add(
+          "alert-webhook-ca-file", settings.webhook_ca_file,
+          "PEM file of the certificate authorities to trust for the webhook; by default those of the system.")
       .value_name("FILE");
 }
 

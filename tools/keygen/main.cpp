@@ -45,10 +45,11 @@ int main(int argc, char** argv) {
   config::OptionTable table("mdpipe-keygen",
                             "Makes a key for the tcp endpoints of one program: a secret and a public file.");
   table.section("What to make");
-  table.add("name", options.name, "Whose key it is; the files are NAME.key_secret and NAME.key.")
+  table
+      .add("name", options.name, "Program that will own the key; the files are NAME.key_secret and NAME.key.")
       .env("MDPIPE_KEYGEN_NAME")
       .value_name("NAME");
-  table.add("directory", options.directory, "Folder to write them to.")
+  table.add("directory", options.directory, "Folder to write the files to.")
       .env("MDPIPE_KEYGEN_DIRECTORY")
       .value_name("DIR");
   table.validate_with([&options] { return check(options); });

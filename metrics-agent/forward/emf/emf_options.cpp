@@ -23,11 +23,11 @@ bool is_namespace(std::string_view text) {
 void declare_emf_options(config::OptionTable& options, EmfSettings& settings) {
   options.section("CloudWatch");
   options.add("emf", settings.enabled,
-              "Write each window also in the embedded metric format, for CloudWatch Logs.");
+              "Also write each window in the embedded metric format, for CloudWatch Logs.");
   options.add("emf-namespace", settings.name_space, "Namespace of the metrics in CloudWatch.")
       .value_name("TEXT");
   options.add("emf-symbols", settings.with_symbols,
-              "Metrics of each symbol; CloudWatch bills every one of them.");
+              "Make metrics for each symbol; CloudWatch bills every one of them.");
 }
 
 Result<std::optional<EmfOptions>> make_emf_options(const EmfSettings& settings, std::string_view log_level) {

@@ -71,39 +71,39 @@ Result<bool> check_ca_file(const std::string& path) {
 void declare_otlp_options(config::OptionTable& table, OtlpOptions& options) {
   table.section("OpenTelemetry");
   table
-      .add(
-          "otlp-endpoint", options.endpoint,
-          "Send metrics by OTLP/HTTP to this address: http(s)://HOST:4318; /v1/metrics is added where it has "
-          "no path. Empty: not at all.")
+      .add("otlp-endpoint", options.endpoint,
+           "Send metrics by OTLP/HTTP to this address: http(s)://HOST:4318. If it has no path, /v1/metrics "
+           "is added. Empty for none.")
       .secrecy(config::Secrecy::Url)
       .value_name("URL");
   table
       .add("otlp-headers-file", options.headers_file,
-           "File of headers for each request, such as an API key: lines 'Name: value'.")
+           "File of headers for each request, such as an API key, one 'Name: value' per line.")
       .value_name("FILE");
   table
       .add("otlp-temporality", options.temporality,
-           "Totals since the beginning, or increments since the last point; the latter needs --state-dir.")
+           "cumulative: totals since the beginning; delta: increments since the last point, which need "
+           "--state-dir.")
       .one_of({"cumulative", "delta"});
   table.add("otlp-histograms", options.histograms, "Form of the latency histograms.")
       .one_of({"exponential", "explicit"});
   table.add("otlp-compression", options.compression, "Compression of the requests.").one_of({"gzip", "none"});
   table
       .add("otlp-ca-file", options.ca_file,
-           "Certificate authorities that may vouch for the receiver; empty for the system's.")
+           "PEM file of the certificate authorities to trust for the receiver; by default those of the "
+           "system.")
       .value_name("FILE");
   table
       .add("otlp-interval-seconds", options.interval_seconds,
-           "Send at the end of the first window that ends so long after the last time; a window's length or "
-           "less: "
-           "with each.")
+           "Send at least this many seconds apart, always at the end of a window.")
       .range(1, 3600);
-  table.add("otlp-timeout", options.timeout, "A request that has no answer for this long has failed.")
+  table.add("otlp-timeout", options.timeout, "If a request is not answered within this time, it has failed.")
       .range(100, 300'000);
   table.add("otlp-service-name", options.service_name, "The attribute service.name.").value_name("NAME");
   table
-      .add("otlp-resource-attributes", options.resource_attributes,
-           "Further attributes of the resource, or other values for those it has, as name=value,name=value.")
+      .add(
+          "otlp-resource-attributes", options.resource_attributes,
+          "More attributes of the resource, or other values for the existing ones, as name=value,name=value.")
       .value_name("LIST");
 }
 

@@ -50,15 +50,16 @@ void declare_statsd_options(config::OptionTable& options, StatsdSettings& settin
   options.section("StatsD");
   options
       .add("statsd-address", settings.address,
-           "Forward to this receiver, udp://HOST:PORT or unix:///PATH; empty for none.")
+           "Send metrics to this receiver, udp://HOST:PORT or unix:///PATH; empty for none.")
       .value_name("ADDRESS");
   options.add("statsd-format", settings.format, "Plain StatsD, or DogStatsD with tags and distributions.")
       .one_of({"statsd", "dogstatsd"});
-  options.add("statsd-prefix", settings.prefix, "What the names begin with.").value_name("TEXT");
-  options.add("statsd-tags", settings.tags, "Tags of every metric, NAME=VALUE; only with dogstatsd.");
+  options.add("statsd-prefix", settings.prefix, "Prefix of the names.").value_name("TEXT");
+  options.add("statsd-tags", settings.tags, "Tags for every metric, as NAME=VALUE; only with dogstatsd.");
   options
       .add("statsd-datagram-bytes-max", settings.datagram_bytes_max,
-           "Most bytes of a datagram; over UDP what the network takes in one piece.")
+           "Maximum size of a datagram; the default over UDP is what the network carries without "
+           "fragmentation.")
       .range(kDatagramBytesMin, kDatagramBytesMax)
       .default_shown("1432 over UDP, 8192 over a Unix socket");
 }
