@@ -19,17 +19,17 @@ Collects tickers, trades and order books of an exchange into Redis Streams until
   ./run.sh binance BTCUSDT ETHUSDT  Binance spot
 
 Installs missing Debian packages (as root or with sudo), builds a release in build/, and starts a private redis-server,
-md-publisher, metrics-agent and ws-reader. Where the exchange cannot be reached, the bundled exchange simulator takes its
-place. At the end everything it started is stopped and what it made, the data in the private Redis too, is removed.
+md-publisher, metrics-agent and ws-reader. If the exchange cannot be reached, the bundled simulator replaces it. At the end,
+everything that was started is stopped, and everything that was created is removed, including the data in the private Redis.
 
 Environment:
   REDIS_URL            write to this Redis (redis://[user[:password]@]host[:port][/database] or unix:///path) instead
-  METRICS_PORT         port of /metrics; default 9100, or any free one where 9100 is taken
-  MDPIPE_RUN_SECONDS   end by itself after so many seconds
-  MDPIPE_CONNECT_SECONDS  how long to wait for the exchange before the simulator takes its place; default 8
-  MDPIPE_BUILD_DIR     build here instead of in build/
-  MDPIPE_INSTALL       false: install no packages
-All other options of the programs work as environment variables too; see docs/configuration.md.
+  METRICS_PORT         port of /metrics; default 9100, or any free port if 9100 is in use
+  MDPIPE_RUN_SECONDS   stop after this many seconds
+  MDPIPE_CONNECT_SECONDS  seconds to wait for the exchange before the simulator replaces it; default 8
+  MDPIPE_BUILD_DIR     build in this folder instead of build/
+  MDPIPE_INSTALL       false: do not install packages
+All options of the programs also work as environment variables; see docs/configuration.md.
 TEXT
 }
 

@@ -11,19 +11,18 @@ usage() {
   cat <<'TEXT'
 Usage: ./test.sh [--quick] [--tsan] [--repeat N] [--no-install]
        ./test.sh --arm64 [--repeat N] [--no-install]
-Runs the format check and shellcheck, the release build, all tests, the tests that are not slow once more in a build
-with AddressSanitizer and UndefinedBehaviorSanitizer, and clang-tidy. Tests wait most of the time; what they leave of the
-processors goes to that build and to clang-tidy. The last line sums the tests up; the exit code is 0 only if everything
-passed.
+Runs the format check and shellcheck, the release build, all tests, and clang-tidy. The tests that are not slow run a second
+time in a build with AddressSanitizer and UndefinedBehaviorSanitizer. That build and clang-tidy run while the tests are
+waiting. The last line summarizes the tests; the exit code is 0 only if everything passed.
 
   --quick       leave out clang-tidy and the sanitizers
-  --tsan        the tests that are not slow once more in a build with ThreadSanitizer
+  --tsan        also run the tests that are not slow in a build with ThreadSanitizer
   --arm64       only a cross-build for 64-bit Arm, and its tests that need no other program, in an emulator (qemu-user)
   --repeat N    run each test N times, or until it fails
-  --no-install  install no packages
+  --no-install  do not install packages
 
-Builds are those of CMakePresets.json, in build/, build-asan/, build-tsan/ and build-arm64/; full logs are in test-logs/ of each. Tests on recorded frames read them
-from the folder MDPIPE_RECORDED and are skipped where there is none.
+Builds are those of CMakePresets.json, in build/, build-asan/, build-tsan/ and build-arm64/; full logs are in test-logs/ of each. Tests on
+recorded frames read them from the folder MDPIPE_RECORDED; without it, they are skipped.
 TEXT
 }
 

@@ -20,7 +20,7 @@ and write each event to Redis Streams once, with metrics for Prometheus,
 StatsD, OpenTelemetry and CloudWatch that show whether the data is complete.
 
 ws-reader reads one exchange, md-publisher writes to Redis, metrics-agent
-serves the metrics; exchange-sim speaks as an exchange, to test against.")
+serves the metrics; exchange-sim imitates an exchange for testing.")
 
 # dpkg-shlibdeps sees what is linked. libcurl is loaded when it is needed; without the authorities' certificates no exchange is
 # trusted; the last two make the user and the folders.

@@ -1,8 +1,8 @@
 """Expressions that more than one panel needs.
 
-Two things about Prometheus shape them. A counter that appears with its first event appears at 1, not at 0, so increase()
-never sees that event; most of what tells of lost data is such a counter. And a query that finds nothing draws "No data",
-which looks like a fault where it means "none".
+Two properties of Prometheus explain their form. A counter that appears with its first event appears at 1, not at 0, so increase()
+never sees that event; most counters of lost data are such counters. And a query that finds nothing draws "No data",
+which looks like a fault although it means "none".
 """
 
 # Zero while metrics-agent is scraped, nothing while it is not: a dead agent must not look like a healthy pipeline.
