@@ -28,7 +28,9 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="shorter and fewer rounds: main takes about 3 minutes")
     parser.add_argument("--rounds", type=int, default=0, help="rounds of alternating runs (5, with --quick 2)")
     parser.add_argument("--seconds", type=float, default=0, help="of idle, memory and agent")
-    parser.add_argument("--only", type=lambda text: text.split(","), help="these only of mdpipe,node,limit")
+    parser.add_argument("--only", type=lambda text: text.split(","), help="only these of mdpipe,baseline,node,limit")
+    parser.add_argument("--baseline", metavar="FOLDER", help="another build of mdpipe, measured in turn with --build; the report has "
+                        "the ratio of the two, round by round")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="folder of the build")
     parser.add_argument("--results", default=os.path.join(HERE, "results"), help="folder for the figures, JSON")
     parser.add_argument("--docs", action="store_true", help="also write them into docs/performance.md and its plots; what was not measured stays there")

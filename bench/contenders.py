@@ -55,6 +55,16 @@ class Mdpipe(Contender):
         self.processes.reverse()  # ended in the order of the data
 
 
+def baseline_from(folder):
+    """mdpipe as it was built in another folder; measured in turn with this build, it shows what a change costs."""
+    class Baseline(Mdpipe):
+        name = "baseline"
+
+        def __init__(self, _build):
+            super().__init__(folder)
+    return Baseline
+
+
 class NodeCollector(Contender):
     name = "node"
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from agent import describe_agent, run_agent
-from contenders import Limit, Mdpipe, NodeCollector
+from contenders import Limit, Mdpipe, NodeCollector, baseline_from
 from measure import Work, World, run
 from processes import BenchError, Process
 
@@ -23,6 +23,8 @@ def say(line):
 def contenders(options):
     """mdpipe and what it is compared with; the Node collector only where node and its packages are."""
     found = [Mdpipe, Limit]
+    if options.baseline:
+        found.insert(1, baseline_from(options.baseline))
     if NodeCollector.is_there():
         found.insert(1, NodeCollector)
     return [contender for contender in found if not options.only or contender.name in options.only]

@@ -8,7 +8,7 @@ import statistics
 import plots
 
 MIB = 1 << 20
-NAMES = ("mdpipe", "node", "limit")
+NAMES = ("mdpipe", "baseline", "node", "limit")
 OWN = ("ws-reader", "md-publisher", "metrics-agent", "node", "limit")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 TARGETS = "Measured against the targets"
@@ -84,6 +84,22 @@ def overview(results):
                          of(delay("p50"), 3), of(delay("p99"), 2), of(delay("p999"), 2), of(lambda r: r["memory_own"] / MIB, 1)])
     return table(["work", "collector", "events/s in Redis", "lost", "CPU s per million events", "delay p50 ms", "p99 ms", "p99.9 ms",
                   "peak memory MiB"], rows)
+
+
+COMPARED = (("events/s", lambda r: r["rate"]), ("CPU s per million events", lambda r: r["cpu_own"]), ("delay p50", delay("p50")),
+            ("delay p99", delay("p99")), ("peak memory", lambda r: r["memory_own"]))
+
+
+def beside_baseline(results):
+    """mdpipe divided by the baseline, both of one round: what else the machine does hits both alike."""
+    rows = []
+    for label in results.labels():
+        pairs = list(zip(results.runs(label, "mdpipe"), results.runs(label, "baseline")))
+        for name, value in COMPARED:
+            ratios = [value(now) / value(then) for now, then in pairs if value(now) and value(then)]
+            if ratios:
+                rows.append([label, name, cell((statistics.median(ratios), min(ratios), max(ratios)), 3)])
+    return table(["work", "figure", "this build / baseline"], rows)
 
 
 def processes(results, names=NAMES):
@@ -210,7 +226,13 @@ def memory_table(results):
 
 def sections(folder):
     """[(mode, title, text)] of what was measured."""
-    make = {"main": lambda r: overview(r) + "\n\n" + processes(r), "start": start_table, "idle": idle_table, "memory": memory_table,
+    def main(results):
+        parts = [overview(results), processes(results)]
+        if "baseline" in results.contenders():
+            parts.append(beside_baseline(results))
+        return "\n\n".join(parts)
+
+    make = {"main": main, "start": start_table, "idle": idle_table, "memory": memory_table,
             "metrics": lambda r: processes(r, ("mdpipe",)), "symbols": overview, "depth": overview,
             "burst": lambda r: overview(r) + "\n\n" + processes(r), "agent": agent_table, "micro": micro_table}
     found = ((mode, title, Results(folder, mode)) for mode, title in TITLES.items())

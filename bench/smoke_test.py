@@ -11,7 +11,7 @@ import xml.dom.minidom
 import plots
 import report
 from agent import describe_agent, run_agent
-from contenders import Limit, Mdpipe, NodeCollector
+from contenders import Limit, Mdpipe, NodeCollector, baseline_from
 from machine import describe_machine
 from measure import Work, run
 
@@ -39,6 +39,17 @@ class SmokeTest(unittest.TestCase):
 
     def test_limit_loses_nothing(self):
         self.check(run(Limit, work(rate=2000), BUILD))
+
+    def test_two_builds_are_compared_round_by_round(self):
+        runs = [run(contender, work(rate=2000), BUILD) | {"label": "2,000/s", "round": 0} for contender in (Mdpipe, baseline_from(BUILD))]
+        self.assertEqual([figures["contender"] for figures in runs], ["mdpipe", "baseline"])
+        runs.append({**runs[1], "rate": runs[0]["rate"] * 2, "round": 1})
+        runs.append({**runs[0], "round": 1})
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "main.json"), "w", encoding="utf-8") as file:
+                json.dump({"mode": "main", "quick": True, "time": "now", "machine": describe_machine(), "runs": runs}, file)
+            rate_row = next(line for line in report.text(folder).splitlines() if "| events/s" in line and "2,000/s" in line)
+        self.assertIn("(0.500..", rate_row)  # half of the baseline's rate in the second round
 
     def test_limit_reads_frames_larger_than_its_buffer(self):
         figures = run(Limit, Work(count=30, seconds=30, rate=40, frame_bytes=1000000, maxlen_books=20), BUILD)
