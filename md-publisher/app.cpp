@@ -90,12 +90,12 @@ RedisEvents App::redis_events() {
   events.on_committed = [this](const Transaction& transaction, const Outcome& outcome) {
     on_committed(transaction, outcome);
   };
-  events.on_refused = [this](const RefusedCommand& refused, std::chrono::milliseconds retry) {
-    metrics_.refused(refused, retry);
+  events.on_redis_error = [this](const RedisError& error, std::chrono::milliseconds retry) {
+    metrics_.redis_error(error, retry);
     expect_late_answer();
   };
   events.on_removed = [this](const std::vector<Removed>& removed) { on_removed(removed); };
-  events.on_unguarded = [this](const RefusedCommand& refused) { metrics_.unguarded(refused); };
+  events.on_unguarded = [this](const RedisError& error) { metrics_.unguarded(error); };
   events.on_maintenance = [this](const StreamMaintenance::Report& report) { on_maintenance(report); };
   events.on_disconnect = [this](const Disconnect& loss) { on_redis_lost(loss); };
   events.on_node_unreachable = [this](const Disconnect& loss) {

@@ -18,9 +18,9 @@ PublisherMetrics::PublisherMetrics(metrics::MetricsCollector& collector, std::st
       memory_used_(collector.series(Metric::RedisMemoryUsed, {collector.options().component})),
       memory_max_(collector.series(Metric::RedisMemoryMax, {collector.options().component})),
       stream_bytes_(collector.series(Metric::StreamBytes, {collector.options().component})) {
-  for (const RefusalInfo& refusal : all_refusals()) {
-    refusals_.at(static_cast<std::size_t>(refusal.kind)) =
-        collector.series(Metric::RedisRefusals, {collector.options().component, refusal.label});
+  for (const RedisErrorInfo& info : redis_error_infos()) {
+    redis_errors_.at(static_cast<std::size_t>(info.kind)) =
+        collector.series(Metric::RedisRefusals, {collector.options().component, info.label});
   }
 }
 
@@ -69,14 +69,14 @@ void PublisherMetrics::committed(const Transaction& transaction, const Outcome& 
     collector_.observe(entry.stream->latency, std::max(now - entry.recv, std::chrono::nanoseconds(0)));
   }
   collector_.pending().commit();
-  if (outcome.states_refused) refused(*outcome.states_refused, std::chrono::milliseconds(0));
+  if (outcome.states_refused) redis_error(*outcome.states_refused, std::chrono::milliseconds(0));
   removed(outcome.removed);
 }
 
 void PublisherMetrics::entry_refused(const RefusedEntry& refused) {
   const Stream& stream = *refused.entry->stream;
   collector_.increment_error(error_type::kPublish);
-  count_refusal(classify(refused.error));
+  count_redis_error(classify(refused.error));
   drop(stream, "redis_refused", 1);
   if (const auto suppressed = refused_entry_limit_.admit(steady_now())) {
     log::error("Redis refused an event; its stream's key holds something else",
@@ -89,42 +89,42 @@ void PublisherMetrics::redis_up() { collector_.set(redis_up_, 1); }
 void PublisherMetrics::redis_lost(const Disconnect& loss) {
   collector_.set(redis_up_, 0);
   collector_.increment_error(error_type::kPublish);
-  if (loss.refused) count_refusal(loss.refused->kind);
+  if (loss.error) count_redis_error(loss.error->kind);
   const auto suppressed = lost_limit_.admit(steady_now());
   if (!suppressed) return;
   constexpr std::string_view kMessage = "Redis lost; the readers keep the events";
   const std::int64_t retry_ms = loss.retry.count();
-  if (!loss.refused)
+  if (!loss.error)
     return log::warn(kMessage,
                      {{"reason", loss.reason}, {"retry_ms", retry_ms}, {"suppressed", *suppressed}});
-  const RefusalInfo& kind = info(loss.refused->kind);
+  const RedisErrorInfo& kind = info(loss.error->kind);
   log::write(kind.policy == RetryPolicy::Slow ? log::Level::Error : log::Level::Warn, kMessage,
              {{"reason", loss.reason},
               {"refusal", kind.label},
               {"user", redis_user_},
-              {"remedy", remedy(*loss.refused, redis_user_)},
+              {"remedy", remedy(*loss.error, redis_user_)},
               {"retry_ms", retry_ms},
               {"suppressed", *suppressed}});
 }
 
-void PublisherMetrics::refused(const RefusedCommand& refused, std::chrono::milliseconds retry) {
+void PublisherMetrics::redis_error(const RedisError& error, std::chrono::milliseconds retry) {
   collector_.increment_error(error_type::kPublish);
-  count_refusal(refused.kind);
+  count_redis_error(error.kind);
   const auto suppressed = refused_limit_.admit(steady_now());
   if (!suppressed) return;
-  const RefusalInfo& kind = info(refused.kind);
+  const RedisErrorInfo& kind = info(error.kind);
   const bool person = kind.policy == RetryPolicy::Slow;
   std::string_view message = "Redis refused the events; they are kept and written again";
   if (person) message = "Redis refuses the events until someone changes it; they are kept and tried again";
-  if (refused.command == "WAIT")
+  if (error.command == "WAIT")
     message = "too few replicas hold the events; the readers keep them until more do";
   log::write(person ? log::Level::Error : log::Level::Warn, message,
              {{"refusal", kind.label},
-              {"error", refused.error},
-              {"command", refused.command},
-              {"key", refused.key},
+              {"error", error.text},
+              {"command", error.command},
+              {"key", error.key},
               {"user", redis_user_},
-              {"remedy", remedy(refused, redis_user_)},
+              {"remedy", remedy(error, redis_user_)},
               {"retry_ms", static_cast<std::int64_t>(retry.count())},
               {"suppressed", *suppressed}});
 }
@@ -143,10 +143,10 @@ void PublisherMetrics::kept(const StreamMaintenance::Report& report) {
   if (report.memory) memory(*report.memory);
   if (report.stream_bytes) collector_.set(stream_bytes_, static_cast<double>(*report.stream_bytes));
   if (!report.refused) return;
-  count_refusal(report.refused->kind);
+  count_redis_error(report.refused->kind);
   log::warn("Redis does not let its memory be looked after; streams may grow until it refuses writes",
             {{"command", report.refused->command},
-             {"error", report.refused->error},
+             {"error", report.refused->text},
              {"remedy", remedy(*report.refused, redis_user_)}});
 }
 
@@ -171,11 +171,11 @@ void PublisherMetrics::memory(const RedisMemory& memory) {
   }
 }
 
-void PublisherMetrics::unguarded(const RefusedCommand& refused) {
-  count_refusal(refused.kind);
+void PublisherMetrics::unguarded(const RedisError& error) {
+  count_redis_error(error.kind);
   if (std::exchange(said_unguarded_, true)) return;
   log::warn("the length of a stream may not be asked for; nobody will notice when it is deleted or trimmed",
-            {{"stream", refused.key}, {"error", refused.error}, {"remedy", remedy(refused, redis_user_)}});
+            {{"stream", error.key}, {"error", error.text}, {"remedy", remedy(error, redis_user_)}});
 }
 
 void PublisherMetrics::batch_refused(std::string_view why) {
@@ -234,8 +234,8 @@ void PublisherMetrics::drop(const Stream& of, std::string_view reason, std::uint
                  count);
 }
 
-void PublisherMetrics::count_refusal(Refusal kind) {
-  collector_.add(refusals_.at(static_cast<std::size_t>(kind)));
+void PublisherMetrics::count_redis_error(RedisErrorKind kind) {
+  collector_.add(redis_errors_.at(static_cast<std::size_t>(kind)));
 }
 
 }  // namespace mdpipe::publisher

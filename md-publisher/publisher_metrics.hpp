@@ -8,7 +8,7 @@
 
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/collector.hpp"
-#include "md-publisher/redis/refusal.hpp"
+#include "md-publisher/redis/redis_error.hpp"
 #include "md-publisher/transaction/outcome.hpp"
 #include "md-publisher/transaction/transaction.hpp"
 #include "md-publisher/writer/event_writer.hpp"
@@ -27,10 +27,10 @@ class PublisherMetrics {
   void committed(const Transaction& transaction, const Outcome& outcome, UnixNanos now);
   void redis_up();
   void redis_lost(const Disconnect& loss);
-  void refused(const RefusedCommand& refused, std::chrono::milliseconds retry);
+  void redis_error(const RedisError& error, std::chrono::milliseconds retry);
   void removed(const std::vector<Removed>& removed);
   void kept(const StreamMaintenance::Report& report);
-  void unguarded(const RefusedCommand& refused);
+  void unguarded(const RedisError& error);
   void batch_refused(std::string_view why);
   void events_malformed(std::string_view source, std::uint64_t count);
   void reader_dropped(std::string_view source, std::uint64_t count);
@@ -42,13 +42,13 @@ class PublisherMetrics {
  private:
   void drop(const Stream& of, std::string_view reason, std::uint64_t count);
   void entry_refused(const RefusedEntry& refused);
-  void count_refusal(Refusal kind);
+  void count_redis_error(RedisErrorKind kind);
   void memory(const RedisMemory& memory);
 
   metrics::MetricsCollector& collector_;
   std::string redis_user_;
   metrics::Series redis_up_, buffer_bytes_, memory_used_, memory_max_, stream_bytes_;
-  std::array<metrics::Series, kRefusals> refusals_;
+  std::array<metrics::Series, kRedisErrorKinds> redis_errors_;
   bool said_unguarded_ = false;
   bool said_evicts_ = false;
   log::RateLimit memory_limit_{std::chrono::minutes(1)};

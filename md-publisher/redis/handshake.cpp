@@ -51,19 +51,20 @@ Handshake::Next Handshake::on_reply(const Reply& reply) {
   if (reply.is_error()) {
     if (step.command == kSetName) return Next::More;  // an ACL may forbid it; only CLIENT LIST is poorer
     // Whatever AUTH is answered, the user and the password are what is wrong.
-    return refuse(step.command == kAuth ? Refusal::Auth : classify(reply.text), reply.text, step);
+    return fail(step.command == kAuth ? RedisErrorKind::Auth : classify(reply.text), reply.text, step);
   }
   if (step.command == kRole && (reply.element_count == 0 || reply.elements[0].text != "master"))
-    return refuse(Refusal::ReadOnly, "it is a replica", step);
+    return fail(RedisErrorKind::ReadOnly, "it is a replica", step);
   if (step.command == kReadCursors) take_cursors(reply);
   if (step.command == kWait && reply.integer < static_cast<long long>(wait_replicas_))
-    return refuse(Refusal::NoReplicas, fmt::format("{} of {} replicas", reply.integer, wait_replicas_), step);
+    return fail(RedisErrorKind::NoReplicas, fmt::format("{} of {} replicas", reply.integer, wait_replicas_),
+                step);
   return answered_ < steps_.size() ? Next::More : Next::Done;
 }
 
-Handshake::Next Handshake::refuse(Refusal kind, const std::string& error, const Step& step) {
-  refused_ = {kind, error, std::string(step.command), step.key};
-  return Next::Refused;
+Handshake::Next Handshake::fail(RedisErrorKind kind, const std::string& error, const Step& step) {
+  error_ = {kind, error, std::string(step.command), step.key};
+  return Next::Failed;
 }
 
 void Handshake::take_cursors(const Reply& reply) {

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "md-publisher/redis/redis_error.hpp"
 #include "md-publisher/redis/redis_url.hpp"
-#include "md-publisher/redis/refusal.hpp"
 #include "md-publisher/redis/reply_reader.hpp"
 
 namespace mdpipe::publisher {
@@ -22,18 +22,18 @@ class Handshake {
   void prepare(const RedisAddress& address, const std::string& cursor_key, unsigned wait_replicas);
   [[nodiscard]] const std::string& commands() const { return commands_; }
 
-  enum class Next { More, Done, Refused };
+  enum class Next { More, Done, Failed };
   Next on_reply(const Reply& reply);
 
-  [[nodiscard]] const Cursors& cursors() const { return cursors_; }         // after Done
-  [[nodiscard]] const RefusedCommand& refused() const { return refused_; }  // after Refused
+  [[nodiscard]] const Cursors& cursors() const { return cursors_; }  // after Done
+  [[nodiscard]] const RedisError& error() const { return error_; }   // after Failed
 
  private:
   struct Step {
     std::string_view command;
     std::string key;
   };
-  Next refuse(Refusal kind, const std::string& error, const Step& step);
+  Next fail(RedisErrorKind kind, const std::string& error, const Step& step);
   void take_cursors(const Reply& reply);
   template <typename... Words>
   void say(Step step, const Words&... words);
@@ -43,7 +43,7 @@ class Handshake {
   std::size_t answered_ = 0;
   unsigned wait_replicas_ = 0;
   Cursors cursors_;
-  RefusedCommand refused_;
+  RedisError error_;
 };
 
 }  // namespace mdpipe::publisher

@@ -5,10 +5,10 @@ namespace {
 
 using Type = Reply::Type;
 
-std::optional<RefusedCommand> refusal_of(const Reply::Element& element, Transaction::Command command) {
+std::optional<RedisError> error_of(const Reply::Element& element, Transaction::Command command) {
   if (element.type != Type::Error) return std::nullopt;
-  return RefusedCommand{classify(element.text), element.text, std::string(command.name),
-                        std::string(command.key)};
+  return RedisError{classify(element.text), element.text, std::string(command.name),
+                    std::string(command.key)};
 }
 
 }  // namespace
@@ -35,11 +35,11 @@ std::optional<Outcome> read_outcome(const Reply& exec, const Transaction& transa
   }
   const auto index = [&] { return static_cast<std::size_t>(element - exec.elements.data()) + 1; };
   if (!transaction.states().empty()) {
-    outcome.states_refused = refusal_of(*element, transaction.command(index()));
+    outcome.states_refused = error_of(*element, transaction.command(index()));
     ++element;
   }
   if (!transaction.cursors().empty()) {
-    outcome.cursors_refused = refusal_of(*element, transaction.command(index()));
+    outcome.cursors_refused = error_of(*element, transaction.command(index()));
     if (element->type == Type::Integer)
       outcome.cursors_created = static_cast<std::uint64_t>(element->integer);
   }

@@ -19,7 +19,7 @@ struct RefusedEntry {
 struct Outcome {
   std::vector<RefusedEntry> refused;
   std::vector<Removed> removed;
-  std::optional<RefusedCommand> states_refused, cursors_refused;
+  std::optional<RedisError> states_refused, cursors_refused;
   std::uint64_t cursors_created = 0;  // fields of the cursor hash that did not exist before
   bool cursors_gone = false;  // some of them should have existed: Redis lost data while it was connected
 };

@@ -41,17 +41,17 @@ void Preflight::on_length(RedisKey& key, const Reply& reply, SteadyTime now) {
     const auto length = static_cast<std::uint64_t>(reply.integer);
     if (const auto entries = key.watch.on_length(length, key.maxlen, now); entries > 0)
       removed_.push_back({&key, entries});
-  } else if (classify(reply.text) == Refusal::NoPerm) {
+  } else if (classify(reply.text) == RedisErrorKind::NoPerm) {
     key.checked_in = round_;  // whether it may be written, XADD will say
     key.watch.forget();
-    if (!unguarded_) unguarded_ = RefusedCommand{Refusal::NoPerm, reply.text, "XLEN", key.name};
+    if (!unguarded_) unguarded_ = RedisError{RedisErrorKind::NoPerm, reply.text, "XLEN", key.name};
   } else {
     refuse(reply, "XLEN", key.name);
   }
 }
 
 void Preflight::on_state(const Reply& reply) {
-  if (reply.type == Reply::Type::Integer || classify(reply.text) == Refusal::NoPerm) {
+  if (reply.type == Reply::Type::Integer || classify(reply.text) == RedisErrorKind::NoPerm) {
     state_checked_in_ = round_;
   } else {
     refuse(reply, "HLEN", state_key_);
@@ -59,7 +59,7 @@ void Preflight::on_state(const Reply& reply) {
 }
 
 void Preflight::refuse(const Reply& reply, const char* command, const std::string& key) {
-  if (!problem_) problem_ = RefusedCommand{classify(reply.text), reply.text, command, key};
+  if (!problem_) problem_ = RedisError{classify(reply.text), reply.text, command, key};
 }
 
 }  // namespace mdpipe::publisher

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "md-publisher/redis/refusal.hpp"
+#include "md-publisher/redis/redis_error.hpp"
 #include "md-publisher/redis/reply_reader.hpp"
 #include "md-publisher/transaction/transaction.hpp"
 
@@ -36,11 +36,11 @@ class Preflight {
 
   // Valid after the last answer, until prepare.
   [[nodiscard]] const std::vector<Removed>& removed() const { return removed_; }
-  [[nodiscard]] const std::optional<RefusedCommand>& problem() const {
+  [[nodiscard]] const std::optional<RedisError>& problem() const {
     return problem_;
   }  // nothing may be written
   // A length that may not be asked for; the stream is written without its guard.
-  [[nodiscard]] const std::optional<RefusedCommand>& unguarded() const { return unguarded_; }
+  [[nodiscard]] const std::optional<RedisError>& unguarded() const { return unguarded_; }
 
  private:
   void on_length(RedisKey& key, const Reply& reply, SteadyTime now);
@@ -54,7 +54,7 @@ class Preflight {
   std::size_t answered_ = 0;
   bool asks_state_ = false;
   std::vector<Removed> removed_;
-  std::optional<RefusedCommand> problem_, unguarded_;
+  std::optional<RedisError> problem_, unguarded_;
 };
 
 }  // namespace mdpipe::publisher

@@ -168,11 +168,11 @@ void StreamMaintenance::on_memory(const Reply& reply, std::string_view node) {
 
 // Only a missing right is worth a word here: of everything else a transaction tells.
 void StreamMaintenance::on_refused(Kind kind, const Reply& reply, const std::string& key) {
-  if (classify(reply.text) != Refusal::NoPerm) return;
+  if (classify(reply.text) != RedisErrorKind::NoPerm) return;
   const auto index = static_cast<std::size_t>(kind);
   forbidden_.at(index) = true;
   if (std::exchange(said_.at(index), true) || report_.refused) return;
-  report_.refused = RefusedCommand{Refusal::NoPerm, reply.text, kCommands[index], key};
+  report_.refused = RedisError{RedisErrorKind::NoPerm, reply.text, kCommands[index], key};
 }
 
 void StreamMaintenance::start_over() {

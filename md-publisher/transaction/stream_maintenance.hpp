@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "libshared/time/time.hpp"
-#include "md-publisher/redis/refusal.hpp"
+#include "md-publisher/redis/redis_error.hpp"
 #include "md-publisher/redis/reply_reader.hpp"
 #include "md-publisher/transaction/transaction.hpp"
 
@@ -32,9 +32,9 @@ class StreamMaintenance {
   struct Report {
     std::optional<RedisMemory> memory;  // where it was asked for; of several servers the fullest one's
     std::optional<std::uint64_t>
-        stream_bytes;                       // of all streams written to since the start, where it is limited
-    std::uint64_t trimmed = 0;              // entries
-    std::optional<RefusedCommand> refused;  // the first time that a right is missing
+        stream_bytes;                   // of all streams written to since the start, where it is limited
+    std::uint64_t trimmed = 0;          // entries
+    std::optional<RedisError> refused;  // the first time that a right is missing
   };
 
   // 0: all streams together may have any size.

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "md-publisher/redis/handshake.hpp"
+#include "md-publisher/redis/redis_error.hpp"
 #include "md-publisher/redis/redis_url.hpp"
-#include "md-publisher/redis/refusal.hpp"
 #include "md-publisher/transaction/outcome.hpp"
 #include "md-publisher/transaction/preflight.hpp"
 #include "md-publisher/transaction/stream_maintenance.hpp"
@@ -21,16 +21,16 @@ namespace mdpipe::publisher {
 struct Disconnect {
   std::string reason;
   std::chrono::milliseconds retry{0};
-  std::optional<RefusedCommand> refused;  // where an answer of Redis was the reason
+  std::optional<RedisError> error;  // where an answer of Redis was the reason
 };
 
 struct RedisEvents {
   std::function<void(const Cursors&)> on_ready;
   std::function<void(const Transaction&, const Outcome&)> on_committed;
   // Nothing was written; the same transaction is written again by itself.
-  std::function<void(const RefusedCommand&, std::chrono::milliseconds retry)> on_refused;
+  std::function<void(const RedisError&, std::chrono::milliseconds retry)> on_redis_error;
   std::function<void(const std::vector<Removed>&)> on_removed;  // seen before a transaction
-  std::function<void(const RefusedCommand&)> on_unguarded;      // a stream is written without its guard
+  std::function<void(const RedisError&)> on_unguarded;          // a stream is written without its guard
   std::function<void(const StreamMaintenance::Report&)>
       on_maintenance;  // once a second; also where it has become idle
   // The connection or the transaction failed; what was on its way counts as not written. A new try follows by

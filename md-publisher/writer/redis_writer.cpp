@@ -19,9 +19,9 @@ constexpr auto kMaintenanceInterval = std::chrono::seconds(1);
 constexpr milliseconds kSentinelPauseMax{500};
 constexpr std::string_view kWaitMs = "500";  // less than any sensible --redis-timeout
 
-std::string in_words(const RefusedCommand& refused) {
-  return fmt::format("{}{}{} refused: {}", refused.command, refused.key.empty() ? "" : " ", refused.key,
-                     refused.error);
+std::string in_words(const RedisError& error) {
+  return fmt::format("{}{}{} refused: {}", error.command, error.key.empty() ? "" : " ", error.key,
+                     error.text);
 }
 
 }  // namespace
@@ -180,7 +180,7 @@ void RedisWriter::on_broken(std::string_view what, const std::error_code& ec) {
     reason += " before it answered anything; where the port speaks TLS, write rediss://";
   if (ec.category() != tls_category()) return disconnect(reason);
   const std::string& host = target_.tls.server_name.empty() ? target_.host : target_.tls.server_name;
-  disconnect(reason, RefusedCommand{Refusal::Tls, ec.message(), "TLS", {}, tls_remedy(ec, host)});
+  disconnect(reason, RedisError{RedisErrorKind::Tls, ec.message(), "TLS", {}, tls_remedy(ec, host)});
 }
 
 void RedisWriter::on_bytes(std::size_t bytes) {
@@ -211,8 +211,8 @@ void RedisWriter::on_handshake_reply(const Reply& reply) {
   switch (handshake_.on_reply(reply)) {
     case Handshake::Next::More:
       return;
-    case Handshake::Next::Refused:
-      return disconnect(in_words(handshake_.refused()), handshake_.refused());
+    case Handshake::Next::Failed:
+      return disconnect(in_words(handshake_.error()), handshake_.error());
     case Handshake::Next::Done:
       break;
   }
@@ -248,13 +248,13 @@ void RedisWriter::on_transaction_reply(const Reply& reply) {
   if (!reply.is_error() || queue_error_) return;
   const Transaction::Command command = in_flight_->command(index);
   queue_error_ =
-      RefusedCommand{classify(reply.text), reply.text, std::string(command.name), std::string(command.key)};
+      RedisError{classify(reply.text), reply.text, std::string(command.name), std::string(command.key)};
 }
 
 void RedisWriter::on_exec(const Reply& reply) {
   timeout_timer_.cancel();
   if (reply.type == Reply::Type::Array) return on_executed(reply);
-  if (!queue_error_) queue_error_ = RefusedCommand{classify(reply.text), reply.text, "EXEC", {}};
+  if (!queue_error_) queue_error_ = RedisError{classify(reply.text), reply.text, "EXEC", {}};
   if (says_nothing_was_written(reply.text)) return refuse(*queue_error_);
   disconnect(in_words(*queue_error_), queue_error_);  // what was written, the cursors will say
 }
@@ -277,13 +277,13 @@ void RedisWriter::wait_for_replicas() {
 void RedisWriter::on_replicas(const Reply& reply) {
   timeout_timer_.cancel();
   if (reply.is_error()) {
-    const RefusedCommand refused{classify(reply.text), reply.text, "WAIT", {}};
-    return disconnect(in_words(refused), refused);
+    const RedisError error{classify(reply.text), reply.text, "WAIT", {}};
+    return disconnect(in_words(error), error);
   }
   if (reply.integer >= static_cast<long long>(options_.wait_replicas)) return finish(std::move(outcome_));
   replicas_are_late_ = true;
   const std::string late = fmt::format("{} of {} replicas hold it", reply.integer, options_.wait_replicas);
-  events_.on_refused({Refusal::NoReplicas, late, "WAIT", {}}, milliseconds(0));
+  events_.on_redis_error({RedisErrorKind::NoReplicas, late, "WAIT", {}}, milliseconds(0));
   wait_for_replicas();
 }
 
@@ -314,9 +314,9 @@ bool RedisWriter::lack_cursors(const Transaction& transaction, std::uint64_t cre
 }
 
 // Nothing was written, and Redis said so.
-void RedisWriter::refuse(const RefusedCommand& refused) {
-  const RetryPolicy policy = info(refused.kind).policy;
-  if (policy == RetryPolicy::Reconnect || options_.no_retry) return disconnect(in_words(refused), refused);
+void RedisWriter::refuse(const RedisError& error) {
+  const RetryPolicy policy = info(error.kind).policy;
+  if (policy == RetryPolicy::Reconnect || options_.no_retry) return disconnect(in_words(error), error);
   if (policy == RetryPolicy::Slow) preflight_.forget();  // what a person changes may concern any key
   step_ = Step::Waiting;
   const milliseconds delay = retry_delay(policy, refusals_++, options_.reconnect_delay_max);
@@ -324,7 +324,7 @@ void RedisWriter::refuse(const RefusedCommand& refused) {
   retry_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec && in_flight_ != nullptr && step_ == Step::Waiting) begin();
   });
-  events_.on_refused(refused, delay);
+  events_.on_redis_error(error, delay);
 }
 
 void RedisWriter::expect_answer_in_time() {
@@ -337,7 +337,7 @@ void RedisWriter::expect_answer_in_time() {
   });
 }
 
-void RedisWriter::disconnect(const std::string& reason, std::optional<RefusedCommand> refused) {
+void RedisWriter::disconnect(const std::string& reason, std::optional<RedisError> error) {
   if (stopped_) return;
   if (stream_) stream_->close();
   if (sentinel_) sentinel_->try_next();
@@ -351,19 +351,19 @@ void RedisWriter::disconnect(const std::string& reason, std::optional<RefusedCom
   maintenance_timer_.cancel();
   timeout_timer_.cancel();
   if (options_.no_retry) return events_.on_gave_up(reason);
-  const milliseconds delay = reconnect_delay(refused);
+  const milliseconds delay = reconnect_delay(error);
   retry_timer_.expires_after(delay);
   retry_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec && !stopped_) connect();
   });
-  events_.on_disconnect({reason, delay, std::move(refused)});
+  events_.on_disconnect({reason, delay, std::move(error)});
 }
 
-milliseconds RedisWriter::reconnect_delay(const std::optional<RefusedCommand>& refused) {
-  const RetryPolicy policy = refused ? info(refused->kind).policy : RetryPolicy::Reconnect;
+milliseconds RedisWriter::reconnect_delay(const std::optional<RedisError>& error) {
+  const RetryPolicy policy = error ? info(error->kind).policy : RetryPolicy::Reconnect;
   const unsigned failures = failures_++;
   // The name may lead to the new primary already.
-  if (refused && refused->kind == Refusal::ReadOnly && failures == 0) return milliseconds(0);
+  if (error && error->kind == RedisErrorKind::ReadOnly && failures == 0) return milliseconds(0);
   const milliseconds limit = sentinel_ && policy == RetryPolicy::Reconnect
                                  ? std::min(kSentinelPauseMax, options_.reconnect_delay_max)
                                  : options_.reconnect_delay_max;

@@ -16,8 +16,8 @@
 
 #include "md-publisher/redis/byte_stream.hpp"
 #include "md-publisher/redis/handshake.hpp"
+#include "md-publisher/redis/redis_error.hpp"
 #include "md-publisher/redis/redis_url.hpp"
-#include "md-publisher/redis/refusal.hpp"
 #include "md-publisher/redis/reply_reader.hpp"
 #include "md-publisher/redis/sentinel.hpp"
 #include "md-publisher/transaction/outcome.hpp"
@@ -73,10 +73,10 @@ class RedisWriter final : public EventWriter {
   void on_replicas(const Reply& reply);
   void finish(Outcome outcome);
   [[nodiscard]] bool lack_cursors(const Transaction& transaction, std::uint64_t created);
-  void refuse(const RefusedCommand& refused);
+  void refuse(const RedisError& error);
   void expect_answer_in_time();
-  void disconnect(const std::string& reason, std::optional<RefusedCommand> refused = std::nullopt);
-  [[nodiscard]] std::chrono::milliseconds reconnect_delay(const std::optional<RefusedCommand>& refused);
+  void disconnect(const std::string& reason, std::optional<RedisError> error = std::nullopt);
+  [[nodiscard]] std::chrono::milliseconds reconnect_delay(const std::optional<RedisError>& error);
 
   asio::io_context& io_;
   RedisOptions options_;
@@ -98,7 +98,7 @@ class RedisWriter final : public EventWriter {
   Outcome outcome_;  // of the transaction in flight while replicas are waited for
   bool replicas_are_late_ = false;
   std::string wait_;                                   // the command
-  std::optional<RefusedCommand> queue_error_;          // the first error while the transaction was queued
+  std::optional<RedisError> queue_error_;              // the first error while the transaction was queued
   std::set<std::string, std::less<>> stored_cursors_;  // sources whose cursor Redis has
   unsigned failures_ = 0;                              // since the last transaction that Redis took
   unsigned refusals_ = 0;                              // the same

@@ -14,7 +14,7 @@ class ClusterMaintenance::StreamTotals final : public NodeClient {
       : node(std::move(at)), maintenance_(maintenance) {}
 
   void on_reply(const Reply& reply) override { maintenance_.on_reply(indices[answered_++], reply, node); }
-  void on_node_lost(const std::string&, const std::optional<RefusedCommand>&) override {
+  void on_node_lost(const std::string&, const std::optional<RedisError>&) override {
     bool done = false;
     while (answered_ < indices.size()) done = maintenance_.maintenance_.on_unheard(indices[answered_++]);
     if (done) maintenance_.finish();
@@ -62,7 +62,7 @@ ClusterMaintenance::StreamTotals& ClusterMaintenance::share_of(const HostPort& n
 }
 
 void ClusterMaintenance::on_reply(std::size_t index, const Reply& reply, const HostPort& node) {
-  if (reply.is_error() && classify(reply.text) == Refusal::Cluster) nodes_.ask_for_map();
+  if (reply.is_error() && classify(reply.text) == RedisErrorKind::Cluster) nodes_.ask_for_map();
   if (maintenance_.on_reply(index, reply, fmt::format("{}:{}", node.host, node.port))) finish();
 }
 

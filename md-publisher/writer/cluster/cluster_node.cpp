@@ -78,9 +78,8 @@ void ClusterNode::read_more() {
 void ClusterNode::on_reply(const Reply& reply) {
   if (is_greeting_) {
     const auto next = handshake_.on_reply(reply);
-    if (next == Handshake::Next::Refused)
-      return close(fmt::format("{}: {}", address_.display(), handshake_.refused().error),
-                   handshake_.refused());
+    if (next == Handshake::Next::Failed)
+      return close(fmt::format("{}: {}", address_.display(), handshake_.error().text), handshake_.error());
     if (next == Handshake::Next::More) return;
     is_greeting_ = false;
     is_open_ = true;
@@ -97,13 +96,13 @@ void ClusterNode::fail(std::string_view what, const std::error_code& ec) {
   const std::string why = fmt::format("{}: {}", what, ec.message());
   if (ec.category() != tls_category()) return close(why);
   const std::string& host = address_.tls.server_name.empty() ? address_.host : address_.tls.server_name;
-  close(why, RefusedCommand{Refusal::Tls, ec.message(), "TLS", {}, tls_remedy(ec, host)});
+  close(why, RedisError{RedisErrorKind::Tls, ec.message(), "TLS", {}, tls_remedy(ec, host)});
 }
 
-void ClusterNode::close(const std::string& why, const std::optional<RefusedCommand>& refused) {
+void ClusterNode::close(const std::string& why, const std::optional<RedisError>& error) {
   stop();
   on_ended_();
-  for (const Asked& asked : std::exchange(asked_, {})) asked.client->on_node_lost(why, refused);
+  for (const Asked& asked : std::exchange(asked_, {})) asked.client->on_node_lost(why, error);
 }
 
 void ClusterNode::stop() {

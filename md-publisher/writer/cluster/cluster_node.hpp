@@ -23,8 +23,8 @@ class NodeClient {
  public:
   virtual ~NodeClient() = default;
   virtual void on_reply(const Reply& reply) = 0;
-  // The connection ended before the last answer; `refused` where Redis said why.
-  virtual void on_node_lost(const std::string& why, const std::optional<RefusedCommand>& refused) = 0;
+  // The connection ended before the last answer; `error` where Redis said why.
+  virtual void on_node_lost(const std::string& why, const std::optional<RedisError>& error) = 0;
 };
 
 class ClusterNode {
@@ -36,7 +36,7 @@ class ClusterNode {
 
   // The client is borrowed until its last answer or on_node_lost.
   void ask(NodeClient& client, std::string_view commands, std::size_t answers);
-  void close(const std::string& why, const std::optional<RefusedCommand>& refused = std::nullopt);
+  void close(const std::string& why, const std::optional<RedisError>& error = std::nullopt);
   void stop();
   [[nodiscard]] const RedisAddress& address() const { return address_; }
 

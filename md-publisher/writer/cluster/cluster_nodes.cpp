@@ -71,15 +71,15 @@ void ClusterNodes::ask_for_map() {
 void ClusterNodes::on_reply(const Reply& reply) {
   if (reply.is_error())
     return end_question(
-        {false, reply.text, RefusedCommand{classify(reply.text), reply.text, "CLUSTER NODES", {}}});
+        {false, reply.text, RedisError{classify(reply.text), reply.text, "CLUSTER NODES", {}}});
   if (!slots_.read(reply.text, asked_))
     return end_question({false, "no node has a slot: CLUSTER NODES names no master", {}});
   leave_those_without_slots();
   end_question({true, {}, {}});
 }
 
-void ClusterNodes::on_node_lost(const std::string& why, const std::optional<RefusedCommand>& refused) {
-  end_question({false, why, refused});
+void ClusterNodes::on_node_lost(const std::string& why, const std::optional<RedisError>& error) {
+  end_question({false, why, error});
 }
 
 void ClusterNodes::end_question(const MapAnswer& answer) {

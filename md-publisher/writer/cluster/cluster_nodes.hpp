@@ -16,11 +16,11 @@ namespace mdpipe::publisher {
 
 class ClusterNodes final : private NodeClient {
  public:
-  // What asking for the map came to; `why` and `refused` where it is not good.
+  // What asking for the map came to; `why` and `error` where it is not good.
   struct MapAnswer {
     bool is_good = false;
     std::string why;
-    std::optional<RefusedCommand> refused;
+    std::optional<RedisError> error;
   };
   struct Events {
     std::function<void(const MapAnswer&)> on_map;
@@ -41,7 +41,7 @@ class ClusterNodes final : private NodeClient {
 
  private:
   void on_reply(const Reply& reply) override;
-  void on_node_lost(const std::string& why, const std::optional<RefusedCommand>& refused) override;
+  void on_node_lost(const std::string& why, const std::optional<RedisError>& error) override;
   void end_question(const MapAnswer& answer);
   void leave_those_without_slots();
 

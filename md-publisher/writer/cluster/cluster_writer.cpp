@@ -34,17 +34,17 @@ ClusterNodes::Events ClusterWriter::node_events() {
 }
 
 SlotRunner::Events ClusterWriter::runner_events() {
-  const auto on_refused = [this](const RefusedCommand& refused, milliseconds retry) {
-    if (options_.no_retry) return events_.on_gave_up(refused.error);
+  const auto on_redis_error = [this](const RedisError& error, milliseconds retry) {
+    if (options_.no_retry) return events_.on_gave_up(error.text);
     is_late_ = true;
-    events_.on_refused(refused, retry);
+    events_.on_redis_error(error, retry);
   };
   const auto on_node_unreachable = [this](const Disconnect& loss) {
     if (options_.no_retry) return events_.on_gave_up(loss.reason);
     is_late_ = true;
     events_.on_node_unreachable(loss);
   };
-  return {[this](SlotJob& job) { on_done(job); }, on_refused, on_node_unreachable};
+  return {[this](SlotJob& job) { on_done(job); }, on_redis_error, on_node_unreachable};
 }
 
 void ClusterWriter::start() {
@@ -66,13 +66,13 @@ void ClusterWriter::on_map(const ClusterNodes::MapAnswer& answer) {
   if (is_ready_ || is_reading_) return;
   if (answer.is_good) return read_cursors();
   if (options_.no_retry) return events_.on_gave_up(answer.why);
-  const RetryPolicy policy = answer.refused ? info(answer.refused->kind).policy : RetryPolicy::Reconnect;
+  const RetryPolicy policy = answer.error ? info(answer.error->kind).policy : RetryPolicy::Reconnect;
   const milliseconds delay = retry_delay(policy, failures_++, options_.reconnect_delay_max);
   retry_timer_.expires_after(delay);
   retry_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec) nodes_.ask_for_map();
   });
-  events_.on_disconnect({answer.why, delay, answer.refused});
+  events_.on_disconnect({answer.why, delay, answer.error});
 }
 
 void ClusterWriter::read_cursors() {
@@ -196,12 +196,12 @@ void ClusterWriter::commit() {
   active_.clear();
   is_late_ = false;
   // In the order of the entries, as those of one Redis come.
-  auto& refused = round_.outcome.refused;
-  std::sort(refused.begin(), refused.end(),
+  auto& rejected = round_.outcome.refused;
+  std::sort(rejected.begin(), rejected.end(),
             [](const RefusedEntry& a, const RefusedEntry& b) { return a.entry < b.entry; });
-  refused.erase(std::unique(refused.begin(), refused.end(),
-                            [](const RefusedEntry& a, const RefusedEntry& b) { return a.entry == b.entry; }),
-                refused.end());
+  rejected.erase(std::unique(rejected.begin(), rejected.end(),
+                             [](const RefusedEntry& a, const RefusedEntry& b) { return a.entry == b.entry; }),
+                 rejected.end());
   const Transaction& transaction = *std::exchange(round_.transaction, nullptr);
   const Outcome outcome = std::move(round_.outcome);
   events_.on_committed(transaction, outcome);

@@ -39,13 +39,13 @@ class CommandJob final : public SlotJob {
   }
   Next judge(const Reply& reply) override {
     if (reply.is_error()) {
-      refused_ = {classify(reply.text), reply.text, name_, key_};
-      return Next::Refused;
+      error_ = {classify(reply.text), reply.text, name_, key_};
+      return Next::Failed;
     }
     if (on_answer_) on_answer_(reply);
     return Next::Done;
   }
-  [[nodiscard]] RefusedCommand refused() const override { return refused_; }
+  [[nodiscard]] RedisError error() const override { return error_; }
 
  private:
   void begin(std::string_view name, std::size_t words) {
@@ -58,7 +58,7 @@ class CommandJob final : public SlotJob {
 
   std::string key_, name_, command_;
   std::function<void(const Reply&)> on_answer_;
-  RefusedCommand refused_;
+  RedisError error_;
 };
 
 }  // namespace mdpipe::publisher

@@ -10,7 +10,7 @@ namespace mdpipe::publisher {
 std::size_t Shard::prepare(const Transaction& transaction, const RoundId& round, SteadyTime now,
                            std::string& out) {
   answered_ = 0;
-  refused_ = {};
+  error_ = {};
   sent_.clear();
   written_.clear();
   length_checks_.clear();
@@ -101,31 +101,31 @@ Shard::Next Shard::on_reply(const Reply& reply, const Transaction& transaction, 
 
 Shard::Next Shard::on_cursors(const Reply& reply) {
   if (reply.is_error()) {
-    refused_ = {classify(reply.text), reply.text, "HGETALL", cursor_key_};
-    return Next::Refused;
+    error_ = {classify(reply.text), reply.text, "HGETALL", cursor_key_};
+    return Next::Failed;
   }
   read_cursors(reply);
   return Next::Again;
 }
 
 Shard::Next Shard::on_lengths(const Reply& reply, SteadyTime now, Outcome& outcome) {
-  if (reply.is_error() && refused_.error.empty())
-    refused_ = {classify(reply.text), reply.text, "XLEN", touched_.front().key->name};
+  if (reply.is_error() && error_.text.empty())
+    error_ = {classify(reply.text), reply.text, "XLEN", touched_.front().key->name};
   if (answered_ < answers_) return Next::More;
-  const bool is_forbidden = refused_.kind == Refusal::NoPerm && !refused_.error.empty();
-  if (reply.type != Reply::Type::Array && !is_forbidden) return Next::Refused;
+  const bool is_forbidden = error_.kind == RedisErrorKind::NoPerm && !error_.text.empty();
+  if (reply.type != Reply::Type::Array && !is_forbidden) return Next::Failed;
   for (std::size_t i = 0; i < preflight_.question_count(); ++i) {
     Reply length;
     length.type = is_forbidden ? Reply::Type::Error : reply.elements[i].type;
-    length.text = is_forbidden ? refused_.error : reply.elements[i].text;
+    length.text = is_forbidden ? error_.text : reply.elements[i].text;
     length.integer = is_forbidden ? 0 : reply.elements[i].integer;
     preflight_.on_reply(length, now);
   }
   outcome.removed.insert(outcome.removed.end(), preflight_.removed().begin(), preflight_.removed().end());
   unguarded_ = preflight_.unguarded();
   if (!preflight_.problem()) return Next::Again;
-  refused_ = *preflight_.problem();
-  return Next::Refused;
+  error_ = *preflight_.problem();
+  return Next::Failed;
 }
 
 // Which command an answer to a write belongs to, and its key.
@@ -141,17 +141,17 @@ std::pair<std::string, std::string> Shard::command_of(std::size_t answer,
 
 Shard::Next Shard::on_written(const Reply& reply, const Transaction& transaction, SteadyTime now,
                               Outcome& outcome) {
-  if (reply.is_error() && refused_.error.empty()) {
+  if (reply.is_error() && error_.text.empty()) {
     const auto [command, key] = command_of(answered_ - 1, transaction);
-    refused_ = {classify(reply.text), reply.text, command, key};
+    error_ = {classify(reply.text), reply.text, command, key};
   }
   if (answered_ < answers_) return Next::More;
   if (reply.type != Reply::Type::Array || reply.element_count + 2 != answers_) {
-    const bool nothing = reply.is_error() &&
-                         (says_nothing_was_written(reply.text) || classify(reply.text) == Refusal::Cluster);
+    const bool nothing = reply.is_error() && (says_nothing_was_written(reply.text) ||
+                                              classify(reply.text) == RedisErrorKind::Cluster);
     if (!nothing) forget();
-    if (info(refused_.kind).policy == RetryPolicy::Slow) preflight_.forget();  // it may be any key
-    return Next::Refused;
+    if (info(error_.kind).policy == RetryPolicy::Slow) preflight_.forget();  // it may be any key
+    return Next::Failed;
   }
   take_executed(reply, transaction, now, outcome);
   return Next::Done;

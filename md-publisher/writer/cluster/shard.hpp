@@ -50,7 +50,7 @@ class Shard {
   using Next = SlotJob::Next;
   // Takes the next answer to prepare's commands. Again: prepare anew.
   Next on_reply(const Reply& reply, const Transaction& transaction, SteadyTime now, Outcome& outcome);
-  [[nodiscard]] const RefusedCommand& refused() const { return refused_; }  // nothing was written
+  [[nodiscard]] const RedisError& error() const { return error_; }  // nothing was written
 
   // What was on its way may or may not have been carried out.
   void forget() {
@@ -60,7 +60,7 @@ class Shard {
   // Whether the cursors were found to be behind what they had been; asked once.
   bool take_loss() { return std::exchange(has_lost_, false); }
   // A stream whose length may not be asked for; told once for each look.
-  std::optional<RefusedCommand> take_unguarded() { return std::exchange(unguarded_, std::nullopt); }
+  std::optional<RedisError> take_unguarded() { return std::exchange(unguarded_, std::nullopt); }
   // All of the round is written: what was sent is what Redis holds. Not before: until then a failover may
   // undo it.
   void end_round(Outcome& outcome);
@@ -109,8 +109,8 @@ class Shard {
   Step step_ = Step::ReadCursors;
   bool has_lost_ = false;
   std::size_t answers_ = 0, answered_ = 0;
-  RefusedCommand refused_;
-  std::optional<RefusedCommand> unguarded_;
+  RedisError error_;
+  std::optional<RedisError> unguarded_;
 };
 
 }  // namespace mdpipe::publisher

@@ -38,7 +38,7 @@ class ShardJob final : public SlotJob {
     if (const auto unguarded = shard.take_unguarded()) events_.on_unguarded(*unguarded);
     return next;
   }
-  [[nodiscard]] RefusedCommand refused() const override { return shard.refused(); }
+  [[nodiscard]] RedisError error() const override { return shard.error(); }
   void forget() override { shard.forget(); }
 
   Shard shard;

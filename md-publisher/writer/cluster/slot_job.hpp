@@ -20,9 +20,9 @@ class SlotJob : public NodeClient {
   // Adds the next commands; returns the number of their answers, 0 where all is done.
   virtual std::size_t prepare(std::string& out) = 0;
   // Takes the next answer. Again: prepare anew.
-  enum class Next { More, Again, Done, Refused };
+  enum class Next { More, Again, Done, Failed };
   virtual Next judge(const Reply& reply) = 0;
-  [[nodiscard]] virtual RefusedCommand refused() const = 0;  // after Refused; nothing was written
+  [[nodiscard]] virtual RedisError error() const = 0;  // after Failed; nothing was written
   // Answers were not heard, or who has the slot may hold less than was confirmed.
   virtual void forget() {}
 
@@ -30,13 +30,13 @@ class SlotJob : public NodeClient {
   friend class SlotRunner;
 
   void on_reply(const Reply& reply) final;
-  void on_node_lost(const std::string& why, const std::optional<RefusedCommand>& refused) final;
+  void on_node_lost(const std::string& why, const std::optional<RedisError>& error) final;
 
   // How far SlotRunner is with it.
   struct Progress {
     std::optional<HostPort> ask;  // where it goes once, with ASKING
     bool expects_asking = false;
-    std::optional<RefusedCommand> asking_refused;
+    std::optional<RedisError> asking_error;
     Next next = Next::More;  // what the answers came to
     bool is_replicating = false;
   };

@@ -19,8 +19,8 @@ constexpr std::string_view kWaitMillis = "500";
 
 void SlotJob::on_reply(const Reply& reply) { runner_.on_reply(*this, reply); }
 
-void SlotJob::on_node_lost(const std::string& why, const std::optional<RefusedCommand>& refused) {
-  runner_.on_node_lost(*this, why, refused);
+void SlotJob::on_node_lost(const std::string& why, const std::optional<RedisError>& error) {
+  runner_.on_node_lost(*this, why, error);
 }
 
 SlotRunner::SlotRunner(asio::io_context& io, ClusterNodes& nodes, Options options, Events events)
@@ -54,7 +54,7 @@ void SlotRunner::begin(SlotJob& job) {
 void SlotRunner::on_reply(SlotJob& job, const Reply& reply) {
   auto& progress = job.progress_;
   if (std::exchange(progress.expects_asking, false)) {
-    if (reply.is_error()) progress.asking_refused = {classify(reply.text), reply.text, "ASKING", {}};
+    if (reply.is_error()) progress.asking_error = {classify(reply.text), reply.text, "ASKING", {}};
     return;
   }
   if (progress.is_replicating) return on_replicas(job, reply);
@@ -64,26 +64,25 @@ void SlotRunner::on_reply(SlotJob& job, const Reply& reply) {
   if (!progress.is_replicating) proceed(job);
 }
 
-void SlotRunner::on_node_lost(SlotJob& job, const std::string& why,
-                              const std::optional<RefusedCommand>& refused) {
+void SlotRunner::on_node_lost(SlotJob& job, const std::string& why, const std::optional<RedisError>& error) {
   if (stopped_) return;
   job.progress_ = {};
   job.forget();
-  late(job, why, refused);
+  late(job, why, error);
 }
 
 void SlotRunner::wait_for_replicas(SlotJob& job) { nodes_.at(job.node_).ask(job, wait_, 1); }
 
 // It stands in the master and must not be written again; only its confirmation waits.
 void SlotRunner::on_replicas(SlotJob& job, const Reply& reply) {
-  if (job.progress_.next == SlotJob::Next::Refused) return proceed(job);
-  if (reply.is_error()) return on_refused(job, {classify(reply.text), reply.text, "WAIT", {}});
+  if (job.progress_.next == SlotJob::Next::Failed) return proceed(job);
+  if (reply.is_error()) return on_redis_error(job, {classify(reply.text), reply.text, "WAIT", {}});
   if (reply.integer >= static_cast<long long>(options_.wait_replicas)) return proceed(job);
-  events_.on_refused({Refusal::NoReplicas,
-                      fmt::format("{} of {} replicas hold it", reply.integer, options_.wait_replicas),
-                      "WAIT",
-                      {}},
-                     milliseconds(0));
+  events_.on_redis_error({RedisErrorKind::NoReplicas,
+                          fmt::format("{} of {} replicas hold it", reply.integer, options_.wait_replicas),
+                          "WAIT",
+                          {}},
+                         milliseconds(0));
   wait_for_replicas(job);
 }
 
@@ -91,10 +90,10 @@ void SlotRunner::proceed(SlotJob& job) {
   job.progress_.is_replicating = false;
   if (job.progress_.next == SlotJob::Next::Done) return finish(job);
   if (job.progress_.next == SlotJob::Next::Again) return begin(job);
-  if (job.progress_.asking_refused) return on_refused(job, *job.progress_.asking_refused);
-  const RefusedCommand refused = job.refused();
-  const auto redirect = parse_redirect(refused.error);
-  if (!redirect) return on_refused(job, refused);
+  if (job.progress_.asking_error) return on_redis_error(job, *job.progress_.asking_error);
+  const RedisError error = job.error();
+  const auto redirect = parse_redirect(error.text);
+  if (!redirect) return on_redis_error(job, error);
   const HostPort to = nodes_.follow(*redirect, job.node_);
   if (redirect->is_ask) job.progress_.ask = to;
   ++job.redirects_ <= kRedirectsMax ? begin(job) : try_again(job, pause(RetryPolicy::Reconnect));
@@ -106,16 +105,16 @@ void SlotRunner::finish(SlotJob& job) {
   events_.on_done(job);
 }
 
-void SlotRunner::on_refused(SlotJob& job, const RefusedCommand& refused) {
-  const milliseconds retry = pause(info(refused.kind).policy);
+void SlotRunner::on_redis_error(SlotJob& job, const RedisError& error) {
+  const milliseconds retry = pause(info(error.kind).policy);
   try_again(job, retry);
-  events_.on_refused(refused, retry);
+  events_.on_redis_error(error, retry);
 }
 
-void SlotRunner::late(SlotJob& job, const std::string& why, const std::optional<RefusedCommand>& refused) {
-  const milliseconds retry = pause(refused ? info(refused->kind).policy : RetryPolicy::Reconnect);
+void SlotRunner::late(SlotJob& job, const std::string& why, const std::optional<RedisError>& error) {
+  const milliseconds retry = pause(error ? info(error->kind).policy : RetryPolicy::Reconnect);
   try_again(job, retry);
-  events_.on_node_unreachable({why, retry, refused});
+  events_.on_node_unreachable({why, retry, error});
 }
 
 milliseconds SlotRunner::pause(RetryPolicy policy) {

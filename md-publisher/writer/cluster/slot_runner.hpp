@@ -18,7 +18,7 @@ class SlotRunner {
   struct Events {
     std::function<void(SlotJob&)> on_done;
     // Either way the job is tried again.
-    std::function<void(const RefusedCommand&, std::chrono::milliseconds retry)> on_refused;
+    std::function<void(const RedisError&, std::chrono::milliseconds retry)> on_redis_error;
     std::function<void(const Disconnect&)> on_node_unreachable;
   };
   struct Options {
@@ -36,13 +36,13 @@ class SlotRunner {
   friend class SlotJob;
 
   void on_reply(SlotJob& job, const Reply& reply);
-  void on_node_lost(SlotJob& job, const std::string& why, const std::optional<RefusedCommand>& refused);
+  void on_node_lost(SlotJob& job, const std::string& why, const std::optional<RedisError>& error);
   void wait_for_replicas(SlotJob& job);
   void on_replicas(SlotJob& job, const Reply& reply);
   void proceed(SlotJob& job);
   void finish(SlotJob& job);
-  void on_refused(SlotJob& job, const RefusedCommand& refused);
-  void late(SlotJob& job, const std::string& why, const std::optional<RefusedCommand>& refused);
+  void on_redis_error(SlotJob& job, const RedisError& error);
+  void late(SlotJob& job, const std::string& why, const std::optional<RedisError>& error);
   std::chrono::milliseconds pause(RetryPolicy policy);
   void try_again(SlotJob& job, std::chrono::milliseconds pause);
 

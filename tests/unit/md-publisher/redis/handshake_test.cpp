@@ -43,8 +43,8 @@ TEST(Handshake, says_no_more_than_a_plain_redis_needs) {
 TEST(Handshake, refuses_what_sentinels_call_the_master_and_is_none) {
   Handshake handshake;
   handshake.prepare(named_by_sentinels(), "md:cursor", 0);
-  EXPECT_EQ(answer(handshake, {"+OK\r\n", "*2\r\n$5\r\nslave\r\n$1\r\nh\r\n"}), Handshake::Next::Refused);
-  EXPECT_EQ(handshake.refused().kind, Refusal::ReadOnly);
+  EXPECT_EQ(answer(handshake, {"+OK\r\n", "*2\r\n$5\r\nslave\r\n$1\r\nh\r\n"}), Handshake::Next::Failed);
+  EXPECT_EQ(handshake.error().kind, RedisErrorKind::ReadOnly);
   handshake.prepare(named_by_sentinels(), "md:cursor", 0);
   EXPECT_EQ(
       answer(handshake, {"+OK\r\n", "*3\r\n$6\r\nmaster\r\n:7\r\n*0\r\n", "+OK\r\n", "*0\r\n", kCursors}),
@@ -54,9 +54,8 @@ TEST(Handshake, refuses_what_sentinels_call_the_master_and_is_none) {
 TEST(Handshake, believes_the_cursors_once_enough_replicas_hold_them) {
   Handshake handshake;
   handshake.prepare(parse_redis_url("redis://h").value(), "md:cursor", 2);
-  EXPECT_EQ(answer(handshake, {"+OK\r\n", "+OK\r\n", "*0\r\n", kCursors, ":1\r\n"}),
-            Handshake::Next::Refused);
-  EXPECT_EQ(handshake.refused().kind, Refusal::NoReplicas);
+  EXPECT_EQ(answer(handshake, {"+OK\r\n", "+OK\r\n", "*0\r\n", kCursors, ":1\r\n"}), Handshake::Next::Failed);
+  EXPECT_EQ(handshake.error().kind, RedisErrorKind::NoReplicas);
   handshake.prepare(parse_redis_url("redis://h").value(), "md:cursor", 2);
   EXPECT_EQ(answer(handshake, {"+OK\r\n", "+OK\r\n", "*0\r\n", kCursors, ":2\r\n"}), Handshake::Next::Done);
   EXPECT_EQ(handshake.cursors(), (Cursors{{"gmo", "7:9"}}));

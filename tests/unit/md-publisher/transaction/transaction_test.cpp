@@ -116,7 +116,7 @@ TEST_F(TransactionTest, a_key_of_another_type_is_found_before_and_asked_again) {
   add(ticker);
   ask({":0\r\n", kWrongType});
   ASSERT_TRUE(preflight.problem());
-  EXPECT_EQ(preflight.problem()->kind, Refusal::WrongType);
+  EXPECT_EQ(preflight.problem()->kind, RedisErrorKind::WrongType);
   EXPECT_EQ(preflight.problem()->key, "md:ticker");
   ask({":0\r\n"});
   EXPECT_FALSE(preflight.problem());

@@ -131,9 +131,9 @@ TEST_F(ShardTest, a_key_of_another_type_is_found_before_an_entry_is_lost_to_it) 
   answer({kNothing});
   commands();
   const std::string wrong = "*1\r\n-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
-  EXPECT_EQ(answer({"+OK\r\n", kQueued, wrong}), Next::Refused);
-  EXPECT_EQ(shard.refused().kind, Refusal::WrongType);
-  EXPECT_EQ(shard.refused().key, "md:trade");
+  EXPECT_EQ(answer({"+OK\r\n", kQueued, wrong}), Next::Failed);
+  EXPECT_EQ(shard.error().kind, RedisErrorKind::WrongType);
+  EXPECT_EQ(shard.error().key, "md:trade");
   look(0);  // again, until someone mends it
   EXPECT_EQ(commands().size(), 4U);
 }
@@ -154,8 +154,8 @@ TEST_F(ShardTest, a_look_at_a_slot_that_moves_is_refused) {
   commands();
   answer({kNothing});
   commands();
-  EXPECT_EQ(answer({"+OK\r\n", "-ASK 11429 h:1\r\n", "-EXECABORT x\r\n"}), Next::Refused);
-  EXPECT_EQ(shard.refused().error, "ASK 11429 h:1");
+  EXPECT_EQ(answer({"+OK\r\n", "-ASK 11429 h:1\r\n", "-EXECABORT x\r\n"}), Next::Failed);
+  EXPECT_EQ(shard.error().text, "ASK 11429 h:1");
 }
 
 TEST_F(ShardTest, cursors_that_are_new_again_were_deleted) {
@@ -235,14 +235,14 @@ TEST_F(ShardTest, a_refusal_says_what_and_writes_nothing) {
   const std::string moved = "-MOVED 11429 127.0.0.1:7002\r\n";
   EXPECT_EQ(answer({"+OK\r\n", moved, moved, moved,
                     "-EXECABORT Transaction discarded because of previous errors.\r\n"}),
-            Next::Refused);
-  EXPECT_EQ(shard.refused().error, "MOVED 11429 127.0.0.1:7002");
-  EXPECT_EQ(shard.refused().command, "XADD");
+            Next::Failed);
+  EXPECT_EQ(shard.error().text, "MOVED 11429 127.0.0.1:7002");
+  EXPECT_EQ(shard.error().command, "XADD");
   EXPECT_EQ(commands().size(), 5U);  // the same again, without a question
   EXPECT_EQ(answer({"+OK\r\n", kQueued, kQueued, kQueued,
                     "-TRYAGAIN Multiple keys request during rehashing of slot\r\n"}),
-            Next::Refused);
-  EXPECT_EQ(shard.refused().kind, Refusal::Cluster);
+            Next::Failed);
+  EXPECT_EQ(shard.error().kind, RedisErrorKind::Cluster);
   EXPECT_EQ(commands().size(), 5U);
 }
 
@@ -250,7 +250,7 @@ TEST_F(ShardTest, an_answer_that_says_too_little_makes_it_look_first) {
   write_two();
   begin({3});
   commands();
-  EXPECT_EQ(answer({"+OK\r\n", kQueued, kQueued, "-ERR EXEC without MULTI\r\n"}), Next::Refused);
+  EXPECT_EQ(answer({"+OK\r\n", kQueued, kQueued, "-ERR EXEC without MULTI\r\n"}), Next::Failed);
   EXPECT_EQ(commands(), std::vector<Words>{kQuestion});
 }
 

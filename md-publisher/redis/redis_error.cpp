@@ -1,4 +1,4 @@
-#include "md-publisher/redis/refusal.hpp"
+#include "md-publisher/redis/redis_error.hpp"
 
 #include <fmt/format.h>
 
@@ -10,55 +10,56 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// In the order of Refusal.
-constexpr std::array<RefusalInfo, kRefusals> kInfos = {{
-    {Refusal::Oom, "oom", RetryPolicy::SameConnection,
+// In the order of RedisErrorKind.
+constexpr std::array<RedisErrorInfo, kRedisErrorKinds> kInfos = {{
+    {RedisErrorKind::Oom, "oom", RetryPolicy::SameConnection,
      "Redis is at its maxmemory: raise it, or trim the streams shorter with --maxlen."},
-    {Refusal::ReadOnly, "readonly", RetryPolicy::Reconnect,
+    {RedisErrorKind::ReadOnly, "readonly", RetryPolicy::Reconnect,
      "This Redis is a replica: --redis-url must name the primary."},
-    {Refusal::NoPerm, "noperm", RetryPolicy::Slow, "The ACL of Redis forbids it."},
-    {Refusal::WrongType, "wrongtype", RetryPolicy::Slow,
+    {RedisErrorKind::NoPerm, "noperm", RetryPolicy::Slow, "The ACL of Redis forbids it."},
+    {RedisErrorKind::WrongType, "wrongtype", RetryPolicy::Slow,
      "Something else is stored under this key: rename or delete the key."},
-    {Refusal::Auth, "auth", RetryPolicy::Slow,
+    {RedisErrorKind::Auth, "auth", RetryPolicy::Slow,
      "Redis does not accept the user or the password: see --redis-url and --redis-password-file."},
-    {Refusal::Loading, "loading", RetryPolicy::Reconnect, "Redis is reading its data from disk: wait."},
-    {Refusal::Busy, "busy", RetryPolicy::SameConnection,
+    {RedisErrorKind::Loading, "loading", RetryPolicy::Reconnect,
+     "Redis is reading its data from disk: wait."},
+    {RedisErrorKind::Busy, "busy", RetryPolicy::SameConnection,
      "A script keeps Redis busy: wait, or end it with SCRIPT KILL."},
-    {Refusal::NoReplicas, "noreplicas", RetryPolicy::SameConnection,
+    {RedisErrorKind::NoReplicas, "noreplicas", RetryPolicy::SameConnection,
      "Too few replicas are connected for min-replicas-to-write."},
-    {Refusal::Misconf, "misconf", RetryPolicy::SameConnection,
+    {RedisErrorKind::Misconf, "misconf", RetryPolicy::SameConnection,
      "Redis cannot save to disk and takes no writes: see its log and its disk."},
-    {Refusal::Cluster, "cluster", RetryPolicy::Reconnect,
+    {RedisErrorKind::Cluster, "cluster", RetryPolicy::Reconnect,
      "The Cluster changes, or a part of it is down: wait. Where --redis-url has redis://, write "
      "redis+cluster://."},
-    {Refusal::Tls, "tls", RetryPolicy::Slow, "See the certificates on both sides."},
-    {Refusal::Other, "other", RetryPolicy::Reconnect, "See Redis's own words and its log."},
+    {RedisErrorKind::Tls, "tls", RetryPolicy::Slow, "See the certificates on both sides."},
+    {RedisErrorKind::Other, "other", RetryPolicy::Reconnect, "See Redis's own words and its log."},
 }};
 
 struct Prefix {
   std::string_view word;
-  Refusal kind;
+  RedisErrorKind kind;
 };
 
 constexpr Prefix kPrefixes[] = {
-    {"OOM", Refusal::Oom},
-    {"READONLY", Refusal::ReadOnly},
-    {"MASTERDOWN", Refusal::ReadOnly},
-    {"NOPERM", Refusal::NoPerm},
-    {"WRONGTYPE", Refusal::WrongType},
-    {"NOAUTH", Refusal::Auth},
-    {"WRONGPASS", Refusal::Auth},
-    {"DENIED", Refusal::Auth},  // protected mode: no password is set and the client is not local
-    {"LOADING", Refusal::Loading},
-    {"BUSY", Refusal::Busy},
-    {"NOREPLICAS", Refusal::NoReplicas},
-    {"NOGOODSLAVE", Refusal::NoReplicas},
-    {"MISCONF", Refusal::Misconf},
-    {"MOVED", Refusal::Cluster},
-    {"ASK", Refusal::Cluster},
-    {"TRYAGAIN", Refusal::Cluster},
-    {"CLUSTERDOWN", Refusal::Cluster},
-    {"CROSSSLOT", Refusal::Cluster},
+    {"OOM", RedisErrorKind::Oom},
+    {"READONLY", RedisErrorKind::ReadOnly},
+    {"MASTERDOWN", RedisErrorKind::ReadOnly},
+    {"NOPERM", RedisErrorKind::NoPerm},
+    {"WRONGTYPE", RedisErrorKind::WrongType},
+    {"NOAUTH", RedisErrorKind::Auth},
+    {"WRONGPASS", RedisErrorKind::Auth},
+    {"DENIED", RedisErrorKind::Auth},  // protected mode: no password is set and the client is not local
+    {"LOADING", RedisErrorKind::Loading},
+    {"BUSY", RedisErrorKind::Busy},
+    {"NOREPLICAS", RedisErrorKind::NoReplicas},
+    {"NOGOODSLAVE", RedisErrorKind::NoReplicas},
+    {"MISCONF", RedisErrorKind::Misconf},
+    {"MOVED", RedisErrorKind::Cluster},
+    {"ASK", RedisErrorKind::Cluster},
+    {"TRYAGAIN", RedisErrorKind::Cluster},
+    {"CLUSTERDOWN", RedisErrorKind::Cluster},
+    {"CROSSSLOT", RedisErrorKind::Cluster},
 };
 
 constexpr std::string_view kExecAbort = "EXECABORT";
@@ -75,21 +76,21 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
-const std::array<RefusalInfo, kRefusals>& all_refusals() { return kInfos; }
+const std::array<RedisErrorInfo, kRedisErrorKinds>& redis_error_infos() { return kInfos; }
 
-const RefusalInfo& info(Refusal refusal) { return kInfos.at(static_cast<std::size_t>(refusal)); }
+const RedisErrorInfo& info(RedisErrorKind kind) { return kInfos.at(static_cast<std::size_t>(kind)); }
 
-Refusal classify(std::string_view error) {
+RedisErrorKind classify(std::string_view error) {
   constexpr std::string_view kBecause = "because of: ";
   if (first_word(error) == kExecAbort) {
     const std::size_t at = error.find(kBecause);
-    if (at == std::string_view::npos) return Refusal::Other;
+    if (at == std::string_view::npos) return RedisErrorKind::Other;
     error.remove_prefix(at + kBecause.size());
   }
   const std::string_view word = first_word(error);
   const auto* const found = std::find_if(std::begin(kPrefixes), std::end(kPrefixes),
                                          [word](const Prefix& prefix) { return prefix.word == word; });
-  return found == std::end(kPrefixes) ? Refusal::Other : found->kind;
+  return found == std::end(kPrefixes) ? RedisErrorKind::Other : found->kind;
 }
 
 bool says_nothing_was_written(std::string_view exec_error) { return first_word(exec_error) == kExecAbort; }
@@ -111,12 +112,12 @@ milliseconds retry_delay(RetryPolicy policy, unsigned failures, milliseconds lim
   return std::min(grown(milliseconds(50)), limit);
 }
 
-std::string remedy(const RefusedCommand& refused, std::string_view user) {
-  if (!refused.advice.empty()) return refused.advice;
-  const std::string_view sentence = info(refused.kind).remedy;
-  if (refused.kind != Refusal::NoPerm || refused.command.empty()) return std::string(sentence);
+std::string remedy(const RedisError& error, std::string_view user) {
+  if (!error.advice.empty()) return error.advice;
+  const std::string_view sentence = info(error.kind).remedy;
+  if (error.kind != RedisErrorKind::NoPerm || error.command.empty()) return std::string(sentence);
   return fmt::format("{} Allow it: ACL SETUSER {} +{}{}{}", sentence, user.empty() ? "default" : user,
-                     lower(refused.command), refused.key.empty() ? "" : " ~", refused.key);
+                     lower(error.command), error.key.empty() ? "" : " ~", error.key);
 }
 
 }  // namespace mdpipe::publisher

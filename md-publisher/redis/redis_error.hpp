@@ -8,7 +8,7 @@
 
 namespace mdpipe::publisher {
 
-enum class Refusal {
+enum class RedisErrorKind {
   Oom,
   ReadOnly,
   NoPerm,
@@ -29,19 +29,19 @@ enum class RetryPolicy {
   Slow,            // a person is needed: every few seconds
 };
 
-struct RefusalInfo {
-  Refusal kind;
+struct RedisErrorInfo {
+  RedisErrorKind kind;
   std::string_view label;  // of the metric
   RetryPolicy policy;
   std::string_view remedy;  // what to do, a sentence
 };
 
-inline constexpr std::size_t kRefusals = static_cast<std::size_t>(Refusal::Other) + 1;
-const std::array<RefusalInfo, kRefusals>& all_refusals();
-const RefusalInfo& info(Refusal refusal);
+inline constexpr std::size_t kRedisErrorKinds = static_cast<std::size_t>(RedisErrorKind::Other) + 1;
+const std::array<RedisErrorInfo, kRedisErrorKinds>& redis_error_infos();
+const RedisErrorInfo& info(RedisErrorKind kind);
 
 // By the first word of Redis's error. That of a refused EXEC names what it was discarded for.
-Refusal classify(std::string_view error);
+RedisErrorKind classify(std::string_view error);
 
 // Whether an error in the place of EXEC's answer says for sure that nothing was written.
 bool says_nothing_was_written(std::string_view exec_error);
@@ -50,16 +50,16 @@ bool says_nothing_was_written(std::string_view exec_error);
 // limit or to `limit`, whichever is less.
 std::chrono::milliseconds retry_delay(RetryPolicy policy, unsigned failures, std::chrono::milliseconds limit);
 
-// A command that Redis refused, for the log and the metrics.
-struct RefusedCommand {
-  Refusal kind = Refusal::Other;
-  std::string error;     // Redis's own words
+// A command that Redis answered with an error, for the log and the metrics.
+struct RedisError {
+  RedisErrorKind kind = RedisErrorKind::Other;
+  std::string text;      // Redis's own words
   std::string command;   // "XADD"
   std::string key;       // empty where there is none
   std::string advice{};  // what to do, where it is more than the kind says
 };
 
 // The remedy, with the ACL rule where one is missing.
-std::string remedy(const RefusedCommand& refused, std::string_view user);
+std::string remedy(const RedisError& error, std::string_view user);
 
 }  // namespace mdpipe::publisher
