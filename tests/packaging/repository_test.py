@@ -22,6 +22,8 @@ class Repository:
         self.path = Path(path)
         shutil.copytree(ROOT / "scripts", self.path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / ".clang-format", self.path)
+        (self.path / "docs").mkdir()
+        shutil.copy(ROOT / "docs/adding-an-exchange.md", self.path / "docs")
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("config", "user.name", "A Tester")
         self.git("config", "user.email", "tester@example.org")
@@ -160,7 +162,7 @@ class Documents(unittest.TestCase):
         for name in DOCUMENTS:
             text = (ROOT / name).read_text(encoding="utf-8")
             links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
-            paths = {word for word in re.findall(r"[\w.@+-]+(?:/[\w.@+-]+)+", re.sub(r"https?://\S+", "", text)) if word.split("/")[0] in TOP}
+            paths = {word.rstrip(".") for word in re.findall(r"[\w.@+-]+(?:/[\w.@+-]+)+", re.sub(r"https?://\S+", "", text)) if word.split("/")[0] in TOP}
             for path in sorted(paths | set(links)):
                 if path.startswith("build") or "NAME" in path:
                     continue  # made by the commands of the document
