@@ -17,7 +17,7 @@ waiting. The last line summarizes the tests; the exit code is 0 only if everythi
 
   --quick       leave out clang-tidy and the sanitizers
   --tsan        also run the tests that are not slow in a build with ThreadSanitizer
-  --arm64       only a cross-build for 64-bit Arm, and its tests that need no other program, in an emulator (qemu-user)
+  --arm64       only the cross-build for 64-bit Arm: build, run the unit tests in an emulator (qemu-user), make the package
   --repeat N    run each test N times, or until it fails
   --no-install  do not install packages
 
@@ -211,7 +211,10 @@ export PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH  # Debian's python3 has the modu
 
 if [[ $ARM64 == true ]]; then
   check "arm64: libraries" build-arm64/test-logs/sysroot.log scripts/sysroot.sh arm64 build-arm64/sysroot || finish
-  if build "arm64: build" arm64; then JOBS=$(nproc) run_tests "arm64: tests" arm64; fi
+  if build "arm64: build" arm64; then
+    JOBS=$(nproc) run_tests "arm64: tests" arm64
+    check "arm64: package" build-arm64/test-logs/package.log cmake --build build-arm64 --target package
+  fi
   finish
 fi
 check "format and shellcheck" build/test-logs/format.log scripts/check_format.sh

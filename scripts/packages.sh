@@ -36,7 +36,7 @@ MDPIPE_PACKAGES_BENCH=(
 
 # The tools for a cross-build; its libraries are not installed but unpacked by scripts/sysroot.sh.
 MDPIPE_PACKAGES_ARM64=(
-  dpkg-dev g++-aarch64-linux-gnu qemu-user-static
+  dpkg-dev g++-aarch64-linux-gnu python3 qemu-user-static
 )
 
 mdpipe_missing_packages() {

@@ -42,12 +42,10 @@ if ! apt install -y --download-only --no-install-recommends "${wanted[@]}" >>"$w
   exit 69
 fi
 
-# Debian's merged /usr, which package base-files would make.
-mkdir -p "$sysroot"/usr/{bin,sbin,lib} "$sysroot/var/lib/dpkg/info"
-ln -s usr/bin usr/sbin usr/lib "$sysroot"
 # dpkg-shlibdeps asks dpkg's database which package a library is in, by the library's path on this host, and that package's
 # symbols for the version to depend on.
 database=$sysroot/var/lib/dpkg
+mkdir -p "$database/info"
 echo 1 >"$database/info/format"
 for deb in "$work"/cache/archives/*.deb; do
   dpkg-deb --extract "$deb" "$sysroot"
