@@ -58,7 +58,7 @@ class PendingCountsTest : public testing::Test {
   Transaction transaction_;
 };
 
-TEST_F(PendingCountsTest, AnAnsweredTransactionIsCountedOnceItIsAnswered) {
+TEST_F(PendingCountsTest, an_answered_transaction_is_counted_once_it_is_answered) {
   fill(transaction_, 40, 40);
   metrics_->sending(transaction_);
   EXPECT_EQ(published(), 0U);
@@ -67,7 +67,7 @@ TEST_F(PendingCountsTest, AnAnsweredTransactionIsCountedOnceItIsAnswered) {
   EXPECT_EQ(bytes(), 2U * transaction_.entries()[0].bytes);
 }
 
-TEST_F(PendingCountsTest, ARefusedEntryIsDroppedAndNotPublished) {
+TEST_F(PendingCountsTest, a_refused_entry_is_dropped_and_not_published) {
   fill(transaction_, 40, 40);
   metrics_->sending(transaction_);
   Outcome outcome;
@@ -77,7 +77,7 @@ TEST_F(PendingCountsTest, ARefusedEntryIsDroppedAndNotPublished) {
   EXPECT_EQ(bytes(), transaction_.entries()[0].bytes);
 }
 
-TEST_F(PendingCountsTest, AnUnheardTransactionThatRedisHoldsIsCountedByTheNextLife) {
+TEST_F(PendingCountsTest, an_unheard_transaction_that_redis_holds_is_counted_by_the_next_life) {
   fill(transaction_, 40, 40);
   metrics_->sending(transaction_);
   start();
@@ -87,7 +87,7 @@ TEST_F(PendingCountsTest, AnUnheardTransactionThatRedisHoldsIsCountedByTheNextLi
   EXPECT_EQ(published(), 2U);
 }
 
-TEST_F(PendingCountsTest, OneThatRedisDoesNotHoldIsNotCounted) {
+TEST_F(PendingCountsTest, one_that_redis_does_not_hold_is_not_counted) {
   for (const char* cursor : {"7:39", "6:99", "8:99", "nonsense"}) {
     fill(transaction_, 40, 40);
     metrics_->sending(transaction_);
@@ -98,7 +98,7 @@ TEST_F(PendingCountsTest, OneThatRedisDoesNotHoldIsNotCounted) {
   }
 }
 
-TEST_F(PendingCountsTest, ALostConnectionIsDecidedByTheSameLife) {
+TEST_F(PendingCountsTest, a_lost_connection_is_decided_by_the_same_life) {
   fill(transaction_, 40, 40);
   metrics_->sending(transaction_);
   transaction_.clear();  // as App does when the connection is lost
@@ -107,7 +107,7 @@ TEST_F(PendingCountsTest, ALostConnectionIsDecidedByTheSameLife) {
 }
 
 // A transaction that was kept and written again, after the cursors had said that Redis does not hold it.
-TEST_F(PendingCountsTest, AnAnswerCountsAlsoWhereTheNotedCountsWereGivenUp) {
+TEST_F(PendingCountsTest, an_answer_counts_also_where_the_noted_counts_were_given_up) {
   fill(transaction_, 40, 40);
   metrics_->sending(transaction_);
   metrics_->decide_pending({{"gmo", "7:39"}});
@@ -115,7 +115,7 @@ TEST_F(PendingCountsTest, AnAnswerCountsAlsoWhereTheNotedCountsWereGivenUp) {
   EXPECT_EQ(published(), 2U);
 }
 
-TEST_F(PendingCountsTest, ATransactionWithoutCursorsIsCountedWithItsAnswerOnly) {
+TEST_F(PendingCountsTest, a_transaction_without_cursors_is_counted_with_its_answer_only) {
   transaction_.clear();
   transaction_.add(*streams_->find("trade", "gmo", "A"), "$1\r\na\r\n$1\r\nb\r\n", 2, wall_now());
   metrics_->sending(transaction_);
@@ -127,7 +127,7 @@ TEST_F(PendingCountsTest, ATransactionWithoutCursorsIsCountedWithItsAnswerOnly) 
   EXPECT_EQ(published(), 1U);
 }
 
-TEST_F(PendingCountsTest, CountingATransactionAllocatesNothing) {
+TEST_F(PendingCountsTest, counting_a_transaction_allocates_nothing) {
   fill(transaction_, 1000, 1);
   const auto round = [this] {
     metrics_->sending(transaction_);

@@ -12,13 +12,13 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
-TEST(Catalogue, EveryEntryStandsAtItsEnumsPlace) {
+TEST(Catalogue, every_entry_stands_at_its_enums_place) {
   for (std::size_t i = 0; i < kCatalogue.size(); ++i) {
     EXPECT_EQ(static_cast<std::size_t>(kCatalogue[i].metric), i) << kCatalogue[i].name;
   }
 }
 
-TEST(Catalogue, NamesAreUniqueAndFoundAgain) {
+TEST(Catalogue, names_are_unique_and_found_again) {
   std::set<std::string_view> names;
   for (const MetricInfo& entry : kCatalogue) {
     EXPECT_TRUE(names.insert(entry.name).second) << entry.name;
@@ -27,7 +27,7 @@ TEST(Catalogue, NamesAreUniqueAndFoundAgain) {
   EXPECT_EQ(find_metric("collector_no_such_total"), nullptr);
 }
 
-TEST(Catalogue, NamesFollowThePrometheusConventions) {
+TEST(Catalogue, names_follow_the_prometheus_conventions) {
   for (const MetricInfo& entry : kCatalogue) {
     EXPECT_EQ(ends_with(entry.name, "_total"), entry.kind == Kind::Counter) << entry.name;
     EXPECT_FALSE(entry.help.empty()) << entry.name;
@@ -38,7 +38,7 @@ TEST(Catalogue, NamesFollowThePrometheusConventions) {
   }
 }
 
-TEST(Catalogue, LabelCountStopsAtTheFirstEmptyName) {
+TEST(Catalogue, label_count_stops_at_the_first_empty_name) {
   EXPECT_EQ(info(Metric::MessagesReceived).label_count(), 3U);
   EXPECT_EQ(info(Metric::Errors).label_count(), 2U);
   EXPECT_EQ(info(Metric::Reconnects).label_count(), 1U);

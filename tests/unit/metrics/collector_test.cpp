@@ -28,7 +28,7 @@ std::uint64_t total_of(const Delta& delta, std::string_view name, const std::vec
   return ~std::uint64_t{0};
 }
 
-TEST(Collector, CountsThroughTheShortForms) {
+TEST(Collector, counts_through_the_short_forms) {
   MetricsCollector collector(reader());
   collector.increment_received("ticker", "BTC_JPY");
   collector.increment_received("ticker", "BTC_JPY");
@@ -43,7 +43,7 @@ TEST(Collector, CountsThroughTheShortForms) {
   EXPECT_EQ(total_of(delta, "collector_reconnects_total", {"gmo"}), 1U);
 }
 
-TEST(Collector, ErrorTypesAreKnownAsZeroFromTheStart) {
+TEST(Collector, error_types_are_known_as_zero_from_the_start) {
   MetricsCollector collector(reader());
   Delta delta;
   collector.snapshot(true, delta);
@@ -52,7 +52,7 @@ TEST(Collector, ErrorTypesAreKnownAsZeroFromTheStart) {
   }
 }
 
-TEST(Collector, BetweenFullMessagesOnlyWhatChangedOfLateTravels) {
+TEST(Collector, between_full_messages_only_what_changed_of_late_travels) {
   MetricsCollector collector(reader());
   const Series ticker = collector.series(Metric::MessagesReceived, {"gmo", "ticker", "BTC_JPY"});
   Delta delta;
@@ -69,7 +69,7 @@ TEST(Collector, BetweenFullMessagesOnlyWhatChangedOfLateTravels) {
 
 // Goal: a lost message costs nothing where nothing changes any more. Ten messages, a full one among them,
 // carry each change.
-TEST(Collector, AChangeTravelsTenTimes) {
+TEST(Collector, a_change_travels_ten_times) {
   MetricsCollector collector(reader());
   const Series ticker = collector.series(Metric::MessagesReceived, {"gmo", "ticker", "BTC_JPY"});
   Delta delta;
@@ -83,7 +83,7 @@ TEST(Collector, AChangeTravelsTenTimes) {
   EXPECT_TRUE(delta.counters.empty());
 }
 
-TEST(Collector, ANewSeriesIsNamedInThreeMessages) {
+TEST(Collector, a_new_series_is_named_in_three_messages) {
   MetricsCollector collector(reader());
   Delta delta;
   for (int i = 0; i < 10; ++i) collector.snapshot(true, delta);
@@ -99,7 +99,7 @@ TEST(Collector, ANewSeriesIsNamedInThreeMessages) {
   EXPECT_EQ(delta.counters.size(), 1U);
 }
 
-TEST(Collector, ObservationsFallIntoTheirBounds) {
+TEST(Collector, observations_fall_into_their_bounds) {
   MetricsCollector collector(reader());
   const Series latency = collector.series(Metric::PublishLatency, {"gmo", "md:ticker"});
   collector.observe(latency, 100us);  // a bound belongs to its bucket
@@ -117,7 +117,7 @@ TEST(Collector, ObservationsFallIntoTheirBounds) {
   EXPECT_DOUBLE_EQ(totals.sum_ns, 100e3 + 101e3 + 11e9);
 }
 
-TEST(Collector, AtTheLimitSeriesAreRefusedAndCounted) {
+TEST(Collector, at_the_limit_series_are_refused_and_counted) {
   CollectorOptions options = reader();
   options.series_max = MetricsCollector(options).series_count() + 1;
   MetricsCollector collector(options);
@@ -131,7 +131,7 @@ TEST(Collector, AtTheLimitSeriesAreRefusedAndCounted) {
   EXPECT_EQ(collector.series_count(), options.series_max);
 }
 
-TEST(Collector, ResetBeginsANewEpochAndKeepsTheSeries) {
+TEST(Collector, reset_begins_a_new_epoch_and_keeps_the_series) {
   MetricsCollector collector(reader());
   const Series ticker = collector.series(Metric::MessagesReceived, {"gmo", "ticker", "BTC_JPY"});
   collector.add(ticker, 5);
@@ -146,7 +146,7 @@ TEST(Collector, ResetBeginsANewEpochAndKeepsTheSeries) {
   EXPECT_EQ(total_of(after, "collector_messages_received_total", {"gmo", "ticker", "BTC_JPY"}), 2U);
 }
 
-TEST(Collector, WhereMetricsAreOffNothingIsCounted) {
+TEST(Collector, where_metrics_are_off_nothing_is_counted) {
   CollectorOptions options = reader();
   options.enabled = false;
   MetricsCollector collector(options);

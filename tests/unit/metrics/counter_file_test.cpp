@@ -51,7 +51,7 @@ class CounterFileTest : public testing::Test {
   CounterFileOptions options_;
 };
 
-TEST_F(CounterFileTest, WhatWasCountedOutlivesAKill) {
+TEST_F(CounterFileTest, what_was_counted_outlives_a_kill) {
   live();
   auto file = CounterFile::open(options_, 200);
   ASSERT_TRUE(file);
@@ -69,7 +69,7 @@ TEST_F(CounterFileTest, WhatWasCountedOutlivesAKill) {
   EXPECT_EQ(*found[2].total, 3U);
 }
 
-TEST_F(CounterFileTest, ADamagedHistogramSetsTheFileAside) {
+TEST_F(CounterFileTest, a_damaged_histogram_sets_the_file_aside) {
   live();
   std::string changed = bytes();
   const std::size_t bucket = 4096 + options_.counters_max * 8 + options_.pending_max * 16 + 200;
@@ -79,7 +79,7 @@ TEST_F(CounterFileTest, ADamagedHistogramSetsTheFileAside) {
   EXPECT_TRUE(was_set_aside());
 }
 
-TEST_F(CounterFileTest, ThereIsRoomForSoManyHistograms) {
+TEST_F(CounterFileTest, there_is_room_for_so_many_histograms) {
   auto file = CounterFile::open(options_, 100);
   EXPECT_NE(file.value().add_histogram("a", {}), nullptr);
   EXPECT_NE(file.value().add_histogram("b", {}), nullptr);
@@ -87,12 +87,12 @@ TEST_F(CounterFileTest, ThereIsRoomForSoManyHistograms) {
   EXPECT_NE(file.value().add("d", {}), nullptr);
 }
 
-TEST_F(CounterFileTest, EmptyLabelsStayLabels) {
+TEST_F(CounterFileTest, empty_labels_stay_labels) {
   ASSERT_TRUE(CounterFile::open(options_, 1).value().add("name", {"", "x", ""}) != nullptr);
   EXPECT_THAT(CounterFile::open(options_, 2).value().recovered().at(0).labels, ElementsAre("", "x", ""));
 }
 
-TEST_F(CounterFileTest, ASecondProcessOfTheNameIsRefusedAndDisturbsNothing) {
+TEST_F(CounterFileTest, a_second_process_of_the_name_is_refused_and_disturbs_nothing) {
   auto first = CounterFile::open(options_, 100);
   std::uint64_t* total = first.value().add("collector_reconnects_total", {"gmo"});
   const auto second = CounterFile::open(options_, 200);
@@ -103,7 +103,7 @@ TEST_F(CounterFileTest, ASecondProcessOfTheNameIsRefusedAndDisturbsNothing) {
   EXPECT_EQ(*CounterFile::open(options_, 300).value().recovered().at(0).total, 5U);
 }
 
-TEST_F(CounterFileTest, AFileThatIsCutAnywhereNeverStopsTheProgram) {
+TEST_F(CounterFileTest, a_file_that_is_cut_anywhere_never_stops_the_program) {
   live();
   const std::string whole = bytes();
   for (std::size_t length = 1; length < whole.size(); length += length < 640 ? 16 : 401) {
@@ -119,7 +119,7 @@ TEST_F(CounterFileTest, AFileThatIsCutAnywhereNeverStopsTheProgram) {
 }
 
 // Goal: whatever the bytes, opening gives a file to count in. Method: seeded random changes.
-TEST_F(CounterFileTest, AnyBytesNeverStopTheProgram) {
+TEST_F(CounterFileTest, any_bytes_never_stop_the_program) {
   live();
   const std::string whole = bytes();
   std::mt19937_64 random(11);
@@ -139,7 +139,7 @@ TEST_F(CounterFileTest, AnyBytesNeverStopTheProgram) {
   }
 }
 
-TEST_F(CounterFileTest, AnotherVersionIsSetAside) {
+TEST_F(CounterFileTest, another_version_is_set_aside) {
   live();
   std::string changed = bytes();
   changed[16] = 9;
@@ -148,14 +148,14 @@ TEST_F(CounterFileTest, AnotherVersionIsSetAside) {
   EXPECT_TRUE(was_set_aside());
 }
 
-TEST_F(CounterFileTest, AnotherComponentsFileIsSetAside) {
+TEST_F(CounterFileTest, another_components_file_is_set_aside) {
   live();
   options_.source = "bitflyer";
   EXPECT_TRUE(CounterFile::open(options_, 200).value().recovered().empty());
   EXPECT_TRUE(was_set_aside());
 }
 
-TEST_F(CounterFileTest, AfterARebootItBeginsAnew) {
+TEST_F(CounterFileTest, after_a_reboot_it_begins_anew) {
   live();
   options_.boot_id = "boot-2";
   const auto file = CounterFile::open(options_, 200);
@@ -164,7 +164,7 @@ TEST_F(CounterFileTest, AfterARebootItBeginsAnew) {
   EXPECT_FALSE(was_set_aside());
 }
 
-TEST_F(CounterFileTest, AFullFileTakesNoMoreAndBeginsAnewAtTheNextStart) {
+TEST_F(CounterFileTest, a_full_file_takes_no_more_and_begins_anew_at_the_next_start) {
   {
     auto file = CounterFile::open(options_, 100);
     for (std::size_t i = 0; i < options_.counters_max; ++i)
@@ -174,7 +174,7 @@ TEST_F(CounterFileTest, AFullFileTakesNoMoreAndBeginsAnewAtTheNextStart) {
   EXPECT_EQ(CounterFile::open(options_, 200).value().origin(), 200U);
 }
 
-TEST_F(CounterFileTest, AFileWhoseMakerWasKilledIsMadeAgain) {
+TEST_F(CounterFileTest, a_file_whose_maker_was_killed_is_made_again) {
   live();
   std::string changed = bytes();
   std::fill_n(changed.begin(), 16, '\0');
@@ -183,7 +183,7 @@ TEST_F(CounterFileTest, AFileWhoseMakerWasKilledIsMadeAgain) {
   EXPECT_FALSE(was_set_aside());
 }
 
-TEST_F(CounterFileTest, WithoutAFolderThereIsAnError) {
+TEST_F(CounterFileTest, without_a_folder_there_is_an_error) {
   write("a file where a folder should be");
   options_.path += "/counters";
   const auto file = CounterFile::open(options_, 100);
@@ -191,13 +191,13 @@ TEST_F(CounterFileTest, WithoutAFolderThereIsAnError) {
   EXPECT_THAT(file.error().message, HasSubstr("counters/counters"));
 }
 
-TEST_F(CounterFileTest, ALinkIsNotFollowed) {
+TEST_F(CounterFileTest, a_link_is_not_followed) {
   fs::create_symlink(path("elsewhere"), options_.path);
   EXPECT_FALSE(CounterFile::open(options_, 100));
   EXPECT_FALSE(fs::exists(path("elsewhere")));
 }
 
-TEST(CounterFilePath, NamesCannotLeaveTheFolder) {
+TEST(CounterFilePath, names_cannot_leave_the_folder) {
   EXPECT_EQ(counter_file_path("/run/mdpipe", "ws-reader", "gmo"), "/run/mdpipe/counters-ws-reader-gmo");
   EXPECT_EQ(counter_file_path("/run", "a", "../b"), "/run/counters-a-..%2Fb");
 }

@@ -43,7 +43,7 @@ Delta sample(std::uint64_t seed) {
   return delta;
 }
 
-TEST(Delta, DecodeUndoesEncode) {
+TEST(Delta, decode_undoes_encode) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Delta delta = sample(seed);
@@ -62,7 +62,7 @@ TEST(Delta, DecodeUndoesEncode) {
   }
 }
 
-TEST(Delta, AMessageThatIsCutAnywhereIsRefused) {
+TEST(Delta, a_message_that_is_cut_anywhere_is_refused) {
   const std::string bytes = encoded(sample(7));
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     const auto decoded = decode_delta(std::string_view(bytes).substr(0, length));
@@ -72,7 +72,7 @@ TEST(Delta, AMessageThatIsCutAnywhereIsRefused) {
 }
 
 // Whatever bytes arrive, the answer is a value or an error: nothing throws, hangs or reads astray.
-TEST(Delta, AnyBytesGetAnAnswer) {
+TEST(Delta, any_bytes_get_an_answer) {
   std::mt19937_64 random(42);
   for (int round = 0; round < 20'000; ++round) {
     std::string bytes = encoded(sample(static_cast<std::uint64_t>(round % 50)));
@@ -85,7 +85,7 @@ TEST(Delta, AnyBytesGetAnAnswer) {
   }
 }
 
-TEST(Delta, SizesThatPromiseTooMuchAreRefused) {
+TEST(Delta, sizes_that_promise_too_much_are_refused) {
   EXPECT_FALSE(decode_delta(std::string("\xdd\xff\xff\xff\xff", 5)));  // an array of 4 billion
   EXPECT_FALSE(decode_delta(std::string("\xdf\xff\xff\xff\xff", 5)));  // a map of 4 billion
   EXPECT_FALSE(decode_delta(std::string(10'000, '\x91')));             // arrays in arrays in arrays
@@ -93,7 +93,7 @@ TEST(Delta, SizesThatPromiseTooMuchAreRefused) {
   EXPECT_FALSE(decode_delta("\x01"));
 }
 
-TEST(Delta, AnotherVersionIsRefusedByName) {
+TEST(Delta, another_version_is_refused_by_name) {
   std::string bytes = encoded(sample(1));
   const std::size_t version = bytes.find("\xa1v") + 2;
   bytes[version] = 9;
@@ -102,7 +102,7 @@ TEST(Delta, AnotherVersionIsRefusedByName) {
   EXPECT_THAT(decoded.error().message, HasSubstr("wire version 9"));
 }
 
-TEST(Delta, ABucketThatDoesNotExistIsRefused) {
+TEST(Delta, a_bucket_that_does_not_exist_is_refused) {
   Delta delta = sample(1);
   HistogramTotals totals{1, 1, std::vector<std::uint64_t>(kLatencyBounds.size()), {{kQuantileBuckets, 1}}};
   delta.histograms = {{0, totals}};

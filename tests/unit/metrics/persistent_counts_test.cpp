@@ -55,7 +55,7 @@ class KeptCountsTest : public testing::Test {
   std::unique_ptr<MetricsCollector> collector_;
 };
 
-TEST_F(KeptCountsTest, CountersGoOnAfterAKillAndGaugesDoNot) {
+TEST_F(KeptCountsTest, counters_go_on_after_a_kill_and_gauges_do_not) {
   collector_->add(published("BTC"), 5);
   collector_->set(collector_->series(Metric::RedisUp, {"md-publisher"}), 1);
   const Delta before = message();
@@ -70,7 +70,7 @@ TEST_F(KeptCountsTest, CountersGoOnAfterAKillAndGaugesDoNot) {
   EXPECT_EQ(total("BTC"), 7U);
 }
 
-TEST_F(KeptCountsTest, HistogramsGoOnAfterAKill) {
+TEST_F(KeptCountsTest, histograms_go_on_after_a_kill) {
   const auto latency = [this] { return collector_->series(Metric::PublishLatency, {"gmo", "md:trade"}); };
   collector_->observe(latency(), std::chrono::milliseconds(3));
   collector_->observe(latency(), std::chrono::seconds(20));
@@ -84,7 +84,7 @@ TEST_F(KeptCountsTest, HistogramsGoOnAfterAKill) {
   EXPECT_EQ(totals.buckets.size(), 3U);
 }
 
-TEST_F(KeptCountsTest, ACounterThatNobodyUsesAnyMoreIsStillReported) {
+TEST_F(KeptCountsTest, a_counter_that_nobody_uses_any_more_is_still_reported) {
   collector_->add(published("GONE"), 5);
   kill_and_start();
   const Delta delta = message();
@@ -96,7 +96,7 @@ TEST_F(KeptCountsTest, ACounterThatNobodyUsesAnyMoreIsStillReported) {
       delta.counters.end());
 }
 
-TEST_F(KeptCountsTest, WithoutAFileCountingGoesOnInMemory) {
+TEST_F(KeptCountsTest, without_a_file_counting_goes_on_in_memory) {
   CollectorOptions options;
   options.component = "ws-reader";
   options.counter_file = "/proc/no-such-folder/counters";
@@ -106,7 +106,7 @@ TEST_F(KeptCountsTest, WithoutAFileCountingGoesOnInMemory) {
   EXPECT_EQ(collector.total(series), 3U);
 }
 
-TEST_F(KeptCountsTest, ASecondCollectorOfTheNameCountsForItself) {
+TEST_F(KeptCountsTest, a_second_collector_of_the_name_counts_for_itself) {
   const Series own = published("BTC");
   collector_->add(own, 5);
   CollectorOptions options = collector_->options();
@@ -116,7 +116,7 @@ TEST_F(KeptCountsTest, ASecondCollectorOfTheNameCountsForItself) {
   EXPECT_EQ(collector_->total(own), 5U);
 }
 
-TEST_F(KeptCountsTest, ResetBeginsANewOriginInTheFileToo) {
+TEST_F(KeptCountsTest, reset_begins_a_new_origin_in_the_file_too) {
   collector_->add(published("BTC"), 5);
   const auto before = message().origin;
   collector_->reset();
@@ -126,7 +126,7 @@ TEST_F(KeptCountsTest, ResetBeginsANewOriginInTheFileToo) {
   EXPECT_EQ(total("BTC"), 1U);
 }
 
-TEST_F(KeptCountsTest, PendingCountsTakeEffectWhenTheyAreCommitted) {
+TEST_F(KeptCountsTest, pending_counts_take_effect_when_they_are_committed) {
   collector_->add(published("BTC"), 1);
   pending().begin();
   pending().add(published("BTC"), 2);
@@ -143,7 +143,7 @@ TEST_F(KeptCountsTest, PendingCountsTakeEffectWhenTheyAreCommitted) {
   EXPECT_EQ(total("BTC"), 5U);
 }
 
-TEST_F(KeptCountsTest, WhatWasSentBeforeAKillIsDecidedByTheNextLife) {
+TEST_F(KeptCountsTest, what_was_sent_before_a_kill_is_decided_by_the_next_life) {
   for (const bool written : {true, false}) {
     const std::uint64_t before = total("BTC");
     pending().begin();
@@ -161,7 +161,7 @@ TEST_F(KeptCountsTest, WhatWasSentBeforeAKillIsDecidedByTheNextLife) {
   }
 }
 
-TEST_F(KeptCountsTest, WhatWasNotSealedBeforeAKillIsForgotten) {
+TEST_F(KeptCountsTest, what_was_not_sealed_before_a_kill_is_forgotten) {
   pending().begin();
   pending().add(published("BTC"), 3);
   kill_and_start();
@@ -169,7 +169,7 @@ TEST_F(KeptCountsTest, WhatWasNotSealedBeforeAKillIsForgotten) {
   EXPECT_EQ(total("BTC"), 0U);
 }
 
-TEST_F(KeptCountsTest, WithoutRoomInTheFilePendingCountsStillWorkInThisLife) {
+TEST_F(KeptCountsTest, without_room_in_the_file_pending_counts_still_work_in_this_life) {
   collector_.reset();
   pending_max_ = 1;
   start();
@@ -185,7 +185,7 @@ TEST_F(KeptCountsTest, WithoutRoomInTheFilePendingCountsStillWorkInThisLife) {
 
 // Goal: over any sequence of counts, commits, discards and kills the totals are a model's. Kills hit between
 // a commit's decision and its end too, as applying twice changes nothing.
-TEST_F(KeptCountsTest, TotalsAreExactOverAnySequenceOfKills) {
+TEST_F(KeptCountsTest, totals_are_exact_over_any_sequence_of_kills) {
   std::mt19937_64 random(3);
   std::array<std::uint64_t, 4> model{}, open{};
   bool sealed = false;
@@ -219,7 +219,7 @@ TEST_F(KeptCountsTest, TotalsAreExactOverAnySequenceOfKills) {
 
 // Goal: a kill in the middle of a commit, after its decision, loses and doubles nothing. Method: the state
 // word of the noted set is written into the file as the kill would leave it, with one of two totals applied.
-TEST_F(KeptCountsTest, ACommitThatWasKilledHalfwayIsFinished) {
+TEST_F(KeptCountsTest, a_commit_that_was_killed_halfway_is_finished) {
   CounterFileOptions options{folder_ + "/half", "md-publisher", "x", 8, 4, "boot"};
   {
     auto file = CounterFile::open(options, 1);

@@ -24,7 +24,7 @@ PersistentHistogram from(const Words& words) {
   return histogram;
 }
 
-TEST(PersistentHistogram, EachObservationIsInOneBoundAndOneBucket) {
+TEST(PersistentHistogram, each_observation_is_in_one_bound_and_one_bucket) {
   PersistentHistogram histogram;
   for (const std::uint64_t nanos : {std::uint64_t{0}, std::uint64_t{100'000}, std::uint64_t{100'001},
                                     std::uint64_t{10'000'000'000}, std::uint64_t{1} << 50U})
@@ -42,7 +42,7 @@ TEST(PersistentHistogram, EachObservationIsInOneBoundAndOneBucket) {
 // Goal: a kill at any store of an observation leaves it counted as a whole or not at all. Method: the words
 // that an observation changes are changed one after the other, in the order of the code, which is the order
 // of its words: in hand, the sum in hand, the bound, the sum, the bucket.
-TEST(PersistentHistogram, AnObservationCutByAKillIsWholeOrLeftOut) {
+TEST(PersistentHistogram, an_observation_cut_by_a_kill_is_whole_or_left_out) {
   PersistentHistogram before;
   before.observe(5'000'000);
   PersistentHistogram after = before;
@@ -68,7 +68,7 @@ TEST(PersistentHistogram, AnObservationCutByAKillIsWholeOrLeftOut) {
   }
 }
 
-TEST(PersistentHistogram, DamageIsNoticed) {
+TEST(PersistentHistogram, damage_is_noticed) {
   PersistentHistogram histogram;
   histogram.observe(1);
   Words words = words_of(histogram);

@@ -26,7 +26,7 @@ double exact(const std::vector<std::uint64_t>& sorted, double q) {
   return static_cast<double>(sorted[std::max<std::size_t>(rank, 1) - 1]);
 }
 
-TEST_P(QuantileTest, LiesWithinTwoPercentOfTheExactOne) {
+TEST_P(QuantileTest, lies_within_two_percent_of_the_exact_one) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 random(seed);
@@ -57,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(
                      }}),
     [](const auto& case_info) { return case_info.param.name; });
 
-TEST(QuantileBucket, EveryValueLiesInItsBucket) {
+TEST(QuantileBucket, every_value_lies_in_its_bucket) {
   for (std::uint64_t nanos = 0; nanos < 1000; ++nanos) {
     EXPECT_NEAR(quantile_bucket_middle(quantile_bucket(nanos)), static_cast<double>(nanos),
                 0.01 * static_cast<double>(nanos))
@@ -72,11 +72,11 @@ TEST(QuantileBucket, EveryValueLiesInItsBucket) {
   }
 }
 
-TEST(QuantileBucket, DurationsBeyondTheRangeFallIntoTheLast) {
+TEST(QuantileBucket, durations_beyond_the_range_fall_into_the_last) {
   EXPECT_EQ(quantile_bucket(~std::uint64_t{0}), kQuantileBuckets - 1);
 }
 
-TEST(Quantile, OfNothingIsZero) {
+TEST(Quantile, of_nothing_is_zero) {
   EXPECT_EQ(quantile(std::vector<std::uint64_t>(kQuantileBuckets), 0.99), 0);
 }
 

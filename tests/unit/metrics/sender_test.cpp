@@ -56,7 +56,7 @@ class SenderTest : public testing::Test {
   std::optional<MetricsSender> sender_;
 };
 
-TEST_F(SenderTest, AnAgentThatComesGetsAFullMessageAtOnce) {
+TEST_F(SenderTest, an_agent_that_comes_gets_a_full_message_at_once) {
   bind_agent();
   const auto first = next_message(5s);
   ASSERT_TRUE(first);
@@ -66,7 +66,7 @@ TEST_F(SenderTest, AnAgentThatComesGetsAFullMessageAtOnce) {
 
 // Goal: an agent that restarts needs the names again. Its subscription is not new to the sender's socket,
 // whose pipe outlives the peer, so the socket must pass repeated subscriptions on.
-TEST_F(SenderTest, ARestartedAgentGetsAFullMessageToo) {
+TEST_F(SenderTest, a_restarted_agent_gets_a_full_message_too) {
   bind_agent();
   ASSERT_TRUE(next_message(5s));
   agent_->close();
@@ -80,7 +80,7 @@ TEST_F(SenderTest, ARestartedAgentGetsAFullMessageToo) {
   EXPECT_TRUE(delta->full);
 }
 
-TEST_F(SenderTest, TheLastMessageSaysGoodbye) {
+TEST_F(SenderTest, the_last_message_says_goodbye) {
   bind_agent();
   ASSERT_TRUE(next_message(5s));
   sender_->stop();

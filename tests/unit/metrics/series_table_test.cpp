@@ -8,7 +8,7 @@
 namespace mdpipe::metrics {
 namespace {
 
-TEST(SeriesTable, NumbersSeriesInTheOrderOfFirstSightAndFindsThemAgain) {
+TEST(SeriesTable, numbers_series_in_the_order_of_first_sight_and_finds_them_again) {
   SeriesTable table;
   constexpr std::uint32_t kSeries = 5000;  // grows many times
   for (std::uint32_t i = 0; i < kSeries; ++i)
@@ -22,7 +22,7 @@ TEST(SeriesTable, NumbersSeriesInTheOrderOfFirstSightAndFindsThemAgain) {
   EXPECT_EQ(table.size(), kSeries);
 }
 
-TEST(SeriesTable, TellsMetricsAndPlacesOfValuesApart) {
+TEST(SeriesTable, tells_metrics_and_places_of_values_apart) {
   SeriesTable table;
   table.find_or_add(Metric::MessagesReceived, {"a", "b", "a"});
   EXPECT_FALSE(table.find(Metric::ReceivedBytes, {"a", "b", "a"}));
@@ -34,7 +34,7 @@ TEST(SeriesTable, TellsMetricsAndPlacesOfValuesApart) {
 }
 
 // In a table of many series keys of one hash meet, so every part of a key has to be compared.
-TEST(SeriesTable, TellsMetricsOfTheSameLabelsApartWhereHashesMeet) {
+TEST(SeriesTable, tells_metrics_of_the_same_labels_apart_where_hashes_meet) {
   SeriesTable table;
   constexpr Metric kMetrics[] = {Metric::MessagesReceived, Metric::ReceivedBytes,
                                  Metric::LastMessageTimestamp, Metric::ConflatedEvents};
@@ -46,7 +46,7 @@ TEST(SeriesTable, TellsMetricsOfTheSameLabelsApartWhereHashesMeet) {
   EXPECT_EQ(table.size(), 5000 * std::size(kMetrics));
 }
 
-TEST(LabelValues, TooManyCanBeToldFromJustEnough) {
+TEST(LabelValues, too_many_can_be_told_from_just_enough) {
   const std::vector<std::string> values(kLabelsMax + 3, "x");
   EXPECT_GT(LabelValues(values).size(), kLabelsMax);
 }

@@ -22,7 +22,7 @@ std::string as_msgpack(const Value& value) {
   return std::string(buffer.view());
 }
 
-TEST(MsgpackReader, ReadsWhatMsgpackWrites) {
+TEST(MsgpackReader, reads_what_msgpack_writes) {
   for (unsigned bits = 0; bits < 64; ++bits) {
     const std::uint64_t number = std::numeric_limits<std::uint64_t>::max() >> bits;
     EXPECT_EQ(MsgpackReader(as_msgpack(number)).read_uint(), number);
@@ -42,7 +42,7 @@ TEST(MsgpackReader, ReadsWhatMsgpackWrites) {
   }
 }
 
-TEST(MsgpackReader, TellsTheKindOfTheNextValue) {
+TEST(MsgpackReader, tells_the_kind_of_the_next_value) {
   using Kind = MsgpackReader::Kind;
   const auto kind_of = [](std::string_view bytes) { return MsgpackReader(bytes).kind(); };
   for (const std::uint64_t number : {0ULL, 127ULL, 128ULL, 65'536ULL, ~0ULL})
@@ -65,13 +65,13 @@ TEST(MsgpackReader, TellsTheKindOfTheNextValue) {
   EXPECT_THROW(kind_of(""), MsgpackReader::Malformed);
 }
 
-TEST(MsgpackReader, ReadsBytesAndNil) {
+TEST(MsgpackReader, reads_bytes_and_nil) {
   EXPECT_EQ(MsgpackReader(as_msgpack(std::vector<char>{'a', 'b'})).read_bytes(), "ab");
   EXPECT_THROW(MsgpackReader(as_msgpack("ab")).read_bytes(), MsgpackReader::Malformed);
   EXPECT_THROW(MsgpackReader("\x01").read_nil(), MsgpackReader::Malformed);
 }
 
-TEST(MsgpackReader, SkipsAnyValueAndNoMore) {
+TEST(MsgpackReader, skips_any_value_and_no_more) {
   const std::map<std::string, std::vector<std::map<int, double>>> nested = {{"a", {{{1, 2.5}}, {}}},
                                                                             {"b", {}}};
   const std::string ext8 = "\xc7\x03\x01xyz";
@@ -89,7 +89,7 @@ TEST(MsgpackReader, SkipsAnyValueAndNoMore) {
   }
 }
 
-TEST(MsgpackReader, SizesThatPromiseTooMuchAreRefused) {
+TEST(MsgpackReader, sizes_that_promise_too_much_are_refused) {
   EXPECT_THROW(MsgpackReader("\xdd\xff\xff\xff\xff").read_array(), MsgpackReader::Malformed);
   EXPECT_THROW(MsgpackReader("\xdf\xff\xff\xff\xff").read_map(), MsgpackReader::Malformed);
   EXPECT_THROW(MsgpackReader(std::string(10'000, '\x91')).skip(), MsgpackReader::Malformed);

@@ -27,14 +27,14 @@ double lower_bound(const ExponentialBuckets& buckets, std::size_t index) {
   return std::exp2((buckets.offset + static_cast<double>(index)) * std::exp2(-buckets.scale));
 }
 
-TEST(ExponentialBuckets, NothingAndZerosNeedNoBuckets) {
+TEST(ExponentialBuckets, nothing_and_zeros_need_no_buckets) {
   EXPECT_EQ(total(exponential_buckets(counts_of({}))), 0U);
   const auto zeros = exponential_buckets(counts_of({0, 0, 0}));
   EXPECT_EQ(zeros.zeros, 3U);
   EXPECT_TRUE(zeros.counts.empty());
 }
 
-TEST(ExponentialBuckets, OneDurationIsInTheBucketAroundIt) {
+TEST(ExponentialBuckets, one_duration_is_in_the_bucket_around_it) {
   for (std::uint64_t nanos = 1; nanos < std::uint64_t{1} << 40U; nanos = nanos * 3 + 1) {
     const auto buckets = exponential_buckets(counts_of({nanos}));
     ASSERT_EQ(buckets.counts, std::vector<std::uint64_t>{1}) << nanos;
@@ -46,7 +46,7 @@ TEST(ExponentialBuckets, OneDurationIsInTheBucketAroundIt) {
 }
 
 // Every count is kept, in the order of the durations, and a quantile read from it is within a bucket.
-TEST(ExponentialBuckets, KeepsCountsAndQuantilesWhateverTheRange) {
+TEST(ExponentialBuckets, keeps_counts_and_quantiles_whatever_the_range) {
   std::mt19937 random(7);
   for (const double octaves : {0.5, 2.0, 5.0, 13.0, 30.0, 39.0}) {
     std::uniform_real_distribution<double> exponent(0, octaves);
@@ -68,7 +68,7 @@ TEST(ExponentialBuckets, KeepsCountsAndQuantilesWhateverTheRange) {
   }
 }
 
-TEST(ExponentialBuckets, TheScaleIsTheFinestThatFits) {
+TEST(ExponentialBuckets, the_scale_is_the_finest_that_fits) {
   EXPECT_EQ(exponential_buckets(counts_of({1'000'000, 4'000'000})).scale, 6);        // 2 octaves: 128 buckets
   EXPECT_EQ(exponential_buckets(counts_of({1'000'000, 8'000'000})).scale, 5);        // 3 octaves would be 192
   EXPECT_EQ(exponential_buckets(counts_of({100'000, 1'000'000'000})).scale, 3);      // 0.1 ms to 1 s

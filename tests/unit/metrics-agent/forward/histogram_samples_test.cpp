@@ -36,7 +36,7 @@ Buckets random_buckets(std::mt19937_64& random) {
   return out;
 }
 
-TEST(HistogramSamplesTest, EveryObservationIsToldOnceWhateverTheHistogram) {
+TEST(HistogramSamplesTest, every_observation_is_told_once_whatever_the_histogram) {
   const std::uint64_t seed = std::random_device()();
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
@@ -48,7 +48,7 @@ TEST(HistogramSamplesTest, EveryObservationIsToldOnceWhateverTheHistogram) {
   }
 }
 
-TEST(HistogramSamplesTest, WeightsArePowersOfTwoOfLimitedSize) {
+TEST(HistogramSamplesTest, weights_are_powers_of_two_of_limited_size) {
   Buckets buckets = empty();
   buckets[7] = 3 * kSampleWeightMax + 5;
   std::vector<std::uint64_t> weights;
@@ -60,7 +60,7 @@ TEST(HistogramSamplesTest, WeightsArePowersOfTwoOfLimitedSize) {
             (std::vector<std::uint64_t>{kSampleWeightMax, kSampleWeightMax, kSampleWeightMax, 4, 1}));
 }
 
-TEST(HistogramSamplesTest, AReceiverThatTakesValuesAloneGetsTheQuantiles) {
+TEST(HistogramSamplesTest, a_receiver_that_takes_values_alone_gets_the_quantiles) {
   Buckets buckets = empty();
   std::mt19937_64 random(1);
   std::lognormal_distribution<double> nanos(std::log(1e6), 1);
@@ -77,7 +77,7 @@ TEST(HistogramSamplesTest, AReceiverThatTakesValuesAloneGetsTheQuantiles) {
   EXPECT_EQ(values.back(), metrics::quantile(buckets, 1));
 }
 
-TEST(HistogramSamplesTest, FewValuesAreToldAsTheyAre) {
+TEST(HistogramSamplesTest, few_values_are_told_as_they_are) {
   Buckets buckets = empty();
   buckets[3] = 2;
   buckets[5] = 1;
@@ -87,7 +87,7 @@ TEST(HistogramSamplesTest, FewValuesAreToldAsTheyAre) {
   EXPECT_TRUE(samples_by_rank(empty()).empty());
 }
 
-TEST(HistogramSamplesTest, ManyValuesBecomeAHundredFromTheSmallestToTheLargest) {
+TEST(HistogramSamplesTest, many_values_become_a_hundred_from_the_smallest_to_the_largest) {
   Buckets buckets = empty();
   for (std::size_t i = 0; i < 64; ++i) buckets[i] = 1000;
   const auto values = values_by_rank(buckets, 100);

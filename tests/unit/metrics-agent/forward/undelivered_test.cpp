@@ -37,7 +37,7 @@ class UndeliveredTest : public testing::Test {
   FakeComponent a_{"ws-reader", "a"}, b_{"ws-reader", "b"};
 };
 
-TEST_F(UndeliveredTest, WindowsAddUpUntilTheyAreDelivered) {
+TEST_F(UndeliveredTest, windows_add_up_until_they_are_delivered) {
   Undelivered counts;
   counts.add(store_, window(1, 10, 5, 3));
   counts.add(store_, window(2, 11, 7, 4));
@@ -50,7 +50,7 @@ TEST_F(UndeliveredTest, WindowsAddUpUntilTheyAreDelivered) {
   EXPECT_EQ(count_of(counts, Metric::PublishLatency), 0U);
 }
 
-TEST_F(UndeliveredTest, OnlyWhatIsDeliveredLeaves) {
+TEST_F(UndeliveredTest, only_what_is_delivered_leaves) {
   Undelivered counts;
   counts.add(store_, window(1, 10, 5, 3));
   for (std::size_t i = 0; i < counts.size(); ++i) {
@@ -60,7 +60,7 @@ TEST_F(UndeliveredTest, OnlyWhatIsDeliveredLeaves) {
   EXPECT_EQ(count_of(counts, Metric::PublishLatency), 0U);
 }
 
-TEST_F(UndeliveredTest, WhatWasNotTakenIsAddedBack) {
+TEST_F(UndeliveredTest, what_was_not_taken_is_added_back) {
   Undelivered counts, on_its_way;
   on_its_way.add(store_, window(1, 10, 5, 3));
   counts.add(store_, window(2, 11, 5, 4));
@@ -70,7 +70,7 @@ TEST_F(UndeliveredTest, WhatWasNotTakenIsAddedBack) {
   EXPECT_EQ(count_of(counts, Metric::PublishLatency), 4U);
 }
 
-TEST_F(UndeliveredTest, PartsLeaveAndComeBackAndTheRestIsStillAStateThatAddsUp) {
+TEST_F(UndeliveredTest, parts_leave_and_come_back_and_the_rest_is_still_a_state_that_adds_up) {
   Undelivered counts;
   counts.add(store_, window(1, 10, 5, 3));
   const auto bucket = static_cast<std::uint32_t>(metrics::quantile_bucket(5'000'000));
@@ -90,7 +90,7 @@ TEST_F(UndeliveredTest, PartsLeaveAndComeBackAndTheRestIsStillAStateThatAddsUp) 
   EXPECT_EQ(count_of(counts, Metric::PublishLatency), 2U);
 }
 
-TEST_F(UndeliveredTest, SurvivesARestartThroughTheStateFile) {
+TEST_F(UndeliveredTest, survives_a_restart_through_the_state_file) {
   Undelivered counts;
   counts.add(store_, window(1, 10, 5, 3));
   WindowCheckpoint checkpoint = book_.checkpoint(store_);
@@ -110,7 +110,7 @@ TEST_F(UndeliveredTest, SurvivesARestartThroughTheStateFile) {
   EXPECT_EQ(count_of(after, Metric::MessagesReceived), 17U);
 }
 
-TEST_F(UndeliveredTest, AStateOfAnotherReleaseIsTakenAsFarAsItIsKnown) {
+TEST_F(UndeliveredTest, a_state_of_another_release_is_taken_as_far_as_it_is_known) {
   metrics::Delta state;
   state.component = kDestinationComponent;
   state.series.push_back({0, "collector_of_tomorrow_total", {"gmo"}});

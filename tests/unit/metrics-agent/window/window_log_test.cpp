@@ -23,7 +23,7 @@ class WindowLogTest : public testing::Test {
   FakeComponent gmo_{"ws-reader", "gmo"}, publisher_{"md-publisher", "main"};
 };
 
-TEST_F(WindowLogTest, HasTheContractsForm) {
+TEST_F(WindowLogTest, has_the_contracts_form) {
   gmo_.counter(Metric::MessagesReceived, kTicker, 150)
       .counter(Metric::ReceivedBytes, kTicker, 150 * 181 + 3)
       .counter(Metric::Reconnects, {"gmo"}, 0)
@@ -46,17 +46,17 @@ TEST_F(WindowLogTest, HasTheContractsForm) {
                             R"("buffer":{"unconfirmed_events":12,"spool_bytes":4096},"window_seconds":10})");
 }
 
-TEST_F(WindowLogTest, BeforeAnExchangeIsKnownThereIsNoLine) {
+TEST_F(WindowLogTest, before_an_exchange_is_known_there_is_no_line) {
   store_.apply(publisher_.counter(Metric::Errors, {"md-publisher", "publish_error"}, 0).message(), at(1));
   EXPECT_TRUE(lines().empty());
 }
 
-TEST_F(WindowLogTest, AQuietExchangeStillHasItsLine) {
+TEST_F(WindowLogTest, a_quiet_exchange_still_has_its_line) {
   store_.apply(gmo_.counter(Metric::MessagesReceived, kTicker, 0).message(), at(1));
   EXPECT_THAT(lines().at(0).metrics, HasSubstr(R"("received":{"ticker:BTC_JPY":0})"));
 }
 
-TEST_F(WindowLogTest, OtherErrorTypesStandOnlyWhenTheyHappened) {
+TEST_F(WindowLogTest, other_error_types_stand_only_when_they_happened) {
   store_.apply(gmo_.counter(Metric::MessagesReceived, kTicker, 0)
                    .counter(Metric::Errors, {"ws-reader", "binary_frame"}, 2)
                    .counter(Metric::Errors, {"ws-reader", "link_error"}, 0)
@@ -67,7 +67,7 @@ TEST_F(WindowLogTest, OtherErrorTypesStandOnlyWhenTheyHappened) {
   EXPECT_THAT(out.at(0).metrics, Not(HasSubstr("link_error")));
 }
 
-TEST_F(WindowLogTest, ErrorsOfOneExchangesReaderGoToItsLine) {
+TEST_F(WindowLogTest, errors_of_one_exchanges_reader_go_to_its_line) {
   FakeComponent bitflyer("ws-reader", "bitflyer");
   store_.apply(gmo_.counter(Metric::MessagesReceived, kTicker, 1)
                    .counter(Metric::Errors, {"ws-reader", "api_error"}, 3)
@@ -84,7 +84,7 @@ TEST_F(WindowLogTest, ErrorsOfOneExchangesReaderGoToItsLine) {
   EXPECT_THAT(out[1].metrics, HasSubstr(R"("api_error":3)"));
 }
 
-TEST_F(WindowLogTest, ErrorsOfAPublisherOfSeveralExchangesHaveTheirOwnLine) {
+TEST_F(WindowLogTest, errors_of_a_publisher_of_several_exchanges_have_their_own_line) {
   store_.apply(publisher_.counter(Metric::MessagesPublished, {"gmo", "md:ticker", "A"}, 1)
                    .counter(Metric::MessagesPublished, {"bitflyer", "md:ticker", "A"}, 1)
                    .counter(Metric::Errors, {"md-publisher", "publish_error"}, 5)
@@ -98,7 +98,7 @@ TEST_F(WindowLogTest, ErrorsOfAPublisherOfSeveralExchangesHaveTheirOwnLine) {
   EXPECT_EQ(lines(20).size(), 2U);  // it had nothing more to say
 }
 
-TEST_F(WindowLogTest, ErrorsOfNobodysExchangeGoToTheOnlyOne) {
+TEST_F(WindowLogTest, errors_of_nobodys_exchange_go_to_the_only_one) {
   store_.apply(gmo_.counter(Metric::MessagesReceived, kTicker, 1).message(), at(1));
   store_.apply(publisher_.counter(Metric::Errors, {"md-publisher", "publish_error"}, 5).message(), at(1));
   const auto out = lines();
@@ -106,18 +106,18 @@ TEST_F(WindowLogTest, ErrorsOfNobodysExchangeGoToTheOnlyOne) {
   EXPECT_THAT(out[0].metrics, HasSubstr(R"("publish_error":5)"));
 }
 
-TEST_F(WindowLogTest, SymbolsAreQuotedAsJson) {
+TEST_F(WindowLogTest, symbols_are_quoted_as_json) {
   store_.apply(gmo_.counter(Metric::MessagesReceived, {"gmo", "ticker", "a\"b\\"}, 1).message(), at(1));
   EXPECT_THAT(lines().at(0).metrics, HasSubstr(R"("ticker:a\"b\\":1)"));
 }
 
-TEST_F(WindowLogTest, TheSpanIsRoundedToHundredths) {
+TEST_F(WindowLogTest, the_span_is_rounded_to_hundredths) {
   store_.apply(gmo_.counter(Metric::MessagesReceived, kTicker, 1).message(), at(1));
   EXPECT_THAT(lines(10.0031).at(0).metrics, HasSubstr(R"("window_seconds":10})"));
   EXPECT_THAT(lines(12.5031).at(0).metrics, HasSubstr(R"("window_seconds":2.5})"));
 }
 
-TEST(ThreeDigits, ArePlain) {
+TEST(ThreeDigits, are_plain) {
   EXPECT_EQ(three_digits(0), "0");
   EXPECT_EQ(three_digits(0.4), "0.4");
   EXPECT_EQ(three_digits(0.41234), "0.412");

@@ -158,7 +158,7 @@ class World {
   bool epochs_ended_ = false;
 };
 
-TEST(WindowProperty, WindowsAddUpToTheTotals) {
+TEST(WindowProperty, windows_add_up_to_the_totals) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world(seed);

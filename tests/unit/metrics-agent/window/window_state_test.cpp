@@ -23,7 +23,7 @@ WindowCheckpoint sample() {
   return {at(10).steady, {delta}, {}};
 }
 
-TEST(WindowState, DecodeUndoesEncode) {
+TEST(WindowState, decode_undoes_encode) {
   const auto decoded = decode_checkpoint(encode_checkpoint(sample(), "boot"), {"boot", at(20).wall});
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded.value().end, at(10).steady);
@@ -32,21 +32,21 @@ TEST(WindowState, DecodeUndoesEncode) {
   EXPECT_EQ(decoded.value().covered[0].histograms[0].second.count, 3U);
 }
 
-TEST(WindowState, AfterARebootTheMonotonicTimeMeansNothing) {
+TEST(WindowState, after_a_reboot_the_monotonic_time_means_nothing) {
   const auto decoded = decode_checkpoint(encode_checkpoint(sample(), "boot"), {"another", at(20).wall});
   ASSERT_TRUE(decoded);
   EXPECT_FALSE(decoded.value().end);
   EXPECT_EQ(decoded.value().covered.size(), 1U);
 }
 
-TEST(WindowState, SourcesNotHeardOfForAWeekAreForgotten) {
+TEST(WindowState, sources_not_heard_of_for_a_week_are_forgotten) {
   const auto decoded =
       decode_checkpoint(encode_checkpoint(sample(), "boot"), {"boot", at(8.0 * 24 * 3600).wall});
   ASSERT_TRUE(decoded);
   EXPECT_TRUE(decoded.value().covered.empty());
 }
 
-TEST(WindowState, AnyDamageIsFound) {
+TEST(WindowState, any_damage_is_found) {
   const std::string good = encode_checkpoint(sample(), "boot");
   const BootClock clock{"boot", at(20).wall};
   for (std::size_t length = 0; length < good.size(); ++length) {
@@ -73,7 +73,7 @@ class WindowStateFileTest : public testing::Test {
   BootClock clock_{"boot", at(20).wall};
 };
 
-TEST_F(WindowStateFileTest, SavesWhatTheNextOneLoads) {
+TEST_F(WindowStateFileTest, saves_what_the_next_one_loads) {
   WindowStateFile first(folder_);
   EXPECT_TRUE(first.load(clock_).covered.empty());
   first.stage({encode_checkpoint(sample(), "boot")});
@@ -83,7 +83,7 @@ TEST_F(WindowStateFileTest, SavesWhatTheNextOneLoads) {
   EXPECT_EQ(WindowStateFile(folder_).load(clock_).covered.size(), 1U);
 }
 
-TEST_F(WindowStateFileTest, ACorruptFileIsSetAsideNotDeleted) {
+TEST_F(WindowStateFileTest, a_corrupt_file_is_set_aside_not_deleted) {
   std::ofstream(folder_ + "/metrics-agent.state") << "nonsense";
   WindowStateFile file(folder_);
   EXPECT_TRUE(file.load(clock_).covered.empty());
@@ -96,7 +96,7 @@ TEST_F(WindowStateFileTest, ACorruptFileIsSetAsideNotDeleted) {
   EXPECT_TRUE(file.usable());
 }
 
-TEST_F(WindowStateFileTest, WithoutAFolderThereIsNoState) {
+TEST_F(WindowStateFileTest, without_a_folder_there_is_no_state) {
   WindowStateFile file("");
   EXPECT_TRUE(file.load(clock_).covered.empty());
   EXPECT_FALSE(file.usable());

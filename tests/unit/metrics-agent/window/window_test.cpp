@@ -9,7 +9,7 @@ namespace {
 
 using metrics::Metric;
 
-TEST(Window, EachCountIsInOneWindow) {
+TEST(Window, each_count_is_in_one_window) {
   SnapshotStore store(StoreLimits{});
   WindowBook book(at(0).steady, {});
   FakeComponent reader("ws-reader", "gmo");
@@ -22,7 +22,7 @@ TEST(Window, EachCountIsInOneWindow) {
   EXPECT_EQ(book.close(store, at(30).steady).counts, std::vector<std::uint64_t>{2});
 }
 
-TEST(Window, TheEndOfAnEpochAndTheNextOneMeetInOneWindow) {
+TEST(Window, the_end_of_an_epoch_and_the_next_one_meet_in_one_window) {
   SnapshotStore store(StoreLimits{});
   WindowBook book(at(0).steady, {});
   FakeComponent reader("ws-reader", "gmo");
@@ -31,7 +31,7 @@ TEST(Window, TheEndOfAnEpochAndTheNextOneMeetInOneWindow) {
   EXPECT_EQ(book.close(store, at(10).steady).counts, std::vector<std::uint64_t>{14});
 }
 
-TEST(Window, AHistogramHasOnlyTheWindowsObservations) {
+TEST(Window, a_histogram_has_only_the_windows_observations) {
   SnapshotStore store(StoreLimits{});
   WindowBook book(at(0).steady, {});
   FakeComponent publisher("md-publisher", "main");
@@ -62,7 +62,7 @@ class WindowRestartTest : public testing::Test {
   SnapshotStore store_{StoreLimits{}};
 };
 
-TEST_F(WindowRestartTest, TheNextWindowStartsWhereTheLastOneEnded) {
+TEST_F(WindowRestartTest, the_next_window_starts_where_the_last_one_ended) {
   WindowBook book(at(15).steady, checkpoint_);
   store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 16).message(), at(16));
   const Window window = book.close(store_, at(25).steady);
@@ -70,13 +70,13 @@ TEST_F(WindowRestartTest, TheNextWindowStartsWhereTheLastOneEnded) {
   EXPECT_EQ(window.span, std::chrono::seconds(15));
 }
 
-TEST_F(WindowRestartTest, AnotherEpochCountsFromItsStart) {
+TEST_F(WindowRestartTest, another_epoch_counts_from_its_start) {
   WindowBook book(at(15).steady, checkpoint_);
   store_.apply(reader_.restart(200).counter(Metric::MessagesReceived, kTicker, 16).message(), at(16));
   EXPECT_EQ(book.close(store_, at(25).steady).counts, std::vector<std::uint64_t>{16});
 }
 
-TEST_F(WindowRestartTest, AnEpochThatEndsSoonAfterGoesOnFromTheCheckpointToo) {
+TEST_F(WindowRestartTest, an_epoch_that_ends_soon_after_goes_on_from_the_checkpoint_too) {
   WindowBook book(at(15).steady, checkpoint_);
   store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 13).message(), at(16));
   store_.apply(reader_.restart(200).counter(Metric::MessagesReceived, kTicker, 5).message(), at(17));
@@ -84,7 +84,7 @@ TEST_F(WindowRestartTest, AnEpochThatEndsSoonAfterGoesOnFromTheCheckpointToo) {
 }
 
 // Goal: a component that is silent across two restarts of the agent is not counted twice when it comes back.
-TEST_F(WindowRestartTest, ASourceNotHeardOfKeepsItsEntry) {
+TEST_F(WindowRestartTest, a_source_not_heard_of_keeps_its_entry) {
   WindowBook between(at(15).steady, checkpoint_);
   between.close(store_, at(20).steady);
   WindowBook book(at(30).steady, between.checkpoint(store_));

@@ -56,7 +56,7 @@ class AlertBookTest : public testing::Test {
   bool has_publisher_ = true;
 };
 
-TEST_F(AlertBookTest, EachSubjectBeginsAndEndsForItself) {
+TEST_F(AlertBookTest, each_subject_begins_and_ends_for_itself) {
   connection("gmo", false);
   connection("kraken", true);
   EXPECT_THAT(turns(0, 60), ElementsAre("60 ExchangeDown+ gmo"));
@@ -70,7 +70,7 @@ TEST_F(AlertBookTest, EachSubjectBeginsAndEndsForItself) {
   EXPECT_FALSE(book_.is_firing(AlertId::ExchangeDown));
 }
 
-TEST_F(AlertBookTest, AReportSaysHowBadAndSinceWhen) {
+TEST_F(AlertBookTest, a_report_says_how_bad_and_since_when) {
   backlog(20'000);
   turns(10, 69);
   const auto reports = turn(70);
@@ -81,7 +81,7 @@ TEST_F(AlertBookTest, AReportSaysHowBadAndSinceWhen) {
   EXPECT_EQ(reports[0].firing, 1U);
 }
 
-TEST_F(AlertBookTest, AnOrdinaryRestartIsNothing) {
+TEST_F(AlertBookTest, an_ordinary_restart_is_nothing) {
   connection("gmo", true);
   redis(true);
   EXPECT_THAT(turns(0, 10), IsEmpty());
@@ -100,7 +100,7 @@ TEST_F(AlertBookTest, AnOrdinaryRestartIsNothing) {
   EXPECT_THAT(turns(41, 200), IsEmpty());
 }
 
-TEST_F(AlertBookTest, WithoutRedisOneAlertIsEnough) {
+TEST_F(AlertBookTest, without_redis_one_alert_is_enough) {
   redis(false);
   backlog(20'000);
   EXPECT_THAT(turns(0, 200), ElementsAre("30 RedisDown+ md-publisher"));
@@ -109,7 +109,7 @@ TEST_F(AlertBookTest, WithoutRedisOneAlertIsEnough) {
   EXPECT_THAT(turns(201, 500), ElementsAre("260 RedisDown- md-publisher")) << "it had caught up by then";
 }
 
-TEST_F(AlertBookTest, WhatOutlastsItsCauseFiresThen) {
+TEST_F(AlertBookTest, what_outlasts_its_cause_fires_then) {
   redis(false);
   backlog(20'000);
   turns(0, 200);
@@ -117,14 +117,14 @@ TEST_F(AlertBookTest, WhatOutlastsItsCauseFiresThen) {
   EXPECT_THAT(turns(201, 500), ElementsAre("260 RedisDown- md-publisher", "260 Backlog+ gmo"));
 }
 
-TEST_F(AlertBookTest, WithoutPublisherOneAlertIsEnough) {
+TEST_F(AlertBookTest, without_publisher_one_alert_is_enough) {
   turns(0, 1);
   has_publisher_ = false;
   backlog(20'000);
   EXPECT_THAT(turns(2, 200), ElementsAre("36 ComponentDown+ md-publisher main"));
 }
 
-TEST_F(AlertBookTest, TwentySubjectsAreNamed) {
+TEST_F(AlertBookTest, twenty_subjects_are_named) {
   for (char symbol = 'A'; symbol <= 'Z'; ++symbol)
     reader_.gauge(Metric::FeedState, {"gmo", "ticker", std::string(1, symbol)},
                   static_cast<double>(FeedState::Stale));
@@ -136,7 +136,7 @@ TEST_F(AlertBookTest, TwentySubjectsAreNamed) {
   EXPECT_EQ(reports[0].firing, 26U);
 }
 
-TEST_F(AlertBookTest, AnAlertThatIsOffNeverFiresAndOneTurnedOffEnds) {
+TEST_F(AlertBookTest, an_alert_that_is_off_never_fires_and_one_turned_off_ends) {
   auto rules = make_alert_rules({{}, {}, {"MdpipeExchangeDown"}, std::chrono::seconds(60)}).value();
   connection("gmo", false);
   turns(0, 60);
@@ -145,7 +145,7 @@ TEST_F(AlertBookTest, AnAlertThatIsOffNeverFiresAndOneTurnedOffEnds) {
   EXPECT_THAT(turns(61, 1000), ElementsAre("120 ExchangeDown- gmo"));
 }
 
-TEST_F(AlertBookTest, WhatWasToldIsNotToldAgain) {
+TEST_F(AlertBookTest, what_was_told_is_not_told_again) {
   connection("gmo", false);
   turns(0, 60);
   EXPECT_TRUE(book_.has_untold());
@@ -160,7 +160,7 @@ TEST_F(AlertBookTest, WhatWasToldIsNotToldAgain) {
   EXPECT_THAT(book_.take_untold(), IsEmpty());
 }
 
-TEST_F(AlertBookTest, WhatWasNotToldIsToldAsItIsThen) {
+TEST_F(AlertBookTest, what_was_not_told_is_told_as_it_is_then) {
   connection("gmo", false);
   backlog(20'000);
   turns(0, 60);
@@ -173,7 +173,7 @@ TEST_F(AlertBookTest, WhatWasNotToldIsToldAsItIsThen) {
   EXPECT_FALSE(book_.has_untold());
 }
 
-TEST_F(AlertBookTest, WhatEndsWhileItIsBeingToldIsToldNext) {
+TEST_F(AlertBookTest, what_ends_while_it_is_being_told_is_told_next) {
   connection("gmo", false);
   turns(0, 60);
   EXPECT_THAT(brief(book_.take_untold()), ElementsAre("ExchangeDown+ gmo"));
@@ -183,7 +183,7 @@ TEST_F(AlertBookTest, WhatEndsWhileItIsBeingToldIsToldNext) {
   EXPECT_THAT(brief(book_.take_untold()), ElementsAre("ExchangeDown- gmo"));
 }
 
-TEST_F(AlertBookTest, TheMostSevereComesFirst) {
+TEST_F(AlertBookTest, the_most_severe_comes_first) {
   backlog(20'000);
   turns(0, 60);
   connection("gmo", false);
@@ -191,7 +191,7 @@ TEST_F(AlertBookTest, TheMostSevereComesFirst) {
   EXPECT_THAT(brief(book_.take_untold()), ElementsAre("ExchangeDown+ gmo", "Backlog+ gmo"));
 }
 
-TEST(AlertRules, OptionsChangeThem) {
+TEST(AlertRules, options_change_them) {
   const auto rules = make_alert_rules({{"MdpipeErrors=20", "MdpipePublishSlow=0.25"},
                                        {"MdpipeExchangeDown=5m"},
                                        {"MdpipeFeedPending"},
@@ -206,7 +206,7 @@ TEST(AlertRules, OptionsChangeThem) {
   EXPECT_EQ(rules[AlertId::Backlog].limit, 10'000);
 }
 
-TEST(AlertRules, WrongOptionsAreRefusedByNameWithTheRemedy) {
+TEST(AlertRules, wrong_options_are_refused_by_name_with_the_remedy) {
   using testing::HasSubstr;
   const auto refusal = [](AlertOptions options) {
     const auto rules = make_alert_rules(options);

@@ -22,7 +22,7 @@ class AlertStateTest : public testing::Test {
   AlertState state_;
 };
 
-TEST_F(AlertStateTest, FiresWhenTheLimitWasExceededForLongEnough) {
+TEST_F(AlertStateTest, fires_when_the_limit_was_exceeded_for_long_enough) {
   EXPECT_EQ(update(11, 0), Change::None);
   EXPECT_EQ(update(11, 29.9), Change::None);
   EXPECT_FALSE(state_.is_firing());
@@ -32,11 +32,11 @@ TEST_F(AlertStateTest, FiresWhenTheLimitWasExceededForLongEnough) {
   EXPECT_EQ(update(11, 31), Change::None) << "it is said once";
 }
 
-TEST_F(AlertStateTest, TheLimitItselfIsNotBad) {
+TEST_F(AlertStateTest, the_limit_itself_is_not_bad) {
   for (int second = 0; second < 100; ++second) EXPECT_EQ(update(10, second), Change::None);
 }
 
-TEST_F(AlertStateTest, AMomentOfPeaceBeginsTheTimeAnew) {
+TEST_F(AlertStateTest, a_moment_of_peace_begins_the_time_anew) {
   update(11, 0);
   update(9, 20);
   update(11, 21);
@@ -44,12 +44,12 @@ TEST_F(AlertStateTest, AMomentOfPeaceBeginsTheTimeAnew) {
   EXPECT_EQ(update(11, 51), Change::Fired);
 }
 
-TEST_F(AlertStateTest, FiresAtOnceWhereNoTimeIsGiven) {
+TEST_F(AlertStateTest, fires_at_once_where_no_time_is_given) {
   rule_.hold = std::chrono::seconds(0);
   EXPECT_EQ(update(11, 0), Change::Fired);
 }
 
-TEST_F(AlertStateTest, EndsWhenAtMostHalfOfTheLimitForLongEnough) {
+TEST_F(AlertStateTest, ends_when_at_most_half_of_the_limit_for_long_enough) {
   update(11, 0);
   update(11, 30);
   EXPECT_EQ(update(6, 40), Change::None);
@@ -60,7 +60,7 @@ TEST_F(AlertStateTest, EndsWhenAtMostHalfOfTheLimitForLongEnough) {
   EXPECT_FALSE(state_.is_firing());
 }
 
-TEST_F(AlertStateTest, AValueThatHoversAroundTheLimitFiresOnce) {
+TEST_F(AlertStateTest, a_value_that_hovers_around_the_limit_fires_once) {
   int changes = 0;
   for (int second = 0; second < 3600; ++second) {
     const double value = second < 60 ? 11 : second % 50 < 25 ? 11 : 4;
@@ -69,7 +69,7 @@ TEST_F(AlertStateTest, AValueThatHoversAroundTheLimitFiresOnce) {
   EXPECT_EQ(changes, 1);
 }
 
-TEST_F(AlertStateTest, UnknownIsNotBad) {
+TEST_F(AlertStateTest, unknown_is_not_bad) {
   update(11, 0);
   update(11, 30);
   EXPECT_EQ(update(Conditions::kUnknown, 31), Change::None);
@@ -77,7 +77,7 @@ TEST_F(AlertStateTest, UnknownIsNotBad) {
   EXPECT_EQ(update(Conditions::kUnknown, 200), Change::None);
 }
 
-TEST_F(AlertStateTest, WaitsWhileSomethingElseExplainsIt) {
+TEST_F(AlertStateTest, waits_while_something_else_explains_it) {
   update(11, 0);
   EXPECT_EQ(update(11, 40, false), Change::None);
   EXPECT_EQ(update(11, 41, true), Change::Fired);
@@ -85,7 +85,7 @@ TEST_F(AlertStateTest, WaitsWhileSomethingElseExplainsIt) {
   EXPECT_TRUE(state_.is_firing());
 }
 
-TEST(Growth, CountsWhatIsInTheWindow) {
+TEST(Growth, counts_what_is_in_the_window) {
   Growth growth(std::chrono::seconds(60));
   EXPECT_EQ(growth.update(0, at(0).steady), 0U);
   EXPECT_EQ(growth.update(7, at(10).steady), 7U);
@@ -95,14 +95,14 @@ TEST(Growth, CountsWhatIsInTheWindow) {
   EXPECT_EQ(growth.update(9, at(131).steady), 0U);
 }
 
-TEST(Growth, ALongTimeWithoutLookingLosesNothingNewAndKeepsNothingOld) {
+TEST(Growth, a_long_time_without_looking_loses_nothing_new_and_keeps_nothing_old) {
   Growth growth(std::chrono::seconds(60));
   growth.update(5, at(0).steady);
   EXPECT_EQ(growth.update(12, at(100'000).steady), 7U);
   EXPECT_EQ(growth.update(12, at(100'061).steady), 0U);
 }
 
-TEST(WebhookPace, KeepsItsIntervalAndDoublesItsPatience) {
+TEST(WebhookPace, keeps_its_interval_and_doubles_its_patience) {
   WebhookPace pace(std::chrono::seconds(30));
   EXPECT_TRUE(pace.may_send(at(0).steady));
   pace.on_answer(WebhookVerdict::Sent, {}, at(0).steady);
@@ -120,7 +120,7 @@ TEST(WebhookPace, KeepsItsIntervalAndDoublesItsPatience) {
   EXPECT_TRUE(pace.may_send(at(now + 1).steady)) << "a success begins anew";
 }
 
-TEST(WebhookPace, WaitsAsLongAsItIsAskedToButNotForEver) {
+TEST(WebhookPace, waits_as_long_as_it_is_asked_to_but_not_for_ever) {
   WebhookPace pace(std::chrono::seconds(30));
   pace.on_answer(WebhookVerdict::RateLimited, std::chrono::seconds(77), at(0).steady);
   EXPECT_FALSE(pace.may_send(at(76).steady));
@@ -129,7 +129,7 @@ TEST(WebhookPace, WaitsAsLongAsItIsAskedToButNotForEver) {
   EXPECT_TRUE(pace.may_send(at(3700).steady));
 }
 
-TEST(WebhookPace, KnowsWhatIsWorthAnotherTry) {
+TEST(WebhookPace, knows_what_is_worth_another_try) {
   for (const int status : {200, 204}) EXPECT_EQ(webhook_verdict(status), WebhookVerdict::Sent);
   for (const int status : {0, 408, 500, 503}) EXPECT_EQ(webhook_verdict(status), WebhookVerdict::Failed);
   EXPECT_EQ(webhook_verdict(429), WebhookVerdict::RateLimited);

@@ -39,7 +39,7 @@ class ConditionsTest : public testing::Test {
   FakeComponent reader_{"ws-reader", "gmo"}, publisher_{"md-publisher", "main"};
 };
 
-TEST_F(ConditionsTest, ASilentComponentIsDownAndOneThatSaidGoodbyeIsNot) {
+TEST_F(ConditionsTest, a_silent_component_is_down_and_one_that_said_goodbye_is_not) {
   send(reader_, 0);
   send(publisher_, 0);
   update(1);
@@ -53,7 +53,7 @@ TEST_F(ConditionsTest, ASilentComponentIsDownAndOneThatSaidGoodbyeIsNot) {
   EXPECT_THAT(bad(AlertId::ComponentDown), IsEmpty());
 }
 
-TEST_F(ConditionsTest, TheAgentAloneIsNoCollector) {
+TEST_F(ConditionsTest, the_agent_alone_is_no_collector) {
   update(1);
   EXPECT_THAT(bad(AlertId::NoComponents), ElementsAre(Pair("metrics-agent", 1)));
   send(reader_, 1);
@@ -61,7 +61,7 @@ TEST_F(ConditionsTest, TheAgentAloneIsNoCollector) {
   EXPECT_THAT(bad(AlertId::NoComponents), IsEmpty());
 }
 
-TEST_F(ConditionsTest, GaugesOfTheLivingAreJudged) {
+TEST_F(ConditionsTest, gauges_of_the_living_are_judged) {
   reader_.gauge(Metric::ConnectionUp, {"gmo"}, 0).gauge(Metric::UnconfirmedEvents, {"gmo"}, 12'000);
   reader_.gauge(Metric::ClockOffset, {"gmo"}, -0.25);
   publisher_.gauge(Metric::RedisUp, {"md-publisher"}, 0);
@@ -82,7 +82,7 @@ TEST_F(ConditionsTest, GaugesOfTheLivingAreJudged) {
   EXPECT_TRUE(std::isnan(conditions_.values(AlertId::Backlog).at(0))) << "nobody knows any more";
 }
 
-TEST_F(ConditionsTest, ARedisWithoutALimitIsNeverFull) {
+TEST_F(ConditionsTest, a_redis_without_a_limit_is_never_full) {
   const auto redis = [this](double used, double max) {
     publisher_.gauge(Metric::RedisMemoryUsed, {"md-publisher"}, used);
     publisher_.gauge(Metric::RedisMemoryMax, {"md-publisher"}, max);
@@ -96,7 +96,7 @@ TEST_F(ConditionsTest, ARedisWithoutALimitIsNeverFull) {
   EXPECT_EQ(redis(91, 0), 0);
 }
 
-TEST_F(ConditionsTest, FeedsAreNamed) {
+TEST_F(ConditionsTest, feeds_are_named) {
   const auto feed = [this](const std::string& channel, const std::string& symbol, FeedState state) {
     reader_.gauge(Metric::FeedState, {"gmo", channel, symbol}, static_cast<double>(state));
   };
@@ -113,7 +113,7 @@ TEST_F(ConditionsTest, FeedsAreNamed) {
   EXPECT_THAT(bad(AlertId::FeedPending), ElementsAre(Pair("gmo orderbook E", 1)));
 }
 
-TEST_F(ConditionsTest, WhatAnAgentFindsWhenItStartsIsNoGrowth) {
+TEST_F(ConditionsTest, what_an_agent_finds_when_it_starts_is_no_growth) {
   reader_.counter(Metric::Errors, {"ws-reader", "parse_error"}, 1000);
   send(reader_, 0);
   update(1);
@@ -126,7 +126,7 @@ TEST_F(ConditionsTest, WhatAnAgentFindsWhenItStartsIsNoGrowth) {
   EXPECT_THAT(bad(AlertId::Errors), IsEmpty());
 }
 
-TEST_F(ConditionsTest, ASeriesThatAKnownComponentBeginsWithACountIsGrowth) {
+TEST_F(ConditionsTest, a_series_that_a_known_component_begins_with_a_count_is_growth) {
   send(reader_, 0);
   update(1);
   reader_.counter(Metric::DroppedEvents, {"ws-reader", "gmo", "trade", "A", "retention"}, 7);
@@ -136,7 +136,7 @@ TEST_F(ConditionsTest, ASeriesThatAKnownComponentBeginsWithACountIsGrowth) {
   EXPECT_THAT(bad(AlertId::EventsDropped), ElementsAre(Pair("ws-reader gmo trade retention", 9)));
 }
 
-TEST_F(ConditionsTest, ARestartedComponentThatCountsAnewIsNoGrowthButForWhatItCounted) {
+TEST_F(ConditionsTest, a_restarted_component_that_counts_anew_is_no_growth_but_for_what_it_counted) {
   reader_.counter(Metric::Reconnects, {"gmo"}, 50);
   send(reader_, 0);
   update(1);
@@ -146,7 +146,7 @@ TEST_F(ConditionsTest, ARestartedComponentThatCountsAnewIsNoGrowthButForWhatItCo
   EXPECT_THAT(bad(AlertId::Reconnecting), ElementsAre(Pair("gmo", 2)));
 }
 
-TEST_F(ConditionsTest, WhatTheCheckOfABookLeavesOutIsNoLoss) {
+TEST_F(ConditionsTest, what_the_check_of_a_book_leaves_out_is_no_loss) {
   send(reader_, 0);
   update(1);
   for (const char* reason : {"before_snapshot", "stale_delta", "book_gap", "crossed_book", "wrong_mid_price"})
@@ -156,7 +156,7 @@ TEST_F(ConditionsTest, WhatTheCheckOfABookLeavesOutIsNoLoss) {
   EXPECT_THAT(bad(AlertId::EventsDropped), IsEmpty());
 }
 
-TEST_F(ConditionsTest, ReceivedAndNotPublished) {
+TEST_F(ConditionsTest, received_and_not_published) {
   reader_.counter(Metric::MessagesReceived, kTicker, 100);
   publisher_.counter(Metric::MessagesPublished, {"gmo", "md:ticker", "BTC_JPY"}, 100);
   send(reader_, 0);
@@ -175,7 +175,7 @@ TEST_F(ConditionsTest, ReceivedAndNotPublished) {
   EXPECT_THAT(bad(AlertId::NothingPublished), ElementsAre(Pair("gmo", 5)));
 }
 
-TEST_F(ConditionsTest, TheTailOfTheLatencyIsAsPrometheusSeesIt) {
+TEST_F(ConditionsTest, the_tail_of_the_latency_is_as_prometheus_sees_it) {
   publisher_.histogram(Metric::PublishLatency, {"gmo", "md:ticker"}, 1000, 9'000'000'000);
   send(publisher_, 0);
   update(1);
@@ -186,7 +186,7 @@ TEST_F(ConditionsTest, TheTailOfTheLatencyIsAsPrometheusSeesIt) {
   EXPECT_THAT(bad(AlertId::PublishSlow), ElementsAre(Pair("gmo", testing::DoubleNear(0.995, 1e-9))));
 }
 
-TEST(QuantileSeconds, StaysWithinTheBucketsAndSaysNothingOfNothing) {
+TEST(QuantileSeconds, stays_within_the_buckets_and_says_nothing_of_nothing) {
   LatencyGrowth::Buckets buckets{};
   EXPECT_TRUE(std::isnan(quantile_seconds(buckets, 0.99)));
   buckets.back() = 1;
@@ -196,7 +196,7 @@ TEST(QuantileSeconds, StaysWithinTheBucketsAndSaysNothingOfNothing) {
   EXPECT_DOUBLE_EQ(quantile_seconds(buckets, 0.99), 0.000099);
 }
 
-TEST_F(ConditionsTest, GroupsAreBounded) {
+TEST_F(ConditionsTest, groups_are_bounded) {
   send(reader_, 0);
   update(1);
   for (int i = 0; i < 1100; ++i)
@@ -207,7 +207,7 @@ TEST_F(ConditionsTest, GroupsAreBounded) {
   EXPECT_EQ(bad(AlertId::Errors)["others"], 100);
 }
 
-TEST_F(ConditionsTest, ALongNameIsCutBetweenCharacters) {
+TEST_F(ConditionsTest, a_long_name_is_cut_between_characters) {
   std::string symbol;
   for (int i = 0; i < 80; ++i) symbol += "\u00e9\u00e9";
   symbol.resize(250);

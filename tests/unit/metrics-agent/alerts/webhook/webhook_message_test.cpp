@@ -43,7 +43,7 @@ std::string text(WebhookFormat format, const std::vector<AlertReport>& reports) 
   return std::string(value);
 }
 
-TEST(WebhookMessage, OurOwnForm) {
+TEST(WebhookMessage, our_own_form) {
   AlertReport report = backlog();
   report.subjects = {"gmo", "a \"quoted\" \xff"};
   report.subjects_more = 3;
@@ -56,13 +56,13 @@ TEST(WebhookMessage, OurOwnForm) {
             R"("],"subjects_more":3,"runbook":"docs/runbook.md#mdpipebacklog"}]})");
 }
 
-TEST(WebhookMessage, NumbersThatJsonDoesNotHaveAreNull) {
+TEST(WebhookMessage, numbers_that_json_does_not_have_are_null) {
   AlertReport report = backlog();
   report.value = std::numeric_limits<double>::quiet_NaN();
   EXPECT_THAT(webhook_body(WebhookFormat::Json, {report, over()}, {"h", {}}), HasSubstr(R"("value":null)"));
 }
 
-TEST(WebhookMessage, SlackReadsOneLineAnAlert) {
+TEST(WebhookMessage, slack_reads_one_line_an_alert) {
   EXPECT_EQ(text(WebhookFormat::Slack, {backlog(), over()}),
             "mdpipe on vps-1\n"
             "FIRING MdpipeBacklog (warning): events that Redis has not confirmed: gmo. Value 12000, limit "
@@ -71,14 +71,14 @@ TEST(WebhookMessage, SlackReadsOneLineAnAlert) {
             "2023-11-14T22:13:20Z. Still firing for 2.");
 }
 
-TEST(WebhookMessage, LabelsCannotSpeakToSlack) {
+TEST(WebhookMessage, labels_cannot_speak_to_slack) {
   AlertReport report = backlog();
   report.subjects = {"<!channel> & <https://x|y>"};
   EXPECT_THAT(text(WebhookFormat::Slack, {report}), HasSubstr("&lt;!channel&gt; &amp; &lt;https://x|y&gt;"));
   EXPECT_THAT(webhook_body(WebhookFormat::Slack, {report}, {"h", {}}), HasSubstr(R"("mrkdwn":false)"));
 }
 
-TEST(WebhookMessage, LabelsCannotSpeakToDiscord) {
+TEST(WebhookMessage, labels_cannot_speak_to_discord) {
   AlertReport report = backlog();
   report.subjects = {"BTC_JPY @everyone [x](y) `"};
   EXPECT_THAT(text(WebhookFormat::Discord, {report}), HasSubstr(R"(BTC\_JPY \@everyone \[x\]\(y\) \`)"));
@@ -86,14 +86,14 @@ TEST(WebhookMessage, LabelsCannotSpeakToDiscord) {
               HasSubstr(R"("allowed_mentions":{"parse":[]})"));
 }
 
-TEST(WebhookMessage, SubjectsThatDoNotFitAreCounted) {
+TEST(WebhookMessage, subjects_that_do_not_fit_are_counted) {
   AlertReport report = backlog();
   report.subjects.assign(20, std::string(150, 's'));
   report.subjects_more = 100;
   EXPECT_THAT(text(WebhookFormat::Slack, {report}), HasSubstr("s and 118 more."));
 }
 
-TEST(WebhookMessage, KeepsWithinWhatTheReceiverTakes) {
+TEST(WebhookMessage, keeps_within_what_the_receiver_takes) {
   AlertReport report = backlog();
   report.subjects.assign(20, std::string(60, '_'));
   report.subjects_more = 100'000;
@@ -109,7 +109,7 @@ TEST(WebhookMessage, KeepsWithinWhatTheReceiverTakes) {
   }
 }
 
-TEST(WebhookOptions, OnlyAddressesAreTaken) {
+TEST(WebhookOptions, only_addresses_are_taken) {
   for (const char* url : {"https://hooks.slack.com/services/T/B/x", "http://127.0.0.1:9/x", "https://h"})
     EXPECT_TRUE(is_webhook_url(url)) << url;
   for (const char* url : {"", "hooks.slack.com", "ftp://h/x", "https://", "https:///x", "https://h/a b",
@@ -117,7 +117,7 @@ TEST(WebhookOptions, OnlyAddressesAreTaken) {
     EXPECT_FALSE(is_webhook_url(url)) << url;
 }
 
-TEST(WebhookOptions, OnlyTheHostIsLogged) {
+TEST(WebhookOptions, only_the_host_is_logged) {
   EXPECT_EQ(webhook_host("https://hooks.slack.com/services/T/B/x"), "https://hooks.slack.com");
   EXPECT_EQ(webhook_host("https://user:secret@h:1/x@y"), "https://h:1");
   EXPECT_EQ(webhook_host("https://h?token=x"), "https://h");

@@ -31,7 +31,7 @@ class EmfTest : public testing::Test {
 
 const std::string kTickerDimensions = R"("exchange":"gmo","channel":"ticker")";
 
-TEST_F(EmfTest, SymbolsAreAddedUpAndSeriesOfTheSameDimensionsShareADocument) {
+TEST_F(EmfTest, symbols_are_added_up_and_series_of_the_same_dimensions_share_a_document) {
   reader_.counter(Metric::MessagesReceived, kTicker, 150)
       .counter(Metric::MessagesReceived, {"gmo", "ticker", "ETH_JPY"}, 3)
       .counter(Metric::ReceivedBytes, kTicker, 9000);
@@ -43,14 +43,14 @@ TEST_F(EmfTest, SymbolsAreAddedUpAndSeriesOfTheSameDimensionsShareADocument) {
       R"("collector_messages_received_total":153,"collector_received_bytes_total":9000)");
 }
 
-TEST_F(EmfTest, ACounterThatHasCountedIsWrittenWithItsIncrementAlsoWhenThatIsZero) {
+TEST_F(EmfTest, a_counter_that_has_counted_is_written_with_its_increment_also_when_that_is_zero) {
   reader_.counter(Metric::MessagesReceived, kTicker, 150).counter(Metric::Reconnects, {"gmo"}, 0);
   EXPECT_EQ(documents(1)[0].members.find("collector_reconnects_total"), std::string::npos);
   EXPECT_NE(find(documents(2), kTickerDimensions).find(R"("collector_messages_received_total":0)"),
             std::string::npos);
 }
 
-TEST_F(EmfTest, WithSymbolsEachHasADocument) {
+TEST_F(EmfTest, with_symbols_each_has_a_document) {
   reader_.counter(Metric::MessagesReceived, kTicker, 150)
       .counter(Metric::MessagesReceived, {"gmo", "ticker", "\xe6\x97\xa5\""}, 3);
   const auto all = documents(1, {"mine", true});
@@ -59,14 +59,14 @@ TEST_F(EmfTest, WithSymbolsEachHasADocument) {
   EXPECT_NE(all[0].members.find(R"("Namespace":"mine")"), std::string::npos);
 }
 
-TEST_F(EmfTest, DimensionValuesAreAsciiAndNeverEmpty) {
+TEST_F(EmfTest, dimension_values_are_ascii_and_never_empty) {
   reader_.counter(Metric::DroppedEvents, {"ws-reader", "", "ti\"cker", "X", "\xe6\x97\xa5"}, 2);
   EXPECT_NE(
       find(documents(1), R"("component":"ws-reader","exchange":"none","channel":"ti\"cker","reason":"___")"),
       "");
 }
 
-TEST_F(EmfTest, AFeedStateIsTheNumberOfFeedsInIt) {
+TEST_F(EmfTest, a_feed_state_is_the_number_of_feeds_in_it) {
   reader_.gauge(Metric::FeedState, kTicker, 1)
       .gauge(Metric::FeedState, {"gmo", "ticker", "ETH_JPY"}, 1)
       .gauge(Metric::FeedState, {"gmo", "ticker", "XRP_JPY"}, 3);
@@ -79,7 +79,7 @@ TEST_F(EmfTest, AFeedStateIsTheNumberOfFeedsInIt) {
             std::string::npos);
 }
 
-TEST_F(EmfTest, WithSymbolsAFeedHasTheNumberOfItsStateToo) {
+TEST_F(EmfTest, with_symbols_a_feed_has_the_number_of_its_state_too) {
   reader_.gauge(Metric::FeedState, kTicker, 3);
   const auto all = documents(1, {"mdpipe", true});
   EXPECT_NE(find(all, kTickerDimensions + R"(,"symbol":"BTC_JPY")").find(R"("collector_feed_state":3)"),
@@ -88,7 +88,7 @@ TEST_F(EmfTest, WithSymbolsAFeedHasTheNumberOfItsStateToo) {
             std::string::npos);
 }
 
-TEST_F(EmfTest, AHistogramIsAtMostAHundredValuesAndItsExactCount) {
+TEST_F(EmfTest, a_histogram_is_at_most_a_hundred_values_and_its_exact_count) {
   reader_.histogram(Metric::PublishLatency, {"gmo", "md:ticker"}, 123'457, 1'000'000);
   const std::string members = find(documents(1), R"("exchange":"gmo","stream":"md:ticker")");
   EXPECT_NE(members.find(R"("collector_publish_latency_seconds_count":123457)"), std::string::npos);
@@ -98,7 +98,7 @@ TEST_F(EmfTest, AHistogramIsAtMostAHundredValuesAndItsExactCount) {
   EXPECT_EQ(std::count(values.begin(), values.end(), ','), 99);
 }
 
-TEST_F(EmfTest, TimestampsAndVersionsAreLeftOut) {
+TEST_F(EmfTest, timestamps_and_versions_are_left_out) {
   reader_.gauge(Metric::LastMessageTimestamp, kTicker, 1e9)
       .gauge(Metric::BuildInfo, {"ws-reader", "1", "abc"}, 1)
       .gauge(Metric::ProcessResidentBytes, {"ws-reader", "gmo"}, 1e7);
@@ -109,7 +109,7 @@ TEST_F(EmfTest, TimestampsAndVersionsAreLeftOut) {
             std::string::npos);
 }
 
-TEST(EmfOptionsTest, NamespacesOfAwsAndALogLevelThatHidesTheLinesAreRefused) {
+TEST(EmfOptionsTest, namespaces_of_aws_and_a_log_level_that_hides_the_lines_are_refused) {
   EXPECT_FALSE(make_emf_options({}, "warn").value());
   EXPECT_EQ(make_emf_options({true, "my/space", true}, "info").value()->name_space, "my/space");
   for (const char* name : {"", "AWS/mine", ":x", "a b", "a\"b"})

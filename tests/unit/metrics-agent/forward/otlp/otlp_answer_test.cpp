@@ -33,7 +33,7 @@ std::string partial_success(std::uint64_t rejected, std::string_view message) {
   return writer.release();
 }
 
-TEST(OtlpAnswer, ReceiverThatRepeatsTheHeadersDoesNotGetThemIntoTheLog) {
+TEST(OtlpAnswer, receiver_that_repeats_the_headers_does_not_get_them_into_the_log) {
   const std::vector<std::string> headers = {"Authorization: Bearer s3cret-token", "X-Api-Key:0123456789",
                                             "X-Scope: 7"};
   const std::string body = "no Bearer s3cret-token, no 0123456789, no s3cret-token for scope 7";
@@ -48,7 +48,7 @@ TEST(OtlpAnswer, ReceiverThatRepeatsTheHeadersDoesNotGetThemIntoTheLog) {
             std::string::npos);
 }
 
-TEST(OtlpAnswer, OnlyFourStatusesAreAskedAgain) {
+TEST(OtlpAnswer, only_four_statuses_are_asked_again) {
   for (int status = 300; status < 600; ++status) {
     const bool again = status == 429 || status == 502 || status == 503 || status == 504;
     EXPECT_EQ(judge(answer(status)).fate, again ? Fate::Retry : Fate::Refused) << status;
@@ -58,7 +58,7 @@ TEST(OtlpAnswer, OnlyFourStatusesAreAskedAgain) {
   EXPECT_EQ(judge(answer(400)).reason, otlp_reason::kRefused);
 }
 
-TEST(OtlpAnswer, NoAnswerIsAskedAgain) {
+TEST(OtlpAnswer, no_answer_is_asked_again) {
   http::Response response;
   response.error = "connection refused";
   response.failure = Failure::Other;
@@ -69,14 +69,14 @@ TEST(OtlpAnswer, NoAnswerIsAskedAgain) {
   EXPECT_EQ(judge(response).reason, otlp_reason::kTimeout);
 }
 
-TEST(OtlpAnswer, SuccessIsTakenWithAndWithoutABody) {
+TEST(OtlpAnswer, success_is_taken_with_and_without_a_body) {
   for (const auto& response : {answer(200), answer(202, {}, {}), answer(200, "", "text/plain")}) {
     EXPECT_EQ(judge(response).fate, Fate::Taken);
     EXPECT_TRUE(judge(response).reason.empty());
   }
 }
 
-TEST(OtlpAnswer, PartialSuccessIsTakenAndSaysWhatIsLost) {
+TEST(OtlpAnswer, partial_success_is_taken_and_says_what_is_lost) {
   const std::string body = partial_success(7, "too old\n");
   const OtlpVerdict verdict = judge(answer(200, body));
   EXPECT_EQ(verdict.fate, Fate::Taken);
@@ -88,7 +88,7 @@ TEST(OtlpAnswer, PartialSuccessIsTakenAndSaysWhatIsLost) {
   EXPECT_EQ(judge(answer(200, warning)).message, "deprecated");
 }
 
-TEST(OtlpAnswer, ASuccessThatNobodyCanReadIsNotSentAgain) {
+TEST(OtlpAnswer, a_success_that_nobody_can_read_is_not_sent_again) {
   http::Response large = answer(200);
   large.failure = Failure::TooLarge;
   for (const auto& response : {answer(200, "\x0a\xff"), answer(200, "<html>", "text/html"), large}) {
@@ -99,7 +99,7 @@ TEST(OtlpAnswer, ASuccessThatNobodyCanReadIsNotSentAgain) {
   EXPECT_EQ(judge(large).fate, Fate::Refused);
 }
 
-TEST(OtlpAnswer, TheMessageOfAFailureIsTold) {
+TEST(OtlpAnswer, the_message_of_a_failure_is_told) {
   ProtobufWriter writer;
   writer.varint(1, 3);
   writer.text(2, "no such tenant");
@@ -108,7 +108,7 @@ TEST(OtlpAnswer, TheMessageOfAFailureIsTold) {
   EXPECT_EQ(judge(answer(404, "404 page not found", "text/plain")).message, "404 page not found");
 }
 
-TEST(OtlpRetry, DoublesUpToItsLimitWithJitter) {
+TEST(OtlpRetry, doubles_up_to_its_limit_with_jitter) {
   OtlpRetry retry;
   const int whole_ms[] = {1'000, 2'000, 4'000, 8'000, 16'000, 32'000, 60'000, 60'000, 60'000};
   for (const int whole : whole_ms) {
@@ -121,14 +121,14 @@ TEST(OtlpRetry, DoublesUpToItsLimitWithJitter) {
   EXPECT_EQ(retry.on_failure({}, 0).count(), 500);
 }
 
-TEST(OtlpRetry, WaitsAsLongAsItIsAskedTo) {
+TEST(OtlpRetry, waits_as_long_as_it_is_asked_to) {
   OtlpRetry retry;
   EXPECT_EQ(retry.on_failure(std::chrono::seconds(30), 0).count(), 30'000);
   EXPECT_EQ(retry.on_failure(std::chrono::seconds(30), 0.5).count(), 30'500);
   EXPECT_EQ(retry.on_failure(std::chrono::hours(24), 0), OtlpRetry::kRetryAfterMax);
 }
 
-TEST(OtlpRetry, GivesARequestUpAfterItsAttemptsAndGoesOnWaiting) {
+TEST(OtlpRetry, gives_a_request_up_after_its_attempts_and_goes_on_waiting) {
   OtlpRetry retry;
   for (int i = 1; i < OtlpRetry::kAttemptsMax; ++i) {
     retry.on_failure({}, 0);
@@ -141,7 +141,7 @@ TEST(OtlpRetry, GivesARequestUpAfterItsAttemptsAndGoesOnWaiting) {
   EXPECT_EQ(retry.on_failure({}, 0).count(), 16'000);
 }
 
-TEST(OtlpOptions, ThePathOfMetricsIsAddedWhereThereIsNone) {
+TEST(OtlpOptions, the_path_of_metrics_is_added_where_there_is_none) {
   EXPECT_EQ(otlp_metrics_url("http://host:4318").value(), "http://host:4318/v1/metrics");
   EXPECT_EQ(otlp_metrics_url("https://host/").value(), "https://host/v1/metrics");
   EXPECT_EQ(otlp_metrics_url("https://host/otlp/v1/metrics").value(), "https://host/otlp/v1/metrics");
@@ -151,7 +151,7 @@ TEST(OtlpOptions, ThePathOfMetricsIsAddedWhereThereIsNone) {
     EXPECT_FALSE(otlp_metrics_url(wrong)) << wrong;
 }
 
-TEST(OtlpOptions, AWrongHeaderIsNamedByItsLineOnly) {
+TEST(OtlpOptions, a_wrong_header_is_named_by_its_line_only) {
   const auto headers = parse_otlp_headers("# for the backend\nApi-Key: secret\r\n\nX-Tenant:a:b\n");
   ASSERT_TRUE(headers);
   EXPECT_EQ(headers.value(), (std::vector<std::string>{"Api-Key: secret", "X-Tenant:a:b"}));

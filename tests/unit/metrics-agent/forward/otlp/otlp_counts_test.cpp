@@ -55,7 +55,7 @@ class OtlpCountsTest : public testing::Test {
   FakeComponent reader_{"ws-reader", "a", epoch_at(-50)}, other_{"ws-reader", "b", epoch_at(-70)};
 };
 
-TEST_F(OtlpCountsTest, TotalsBeginWhenTheirSourceBeganToCount) {
+TEST_F(OtlpCountsTest, totals_begin_when_their_source_began_to_count) {
   OtlpAgent agent(Temporality::Cumulative);
   count(agent, reader_, 10, 1);
   count(agent, other_, 5, 2);
@@ -66,7 +66,7 @@ TEST_F(OtlpCountsTest, TotalsBeginWhenTheirSourceBeganToCount) {
   expect_point(point(agent), 35, -70, 20);
 }
 
-TEST_F(OtlpCountsTest, ASeriesThatIsZeroHasTheSameBeginningOnceItCounts) {
+TEST_F(OtlpCountsTest, a_series_that_is_zero_has_the_same_beginning_once_it_counts) {
   OtlpAgent agent(Temporality::Cumulative);
   count(agent, reader_, 0, 1);
   agent.end_window(10);
@@ -76,7 +76,7 @@ TEST_F(OtlpCountsTest, ASeriesThatIsZeroHasTheSameBeginningOnceItCounts) {
   expect_point(point(agent), 3, -50, 20);
 }
 
-TEST_F(OtlpCountsTest, ALaterSourceDoesNotMoveTheBeginning) {
+TEST_F(OtlpCountsTest, a_later_source_does_not_move_the_beginning) {
   OtlpAgent agent(Temporality::Cumulative);
   count(agent, reader_, 10, 1);
   agent.end_window(10);
@@ -85,7 +85,7 @@ TEST_F(OtlpCountsTest, ALaterSourceDoesNotMoveTheBeginning) {
   expect_point(point(agent), 15, -50, 20);
 }
 
-TEST_F(OtlpCountsTest, TotalsGoOnOverARestartAndALossOfTheCounters) {
+TEST_F(OtlpCountsTest, totals_go_on_over_a_restart_and_a_loss_of_the_counters) {
   OtlpAgent agent(Temporality::Cumulative);
   count(agent, reader_, 10, 1);
   agent.end_window(10);
@@ -106,7 +106,7 @@ TEST_F(OtlpCountsTest, TotalsGoOnOverARestartAndALossOfTheCounters) {
   expect_point(point(without_state), 6, 11, 40);
 }
 
-TEST_F(OtlpCountsTest, IncrementsTouchAndDoNotOverlap) {
+TEST_F(OtlpCountsTest, increments_touch_and_do_not_overlap) {
   OtlpAgent agent(Temporality::Delta);
   count(agent, reader_, 10, 1);
   agent.end_window(10);
@@ -122,7 +122,7 @@ TEST_F(OtlpCountsTest, IncrementsTouchAndDoNotOverlap) {
   expect_point(take(agent), 101, 20, 40);
 }
 
-TEST_F(OtlpCountsTest, IncrementsThatAreNotTakenLeaveWithTheNext) {
+TEST_F(OtlpCountsTest, increments_that_are_not_taken_leave_with_the_next) {
   OtlpAgent agent(Temporality::Delta);
   count(agent, reader_, 10, 1);
   agent.end_window(10);
@@ -138,7 +138,7 @@ TEST_F(OtlpCountsTest, IncrementsThatAreNotTakenLeaveWithTheNext) {
   expect_point(take(agent), 5, 10, 30);
 }
 
-TEST_F(OtlpCountsTest, IncrementsSurviveARestartWithTheirTimes) {
+TEST_F(OtlpCountsTest, increments_survive_a_restart_with_their_times) {
   OtlpAgent agent(Temporality::Delta);
   count(agent, reader_, 10, 1);
   agent.end_window(10);
@@ -160,7 +160,7 @@ TEST_F(OtlpCountsTest, IncrementsSurviveARestartWithTheirTimes) {
   expect_point(take(next), 1, 40, 50);
 }
 
-TEST_F(OtlpCountsTest, ADeliveredRoundIsNotRepeatedByTheNextLife) {
+TEST_F(OtlpCountsTest, a_delivered_round_is_not_repeated_by_the_next_life) {
   OtlpAgent agent(Temporality::Delta);
   count(agent, reader_, 10, 1);
   agent.end_window(10);
@@ -171,7 +171,7 @@ TEST_F(OtlpCountsTest, ADeliveredRoundIsNotRepeatedByTheNextLife) {
   expect_point(take(next), 2, 10, 20);
 }
 
-TEST_F(OtlpCountsTest, TotalsAreNotSentAsIncrementsWhenTheTemporalityChanges) {
+TEST_F(OtlpCountsTest, totals_are_not_sent_as_increments_when_the_temporality_changes) {
   OtlpAgent agent(Temporality::Cumulative);
   count(agent, reader_, 10, 1);
   agent.end_window(10);
@@ -187,7 +187,7 @@ TEST_F(OtlpCountsTest, TotalsAreNotSentAsIncrementsWhenTheTemporalityChanges) {
   expect_point(point(back), 4, 20, 40);
 }
 
-TEST_F(OtlpCountsTest, AClockThatIsSetBackDoesNotTurnTimesRound) {
+TEST_F(OtlpCountsTest, a_clock_that_is_set_back_does_not_turn_times_round) {
   OtlpAgent agent(Temporality::Delta);
   count(agent, reader_, 10, 1);
   agent.end_window(10);
@@ -200,7 +200,7 @@ TEST_F(OtlpCountsTest, AClockThatIsSetBackDoesNotTurnTimesRound) {
   expect_point(take(agent), 1, 10.001, 10.002);
 }
 
-TEST_F(OtlpCountsTest, ProcessorTimeIsToldAsIncrementsOfMicroseconds) {
+TEST_F(OtlpCountsTest, processor_time_is_told_as_increments_of_microseconds) {
   const std::vector<std::string> labels = {"ws-reader", "a"};
   const auto used = [&](OtlpAgent& agent, double cpu, double seconds) {
     agent.hear(reader_.gauge(Metric::ProcessCpuSeconds, labels, cpu).message(), seconds);

@@ -97,7 +97,7 @@ class OtlpEncodeTest : public testing::Test {
 
 constexpr unsigned kGauge = 5, kSum = 7, kHistogram = 9, kExponential = 10;
 
-TEST_F(OtlpEncodeTest, ARequestNamesItsResourceAndScope) {
+TEST_F(OtlpEncodeTest, a_request_names_its_resource_and_scope) {
   make({});
   encoder_->begin_round();
   const OtlpRequest request = encoder_->next_request();
@@ -111,7 +111,7 @@ TEST_F(OtlpEncodeTest, ARequestNamesItsResourceAndScope) {
   EXPECT_TRUE(encoder_->is_done());
 }
 
-TEST_F(OtlpEncodeTest, TotalsAreMonotonicSumsAlsoThoseThatAreZero) {
+TEST_F(OtlpEncodeTest, totals_are_monotonic_sums_also_those_that_are_zero) {
   make({});
   encoder_->begin_round();
   const auto metrics = next();
@@ -134,7 +134,7 @@ TEST_F(OtlpEncodeTest, TotalsAreMonotonicSumsAlsoThoseThatAreZero) {
   EXPECT_EQ(static_cast<std::int64_t>(one(cpu, 2).value), at(-50).wall.count);
 }
 
-TEST_F(OtlpEncodeTest, GaugesHaveNoBeginningAndStatesOnePointEach) {
+TEST_F(OtlpEncodeTest, gauges_have_no_beginning_and_states_one_point_each) {
   make({});
   encoder_->begin_round();
   const auto metrics = next();
@@ -154,7 +154,7 @@ TEST_F(OtlpEncodeTest, GaugesHaveNoBeginningAndStatesOnePointEach) {
             (std::map<std::string, std::string>{{"component", "ws-reader"}, {"source", "gmo"}}));
 }
 
-TEST_F(OtlpEncodeTest, AMetricWithoutPointsIsLeftOut) {
+TEST_F(OtlpEncodeTest, a_metric_without_points_is_left_out) {
   make({});
   agent_->hear(reader_.message(true, true), 11);  // goodbye: its gauges are nobody's
   agent_->end_window(20);
@@ -164,7 +164,7 @@ TEST_F(OtlpEncodeTest, AMetricWithoutPointsIsLeftOut) {
   EXPECT_EQ(metrics.count("collector_messages_received_total"), 1U);
 }
 
-TEST_F(OtlpEncodeTest, ExponentialHistogramsHoldEveryObservation) {
+TEST_F(OtlpEncodeTest, exponential_histograms_hold_every_observation) {
   make({});
   agent_->hear(reader_.histogram(Metric::PublishLatency, kLatencyLabels, 5, 1'000'000).message(), 11);
   agent_->end_window(20);
@@ -181,7 +181,7 @@ TEST_F(OtlpEncodeTest, ExponentialHistogramsHoldEveryObservation) {
   EXPECT_EQ(attributes_of(point, 1).at("stream"), "md:ticker");
 }
 
-TEST_F(OtlpEncodeTest, ExplicitHistogramsHaveTheBoundsOfThePage) {
+TEST_F(OtlpEncodeTest, explicit_histograms_have_the_bounds_of_the_page) {
   OtlpForm form;
   form.histograms = HistogramForm::Explicit;
   make(form);
@@ -204,7 +204,7 @@ TEST_F(OtlpEncodeTest, ExplicitHistogramsHaveTheBoundsOfThePage) {
   EXPECT_EQ(counts_of("collector_exchange_latency_seconds").back(), 2U);  // beyond 10 s
 }
 
-TEST_F(OtlpEncodeTest, IncrementsAreOnlyOfWhatCountedAndLeaveWithTheRequest) {
+TEST_F(OtlpEncodeTest, increments_are_only_of_what_counted_and_leave_with_the_request) {
   OtlpForm form;
   form.temporality = Temporality::Delta;
   make(form);
@@ -225,7 +225,7 @@ TEST_F(OtlpEncodeTest, IncrementsAreOnlyOfWhatCountedAndLeaveWithTheRequest) {
 }
 
 // Cut into requests of a few points, a round has each point once; one that is made again has the same.
-TEST_F(OtlpEncodeTest, ARoundIsCutIntoRequestsOfBoundedSize) {
+TEST_F(OtlpEncodeTest, a_round_is_cut_into_requests_of_bounded_size) {
   OtlpForm form;
   form.points_max = 7;
   make(form);
@@ -250,7 +250,7 @@ TEST_F(OtlpEncodeTest, ARoundIsCutIntoRequestsOfBoundedSize) {
   EXPECT_GT(requests, 101U / 7);
 }
 
-TEST(OtlpMetric, NoUnitWouldChangeANameOnItsWayToPrometheus) {
+TEST(OtlpMetric, no_unit_would_change_a_name_on_its_way_to_prometheus) {
   for (const metrics::MetricInfo& info : metrics::kCatalogue) {
     const std::string_view unit = otlp_unit(info), name = info.name;
     if (unit == "s") {
@@ -265,7 +265,7 @@ TEST(OtlpMetric, NoUnitWouldChangeANameOnItsWayToPrometheus) {
   }
 }
 
-TEST(Gzip, IsWhatGzipWrites) {
+TEST(Gzip, is_what_gzip_writes) {
   const std::string packed = gzip(std::string(100'000, 'x'));
   EXPECT_LT(packed.size(), 500U);
   EXPECT_EQ(packed.substr(0, 3), std::string("\x1f\x8b\x08"));

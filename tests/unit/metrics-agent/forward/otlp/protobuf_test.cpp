@@ -6,7 +6,7 @@
 namespace mdpipe::agent {
 namespace {
 
-TEST(Protobuf, WritesTheBytesOfTheEncodingsOwnExamples) {
+TEST(Protobuf, writes_the_bytes_of_the_encodings_own_examples) {
   ProtobufWriter writer;
   writer.varint(1, 150);
   writer.text(2, "testing");
@@ -15,7 +15,7 @@ TEST(Protobuf, WritesTheBytesOfTheEncodingsOwnExamples) {
   EXPECT_EQ(writer.release(), std::string("\x08\x96\x01\x12\x07testing\x1a\x03\x08\x96\x01\x20\x03"));
 }
 
-TEST(Protobuf, ReadsWhatItWrites) {
+TEST(Protobuf, reads_what_it_writes) {
   const std::string long_text(300, 'x');
   ProtobufWriter writer;
   writer.fixed64(1, 0x0102030405060708U);
@@ -38,7 +38,7 @@ TEST(Protobuf, ReadsWhatItWrites) {
   EXPECT_TRUE(reader.is_whole());
 }
 
-TEST(Protobuf, CuttingAMessageAnywhereIsNoticed) {
+TEST(Protobuf, cutting_a_message_anywhere_is_noticed) {
   ProtobufWriter writer;
   writer.varint(1, 300);
   writer.text(2, "abc");
@@ -53,7 +53,7 @@ TEST(Protobuf, CuttingAMessageAnywhereIsNoticed) {
   }
 }
 
-TEST(Protobuf, WhatIsNoMessageIsNotRead) {
+TEST(Protobuf, what_is_no_message_is_not_read) {
   for (const std::string_view bytes : {"\x0b", "\x07", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
                                        "<html>", "\x12\xff\xff\xff\xff\xff\xff\xff\xff\x7f"}) {
     ProtobufReader reader(bytes);

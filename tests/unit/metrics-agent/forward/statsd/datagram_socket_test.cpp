@@ -16,7 +16,7 @@ namespace {
 using asio::ip::udp;
 using Outcome = DatagramSocket::Outcome;
 
-TEST(DatagramSocketTest, AClosedPortRefusesWithTheBeginningOfTheDatagram) {
+TEST(DatagramSocketTest, a_closed_port_refuses_with_the_beginning_of_the_datagram) {
   asio::io_context io;
   std::optional<udp::socket> receiver;
   receiver.emplace(io, udp::endpoint(asio::ip::address_v4::loopback(), 0));
@@ -35,7 +35,7 @@ TEST(DatagramSocketTest, AClosedPortRefusesWithTheBeginningOfTheDatagram) {
   EXPECT_TRUE(socket.take_refused().empty());
 }
 
-TEST(DatagramSocketTest, AnUnheardRefusalIsReportedByTheNextSendWhichSendsNothing) {
+TEST(DatagramSocketTest, an_unheard_refusal_is_reported_by_the_next_send_which_sends_nothing) {
   asio::io_context io;
   std::optional<udp::socket> receiver;
   receiver.emplace(io, udp::endpoint(asio::ip::address_v4::loopback(), 0));
@@ -70,7 +70,7 @@ class UnixDatagramTest : public testing::Test {
   std::string folder_, path_;
 };
 
-TEST_F(UnixDatagramTest, NobodyThereIsKnownAtOnce) {
+TEST_F(UnixDatagramTest, nobody_there_is_known_at_once) {
   DatagramSocket socket;
   EXPECT_FALSE(socket.open(path_));
   EXPECT_EQ(socket.error(), ENOENT);
@@ -83,7 +83,7 @@ TEST_F(UnixDatagramTest, NobodyThereIsKnownAtOnce) {
   EXPECT_EQ(socket.error(), ECONNREFUSED);
 }
 
-TEST_F(UnixDatagramTest, AFullQueueIsNoErrorAndNotWaitedFor) {
+TEST_F(UnixDatagramTest, a_full_queue_is_no_error_and_not_waited_for) {
   const int receiver = bind_receiver();
   DatagramSocket socket;
   ASSERT_TRUE(socket.open(path_));

@@ -45,7 +45,7 @@ class StatsdFormatTest : public testing::Test {
 
 using Lines = std::vector<std::string>;
 
-TEST_F(StatsdFormatTest, PlainStatsdHasTheLabelsInTheName) {
+TEST_F(StatsdFormatTest, plain_statsd_has_the_labels_in_the_name) {
   reader_.counter(Metric::MessagesReceived, kTicker, 150)
       .gauge(Metric::UnconfirmedEvents, {"gmo"}, 7)
       .gauge(Metric::FeedState, kTicker, 3)
@@ -63,7 +63,7 @@ TEST_F(StatsdFormatTest, PlainStatsdHasTheLabelsInTheName) {
                      }));
 }
 
-TEST_F(StatsdFormatTest, DogStatsdHasTagsAndPacksValuesOfOneRate) {
+TEST_F(StatsdFormatTest, dog_statsd_has_tags_and_packs_values_of_one_rate) {
   format_ = {StatsdFlavour::DogStatsd, "", {"env:prod"}, 1432};
   reader_.counter(Metric::MessagesReceived, kTicker, 150)
       .gauge(Metric::ClockOffset, {"gmo"}, -0.25)
@@ -79,7 +79,7 @@ TEST_F(StatsdFormatTest, DogStatsdHasTagsAndPacksValuesOfOneRate) {
       }));
 }
 
-TEST_F(StatsdFormatTest, ANegativePlainGaugeIsSetToZeroFirstInTheSameDatagram) {
+TEST_F(StatsdFormatTest, a_negative_plain_gauge_is_set_to_zero_first_in_the_same_datagram) {
   reader_.gauge(Metric::ClockOffset, {"gmo"}, -0.25);
   window(reader_);
   EXPECT_EQ(lines(), (Lines{"mdpipe.collector_clock_offset_seconds.gmo:0|g",
@@ -92,7 +92,7 @@ TEST_F(StatsdFormatTest, ANegativePlainGaugeIsSetToZeroFirstInTheSameDatagram) {
   }
 }
 
-TEST_F(StatsdFormatTest, NumbersAreInPlainNotation) {
+TEST_F(StatsdFormatTest, numbers_are_in_plain_notation) {
   reader_.gauge(Metric::UnconfirmedBytes, {"a"}, 1e14)
       .gauge(Metric::LastMessageTimestamp, kTicker, 1'764'000'000.125)
       .gauge(Metric::UnconfirmedEvents, {"b"}, std::numeric_limits<double>::infinity())
@@ -104,7 +104,7 @@ TEST_F(StatsdFormatTest, NumbersAreInPlainNotation) {
                    "mdpipe.collector_unconfirmed_bytes.a:100000000000000|g"}));
 }
 
-TEST_F(StatsdFormatTest, WhatTheProtocolUsesIsReplacedInLabels) {
+TEST_F(StatsdFormatTest, what_the_protocol_uses_is_replaced_in_labels) {
   const std::vector<std::string> hostile = {"a:1|c|@0.1|#x,y\nb", "\xe6\x97\xa5.\xe6\x9c\xac z", ""};
   reader_.counter(Metric::MessagesReceived, hostile, 1);
   auto message = reader_.message();
@@ -120,14 +120,14 @@ TEST_F(StatsdFormatTest, WhatTheProtocolUsesIsReplacedInLabels) {
                    "\xe6\x97\xa5.\xe6\x9c\xac_z,symbol:none"}));
 }
 
-TEST_F(StatsdFormatTest, ALongTagIsCutBetweenCharacters) {
+TEST_F(StatsdFormatTest, a_long_tag_is_cut_between_characters) {
   std::string symbol(180, 'a');
   for (int i = 0; i < 20; ++i) symbol += "\xe6\x97\xa5";
   const std::string tag = statsd_tag("symbol", symbol);
   EXPECT_EQ(tag, "symbol:" + symbol.substr(0, 192));  // 193 would cut a character
 }
 
-TEST_F(StatsdFormatTest, ManyLinesShareADatagramThatKeepsItsLimit) {
+TEST_F(StatsdFormatTest, many_lines_share_a_datagram_that_keeps_its_limit) {
   for (int i = 0; i < 1000; ++i)
     reader_.counter(Metric::MessagesReceived, {"binance", "ticker", "SYMBOL" + std::to_string(i)}, 1);
   for (const int count : {1, 77, 100'000}) {
@@ -148,7 +148,7 @@ TEST_F(StatsdFormatTest, ManyLinesShareADatagramThatKeepsItsLimit) {
   }
 }
 
-TEST_F(StatsdFormatTest, DeliveringEveryDatagramDeliversEverythingOnce) {
+TEST_F(StatsdFormatTest, delivering_every_datagram_delivers_everything_once) {
   for (int i = 0; i < 50; ++i)
     reader_.counter(Metric::MessagesReceived, {"binance", "ticker", "SYMBOL" + std::to_string(i)}, 3);
   for (int i = 0; i < 300; ++i) {
@@ -167,7 +167,7 @@ TEST_F(StatsdFormatTest, DeliveringEveryDatagramDeliversEverythingOnce) {
   }
 }
 
-TEST_F(StatsdFormatTest, WhatFitsIntoNoDatagramIsToldApart) {
+TEST_F(StatsdFormatTest, what_fits_into_no_datagram_is_told_apart) {
   format_.datagram_bytes_max = 100;
   reader_.counter(Metric::MessagesReceived, {"gmo", "ticker", std::string(100, 'x')}, 9)
       .counter(Metric::Reconnects, {"gmo"}, 2);
@@ -185,7 +185,7 @@ std::string refusal(const StatsdSettings& settings) {
   return options.ok() ? "" : options.error().message;
 }
 
-TEST(StatsdOptionsTest, AddressesAreUdpOrUnix) {
+TEST(StatsdOptionsTest, addresses_are_udp_or_unix) {
   for (const char* text :
        {"udp://127.0.0.1:8125", "udp://[::1]:8125", "udp://statsd.example:1", "unix:///run/a"})
     EXPECT_EQ(refusal({text, "statsd", "", {}, {}}), "") << text;
@@ -201,7 +201,7 @@ TEST(StatsdOptionsTest, AddressesAreUdpOrUnix) {
   EXPECT_FALSE(make_statsd_options({}).value());
 }
 
-TEST(StatsdOptionsTest, TagsAndPrefixesThatCannotWorkAreRefused) {
+TEST(StatsdOptionsTest, tags_and_prefixes_that_cannot_work_are_refused) {
   const std::string address = "udp://127.0.0.1:8125";
   EXPECT_NE(refusal({address, "statsd", "m.", {"env=prod"}, {}}).find("--statsd-format=dogstatsd"),
             std::string::npos);

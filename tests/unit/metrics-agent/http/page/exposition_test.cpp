@@ -35,7 +35,7 @@ class ExpositionTest : public testing::Test {
   FakeComponent reader_{"ws-reader", "gmo"}, publisher_{"md-publisher", "main"};
 };
 
-TEST_F(ExpositionTest, DefaultNames) {
+TEST_F(ExpositionTest, default_names) {
   const std::string out = text(NameProfile::Collector);
   EXPECT_THAT(
       out,
@@ -54,7 +54,7 @@ TEST_F(ExpositionTest, DefaultNames) {
                              "symbol=\"BTC_JPY\"} 17036892"));
 }
 
-TEST_F(ExpositionTest, AStateIsOneSeriesForEachThatThereIs) {
+TEST_F(ExpositionTest, a_state_is_one_series_for_each_that_there_is) {
   store_.apply(reader_.gauge(Metric::FeedState, kTicker, 3).message(), at(1));
   const std::string out = text(NameProfile::Collector);
   EXPECT_THAT(out, HasSubstr("# TYPE collector_feed_state gauge\n"));
@@ -65,7 +65,7 @@ TEST_F(ExpositionTest, AStateIsOneSeriesForEachThatThereIs) {
   EXPECT_THAT(out, HasSubstr(series + "\"stale\"} 1\n"));
 }
 
-TEST_F(ExpositionTest, HistogramBucketsAreCumulative) {
+TEST_F(ExpositionTest, histogram_buckets_are_cumulative) {
   const std::string out = text(NameProfile::Collector);
   const std::string name = "collector_publish_latency_seconds";
   const std::string labels = "exchange=\"gmo\",stream=\"md:ticker\"";
@@ -77,7 +77,7 @@ TEST_F(ExpositionTest, HistogramBucketsAreCumulative) {
   EXPECT_THAT(out, HasSubstr(name + "_sum{" + labels + "} 0.006"));
 }
 
-TEST_F(ExpositionTest, WsNames) {
+TEST_F(ExpositionTest, ws_names) {
   const std::string out = text(NameProfile::Ws);
   const std::string labels = "{exchange=\"gmo\",type=\"ticker\",symbol=\"BTC_JPY\"}";
   EXPECT_THAT(out, HasSubstr("ws_events_received_total" + labels + " 150\n"));
@@ -88,7 +88,7 @@ TEST_F(ExpositionTest, WsNames) {
   EXPECT_THAT(out, HasSubstr("collector_component_up"));  // has no ws name
 }
 
-TEST_F(ExpositionTest, WsLatencyIsInMillisecondsWithTenBuckets) {
+TEST_F(ExpositionTest, ws_latency_is_in_milliseconds_with_ten_buckets) {
   const std::string out = text(NameProfile::Ws);
   const std::string name = "redis_publish_latency_ms";
   const std::string labels = "exchange=\"gmo\",type=\"ticker\"";
@@ -104,7 +104,7 @@ TEST_F(ExpositionTest, WsLatencyIsInMillisecondsWithTenBuckets) {
   EXPECT_EQ(buckets, 11U);  // ten and +Inf
 }
 
-TEST_F(ExpositionTest, WsStreamsOfDifferentPrefixesAreSummed) {
+TEST_F(ExpositionTest, ws_streams_of_different_prefixes_are_summed) {
   store_.apply(publisher_.counter(Metric::MessagesPublished, {"gmo", "copy:ticker", "BTC_JPY"}, 1).message(),
                at(1));
   EXPECT_THAT(
@@ -112,7 +112,7 @@ TEST_F(ExpositionTest, WsStreamsOfDifferentPrefixesAreSummed) {
       HasSubstr("ws_events_published_total{exchange=\"gmo\",type=\"ticker\",symbol=\"BTC_JPY\"} 150\n"));
 }
 
-TEST_F(ExpositionTest, ADeadComponentIsShownDeadWithoutItsGauges) {
+TEST_F(ExpositionTest, a_dead_component_is_shown_dead_without_its_gauges) {
   store_.expire(at(60).steady);
   const std::string out = text(NameProfile::Collector);
   EXPECT_THAT(out, HasSubstr("collector_component_up{component=\"ws-reader\",source=\"gmo\"} 0\n"));
@@ -120,12 +120,12 @@ TEST_F(ExpositionTest, ADeadComponentIsShownDeadWithoutItsGauges) {
   EXPECT_THAT(out, HasSubstr("collector_messages_received_total{"));
 }
 
-TEST_F(ExpositionTest, LabelsAreEscaped) {
+TEST_F(ExpositionTest, labels_are_escaped) {
   store_.apply(reader_.counter(Metric::MessagesReceived, {"gmo", "ticker", "a\"b\\"}, 1).message(), at(1));
   EXPECT_THAT(text(NameProfile::Collector), HasSubstr("symbol=\"a\\\"b\\\\\"} 1\n"));
 }
 
-TEST_F(ExpositionTest, AFamilyOfManySeriesHasOneHead) {
+TEST_F(ExpositionTest, a_family_of_many_series_has_one_head) {
   for (int i = 0; i < 1000; ++i)
     reader_.counter(Metric::MessagesReceived, {"gmo", "ticker", "S" + std::to_string(i)}, 1);
   store_.apply(reader_.message(), at(1));
@@ -137,7 +137,7 @@ TEST_F(ExpositionTest, AFamilyOfManySeriesHasOneHead) {
   for (int i = 0; i < 1000; ++i) EXPECT_THAT(out, HasSubstr("symbol=\"S" + std::to_string(i) + "\"} 1\n"));
 }
 
-TEST_F(ExpositionTest, OpenMetricsNamesFamiliesWithoutWhatTheirKindAdds) {
+TEST_F(ExpositionTest, open_metrics_names_families_without_what_their_kind_adds) {
   reader_.gauge(Metric::BuildInfo, {"ws-reader", "1.2.3", "abc"}, 1);
   store_.apply(reader_.message(), at(1));
   const std::string out = text(NameProfile::Collector, TextFormat::OpenMetrics100);
@@ -156,7 +156,7 @@ TEST_F(ExpositionTest, OpenMetricsNamesFamiliesWithoutWhatTheirKindAdds) {
   EXPECT_EQ(out.substr(out.size() - 6), "# EOF\n");
 }
 
-TEST_F(ExpositionTest, OpenMetricsBoundsAreCanonicalNumbers) {
+TEST_F(ExpositionTest, open_metrics_bounds_are_canonical_numbers) {
   const std::string out = text(NameProfile::Collector, TextFormat::OpenMetrics100);
   const std::string name = "collector_publish_latency_seconds";
   const std::string labels = "{exchange=\"gmo\",stream=\"md:ticker\"";
@@ -168,7 +168,7 @@ TEST_F(ExpositionTest, OpenMetricsBoundsAreCanonicalNumbers) {
   EXPECT_THAT(out, HasSubstr(name + "_count" + labels + "} 4\n" + name + "_sum" + labels + "} 0.006"));
 }
 
-TEST_F(ExpositionTest, OpenMetricsLabelsAndNumbersOfAllKinds) {
+TEST_F(ExpositionTest, open_metrics_labels_and_numbers_of_all_kinds) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const auto offset = [this](const char* exchange, double value) {
     reader_.gauge(Metric::ClockOffset, {exchange}, value);
@@ -186,7 +186,7 @@ TEST_F(ExpositionTest, OpenMetricsLabelsAndNumbersOfAllKinds) {
   EXPECT_THAT(out, HasSubstr(name + "small\"} -1.5e-09\n"));
 }
 
-TEST_F(ExpositionTest, OpenMetricsOfTheWsNames) {
+TEST_F(ExpositionTest, open_metrics_of_the_ws_names) {
   const std::string out = text(NameProfile::Ws, TextFormat::OpenMetrics100);
   EXPECT_THAT(out, HasSubstr("# TYPE ws_events_received counter\n"));
   EXPECT_THAT(

@@ -29,36 +29,36 @@ class HealthTest : public testing::Test {
   FakeComponent reader_{"ws-reader", "gmo"}, publisher_{"md-publisher", "main"};
 };
 
-TEST_F(HealthTest, TheAgentAloneIsNotEnough) {
+TEST_F(HealthTest, the_agent_alone_is_not_enough) {
   store_.apply(FakeComponent("metrics-agent", "metrics-agent").message(), at(0));
   EXPECT_THAT(reasons(), ElementsAre("no component has reported yet"));
 }
 
-TEST_F(HealthTest, AllIsWell) {
+TEST_F(HealthTest, all_is_well) {
   store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, 1).message(), at(0));
   store_.apply(publisher_.gauge(Metric::RedisUp, {"md-publisher"}, 1).message(), at(0));
   EXPECT_THAT(reasons(), IsEmpty());
 }
 
-TEST_F(HealthTest, EachReasonIsNamed) {
+TEST_F(HealthTest, each_reason_is_named) {
   store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, 0).message(), at(0));
   store_.apply(publisher_.gauge(Metric::RedisUp, {"md-publisher"}, 0).message(), at(0));
   EXPECT_THAT(reasons(), ElementsAre("exchange gmo disconnected, says ws-reader gmo",
                                      "redis down, says md-publisher main"));
 }
 
-TEST_F(HealthTest, ASilentComponentIsNamedWithItsTimeAndItsGaugesNoLongerCount) {
+TEST_F(HealthTest, a_silent_component_is_named_with_its_time_and_its_gauges_no_longer_count) {
   store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, 0).message(), at(0));
   store_.expire(at(9).steady);
   EXPECT_THAT(reasons(), ElementsAre("component ws-reader gmo silent since 2023-11-14T22:13:20.000000000Z"));
 }
 
-TEST_F(HealthTest, AStoppedComponentIsToldFromASilentOne) {
+TEST_F(HealthTest, a_stopped_component_is_told_from_a_silent_one) {
   store_.apply(reader_.message(true, true), at(0));
   EXPECT_THAT(reasons(), ElementsAre(HasSubstr("component ws-reader gmo stopped since")));
 }
 
-TEST_F(HealthTest, AFeedWithoutUsableDataIsNamedWithItsStateAndSinceWhen) {
+TEST_F(HealthTest, a_feed_without_usable_data_is_named_with_its_state_and_since_when) {
   feed("A", FeedState::Live, 1);
   feed("B", FeedState::Quiet, 2);
   feed("C", FeedState::Stale, 3.25);
@@ -71,7 +71,7 @@ TEST_F(HealthTest, AFeedWithoutUsableDataIsNamedWithItsStateAndSinceWhen) {
                                      "gmo ticker E down since 2023-11-14T22:13:25Z"));
 }
 
-TEST_F(HealthTest, AFeedThatNeverHadDataIsNamedAfterTenMinutes) {
+TEST_F(HealthTest, a_feed_that_never_had_data_is_named_after_ten_minutes) {
   store_.apply(feed("F", FeedState::Pending, 6).message(), at(0));
   now_ = at(605).wall;
   EXPECT_THAT(reasons(), IsEmpty());
@@ -79,7 +79,7 @@ TEST_F(HealthTest, AFeedThatNeverHadDataIsNamedAfterTenMinutes) {
   EXPECT_THAT(reasons(), ElementsAre("gmo ticker F pending since 2023-11-14T22:13:26Z"));
 }
 
-TEST_F(HealthTest, OfManyFeedsTwentyAreNamedAndTheOthersCounted) {
+TEST_F(HealthTest, of_many_feeds_twenty_are_named_and_the_others_counted) {
   for (char symbol = 'A'; symbol <= 'Z'; ++symbol) feed(std::string(1, symbol), FeedState::Down, 1);
   store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, 0).message(), at(0));
   const auto found = reasons();
@@ -89,7 +89,7 @@ TEST_F(HealthTest, OfManyFeedsTwentyAreNamedAndTheOthersCounted) {
   EXPECT_EQ(found.back(), "and 6 more feeds");
 }
 
-TEST_F(HealthTest, FeedsOfASilentReaderAndNonsenseDoNotCount) {
+TEST_F(HealthTest, feeds_of_a_silent_reader_and_nonsense_do_not_count) {
   feed("A", FeedState::Down, 1);
   reader_.gauge(Metric::FeedState, {"gmo", "ticker", "B"}, 1e300);
   reader_.gauge(Metric::FeedState, {"gmo", "ticker", "C"}, -1)

@@ -35,14 +35,14 @@ std::size_t write_lines(PageText& page, int lines, std::string& all) {
   return largest;
 }
 
-TEST(PageText, PlainIsWhatWasWritten) {
+TEST(PageText, plain_is_what_was_written) {
   PageText page(false);
   std::string all;
   write_lines(page, 10'000, all);
   EXPECT_EQ(page.take(), all);
 }
 
-TEST(PageText, GzipIsUndoneByZlib) {
+TEST(PageText, gzip_is_undone_by_zlib) {
   for (const int lines : {0, 1, 50, 30'000}) {
     PageText page(true);
     std::string all;
@@ -51,7 +51,7 @@ TEST(PageText, GzipIsUndoneByZlib) {
   }
 }
 
-TEST(PageText, AGzippedPageNeverStandsThereAsAWhole) {
+TEST(PageText, a_gzipped_page_never_stands_there_as_a_whole) {
   PageText page(true);
   std::string all;
   EXPECT_LT(write_lines(page, 30'000, all), PageText::kPieceBytes + 100);

@@ -23,7 +23,7 @@ PasswordFile file_with(const std::string& hash) {
   return PasswordFile::parse("# who may\n\nscraper:" + hash + "\r\n", "passwords").value();
 }
 
-TEST(BasicAuth, CredentialsOfAHeader) {
+TEST(BasicAuth, credentials_of_a_header) {
   const auto credentials = parse_basic("bAsIc  YTpiOmM=");
   ASSERT_TRUE(credentials);
   EXPECT_EQ(credentials->user, "a");
@@ -34,7 +34,7 @@ TEST(BasicAuth, CredentialsOfAHeader) {
   EXPECT_FALSE(parse_basic("Basic " + std::string(4000, 'Y')));
 }
 
-TEST(BasicAuth, OnlyTheRightPasswordOfTheUserFits) {
+TEST(BasicAuth, only_the_right_password_of_the_user_fits) {
   for (const char* hash : {kSha512, kBcrypt}) {
     const PasswordFile file = file_with(hash);
     EXPECT_TRUE(file.verify({"scraper", "right"}));
@@ -45,7 +45,7 @@ TEST(BasicAuth, OnlyTheRightPasswordOfTheUserFits) {
   }
 }
 
-TEST(BasicAuth, AFileThatIsNoneIsRefusedWithoutItsSecret) {
+TEST(BasicAuth, a_file_that_is_none_is_refused_without_its_secret) {
   const std::string good = "a:" + std::string(kSha512);
   for (const std::string& text :
        {std::string(), std::string("# only this\n"), std::string("a\n"), std::string(":") + kSha512,
@@ -62,7 +62,7 @@ TEST(BasicAuth, AFileThatIsNoneIsRefusedWithoutItsSecret) {
   EXPECT_FALSE(PasswordFile::read("/nowhere/at/all"));
 }
 
-TEST(BasicAuth, WhatWasRightIsRememberedBesideGuesses) {
+TEST(BasicAuth, what_was_right_is_remembered_beside_guesses) {
   BasicAuth auth(file_with(kSlow));
   EXPECT_EQ(auth.check(kRight), BasicAuth::Verdict::Right);
   std::atomic<bool> is_over = false;
@@ -79,7 +79,7 @@ TEST(BasicAuth, WhatWasRightIsRememberedBesideGuesses) {
   for (std::thread& guess : guesses) guess.join();
 }
 
-TEST(BasicAuth, ANewFileForgetsIt) {
+TEST(BasicAuth, a_new_file_forgets_it) {
   BasicAuth auth(file_with(kSha512));
   EXPECT_EQ(auth.check(kRight), BasicAuth::Verdict::Right);
   auth.replace(PasswordFile::parse(std::string("other:") + kSha512, "passwords").value());
