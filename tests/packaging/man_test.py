@@ -90,6 +90,12 @@ class Documents(unittest.TestCase):
                 by = f" by {', '.join(shown_labels)}" if labels else ""
                 self.assertIn(f".B {name}\n{shown.split()[0].capitalize()}{by}. {meaning}\n", man)
 
+    def test_the_index_lists_every_document_and_decision(self):
+        docs = ROOT / "docs"
+        linked = set(re.findall(r"\]\(([\w./-]+\.md)\)", (docs / "README.md").read_text()))
+        there = {str(path.relative_to(docs)) for path in [*docs.glob("*.md"), *docs.glob("adr/*.md")]}
+        self.assertEqual(there - {"README.md"}, {link for link in linked if not link.startswith("..")})
+
     def test_configuration_page_is_current(self):
         made = subprocess.run([sys.executable, str(ROOT / "scripts/configuration_doc.py"), *PROGRAMS.values()], check=True,
                               capture_output=True, text=True).stdout
