@@ -28,10 +28,10 @@ class Repository:
         self.git("config", "user.name", "A Tester")
         self.git("config", "user.email", "tester@example.org")
 
-    def run(self, *command):
-        home = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    def run(self, *command, **variables):
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         return subprocess.run(command, cwd=self.path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                              env=dict(home, HOME=str(self.path), LC_ALL="C.UTF-8"))
+                              env=dict(outside, HOME=str(self.path), LC_ALL="C.UTF-8", **variables))
 
     def git(self, *arguments):
         done = self.run("git", *arguments)
@@ -86,7 +86,7 @@ class Hooks(WithRepository):
         self.assertIn("there is no build", pushed.stdout)
 
 
-class Release(WithRepository):
+class BeforeRelease(WithRepository):
     CHANGELOG = "# Changelog\n\n## Unreleased (0.2.0)\n\n### Added\n\n- A thing.\n\n## 0.1.0 (2026-01-02)\n\n- The first.\n"
 
     def setUp(self):
@@ -95,6 +95,8 @@ class Release(WithRepository):
         self.repository.write("CHANGELOG.md", self.CHANGELOG)
         self.repository.commit_all("first")
 
+
+class Release(BeforeRelease):
     def release(self, *arguments):
         return self.repository.run("scripts/release.sh", *arguments)
 
@@ -155,6 +157,61 @@ class Release(WithRepository):
                 self.repository.git("reset", "--quiet", "--hard", first)
                 if "v0.2.0" in self.repository.git("tag"):
                     self.repository.git("tag", "--delete", "v0.2.0")
+
+
+# Stands for ninja: makes a package without contents in the folder of the build, for the architecture that ends the folder's name.
+NINJA = r"""#!/bin/bash
+architecture=${WRONG_ARCHITECTURE:-${2##*-}}
+mkdir -p "$2/tree/DEBIAN"
+printf 'Package: mdpipe\nVersion: 0.2.0-1\nArchitecture: %s\nMaintainer: A Tester <tester@example.org>\nDescription: empty\n' \
+  "$architecture" >"$2/tree/DEBIAN/control"
+dpkg-deb --build "$2/tree" "$2/mdpipe_0.2.0-1_${2##*-}.deb"
+"""
+
+
+@unittest.skipUnless(subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=False).stdout == "amd64\n",
+                     "packages are built on amd64")
+class ReleasePackages(BeforeRelease):
+    """Steps 4 and 5, with scripts in the place of cmake, ninja and sysroot.sh. Each notes its arguments in the file calls."""
+
+    def setUp(self):
+        super().setUp()
+        self.repository.write(".gitignore", "/release/\n/tools/\n/calls\n")
+        (self.repository.path / "tools").mkdir()
+        note = '#!/bin/bash\necho "${0##*/} $*" >>calls\n'
+        for name, text in (("tools/cmake", note), ("tools/ninja", NINJA), ("scripts/sysroot.sh", note)):
+            self.repository.write(name, text)
+            (self.repository.path / name).chmod(0o755)
+        self.repository.commit_all("second")
+
+    def release(self, *arguments, **variables):
+        tools = f"{self.repository.path}/tools:{os.environ['PATH']}"
+        return self.repository.run("scripts/release.sh", *arguments, "--no-install", PATH=tools, **variables)
+
+    def test_packages_for_both_architectures_and_their_checksums(self):
+        done = self.release("0.2.0")
+        self.assertEqual(0, done.returncode, done.stdout)
+        folder = self.repository.path / "release/0.2.0"
+        self.assertEqual({"SHA256SUMS", "mdpipe_0.2.0-1_amd64.deb", "mdpipe_0.2.0-1_arm64.deb"}, {path.name for path in folder.iterdir()})
+        checked = subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=folder, capture_output=True, text=True, check=True)
+        self.assertEqual(2, checked.stdout.count(": OK"))
+        calls = self.repository.read("calls")
+        self.assertIn("sysroot.sh arm64 build-arm64/sysroot", calls)
+        for architecture, preset in (("amd64", "release"), ("arm64", "arm64")):
+            self.assertRegex(calls, rf"cmake -S . -B release/build-{architecture} .*--preset {preset} -DMDPIPE_TESTS=OFF")
+
+    def test_after_a_failure_the_same_command_goes_on(self):
+        failed = self.release("0.2.0", WRONG_ARCHITECTURE="i386")
+        self.assertEqual(1, failed.returncode, failed.stdout)
+        self.assertIn("release/build-amd64/mdpipe_0.2.0-1_amd64.deb is not for amd64", failed.stdout)
+        self.assertEqual([], list(self.repository.path.glob("release/0.2.0/*")))
+        done = self.release("0.2.0")
+        self.assertEqual(0, done.returncode, done.stdout)
+        self.assertEqual(2, done.stdout.count("done:"), "changelog and tag")
+        before = self.repository.read("calls").count("cmake")
+        again = self.release("0.2.0")
+        self.assertEqual((0, 4), (again.returncode, again.stdout.count("done:")), again.stdout)
+        self.assertEqual(before, self.repository.read("calls").count("cmake"))
 
 
 class Documents(unittest.TestCase):
