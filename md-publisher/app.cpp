@@ -8,7 +8,6 @@
 #include "libshared/event/event.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
-#include "md-publisher/transaction/cursor.hpp"
 #include "md-publisher/writer/cluster/cluster_writer.hpp"
 #include "md-publisher/writer/redis_writer.hpp"
 
@@ -230,8 +229,7 @@ void App::on_committed(const Transaction& transaction, const Outcome& outcome) {
   note_gaps(outcome);
   if (outcome.states_refused) filling_->add_missing_states(transaction.states());
   if (outcome.cursors_gone) return on_redis_emptied(transaction);
-  for (const auto& [source, cursor] : transaction.cursors())
-    ledger_.on_confirmed(source, cursor.epoch, cursor.seq);
+  for (const auto& [source, cursor] : transaction.cursors()) ledger_.on_confirmed(source, cursor);
   confirm_soon();
   writing_->clear();
   answer_is_near_ = false;
@@ -270,8 +268,7 @@ void App::note_gaps(const Outcome& outcome) {
 void App::on_redis_emptied(const Transaction& transaction) {
   Cursors others;
   for (const auto& [source, progress] : ledger_.sources()) {
-    if (transaction.cursors().count(source) == 0)
-      others.emplace_back(source, format_cursor(progress.epoch, progress.confirmed));
+    if (transaction.cursors().count(source) == 0) others[source] = {progress.epoch, progress.confirmed};
   }
   read_cursors(others);
 }

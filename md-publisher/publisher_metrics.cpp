@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "md-publisher/transaction/cursor.hpp"
-
 namespace mdpipe::publisher {
 
 using metrics::Metric;
@@ -45,12 +43,10 @@ void PublisherMetrics::decide_pending(const Cursors& cursors) {
   metrics::PendingCounts& pending = collector_.pending();
   if (!pending.is_open()) return;
   const metrics::PendingMark mark = pending.mark();
-  const bool written = std::any_of(cursors.begin(), cursors.end(), [&mark](const auto& cursor) {
-    std::uint64_t epoch = 0, seq = 0;
-    return cursor.first == mark.source && parse_cursor(cursor.second, epoch, seq) && epoch == mark.epoch &&
-           seq >= mark.seq;
-  });
-  if (!written) return pending.discard();
+  const auto found = cursors.find(mark.source);
+  const bool is_written =
+      found != cursors.end() && found->second.epoch == mark.epoch && found->second.seq >= mark.seq;
+  if (!is_written) return pending.discard();
   pending.commit();
   log::info("Redis holds the transaction whose answer was not heard; its events are counted as published",
             {{"source", mark.source}, {"seq", mark.seq}});

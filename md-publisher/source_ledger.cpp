@@ -1,11 +1,6 @@
 #include "md-publisher/source_ledger.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
-
-#include "md-publisher/transaction/cursor.hpp"
 
 namespace mdpipe::publisher {
 
@@ -102,26 +97,23 @@ Progress& SourceLedger::progress_of(const wire::BatchHeader& header, Progress& c
   return current = next;
 }
 
-void SourceLedger::on_confirmed(const std::string& source, std::uint64_t epoch, std::uint64_t seq) {
+void SourceLedger::on_confirmed(const std::string& source, const Cursor& cursor) {
   const auto confirm = [&](Progress& progress) {
-    if (progress.epoch == epoch) progress.confirmed = seq;
+    if (progress.epoch == cursor.epoch) progress.confirmed = cursor.seq;
   };
   if (const auto found = sources_.find(source); found != sources_.end()) confirm(found->second);
   if (const auto found = past_.find(source); found != past_.end())
     std::for_each(found->second.begin(), found->second.end(), confirm);
 }
 
-std::vector<std::string> SourceLedger::on_cursors(
-    const std::vector<std::pair<std::string, std::string>>& cursors) {
+std::vector<std::string> SourceLedger::on_cursors(const Cursors& cursors) {
   std::vector<std::string> behind;
   std::map<std::string, Progress, std::less<>> stored;
-  for (const auto& [source, text] : cursors) {
-    Progress progress;
-    if (stored.size() < sources_max_ && source.size() <= wire::kSourceCharsMax &&
-        parse_cursor(text, progress.epoch, progress.confirmed)) {
-      progress.accepted = progress.confirmed;
-      stored[source] = progress;
-    }
+  for (const auto& [source, cursor] : cursors) {
+    if (stored.size() >= sources_max_ || source.size() > wire::kSourceCharsMax) continue;
+    Progress& progress = stored[source];
+    progress.epoch = cursor.epoch;
+    progress.accepted = progress.confirmed = cursor.seq;
   }
   for (auto& [source, known] : sources_) {
     const auto cursor = stored.find(source);

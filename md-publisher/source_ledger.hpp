@@ -6,10 +6,10 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "libshared/wire/link.hpp"
+#include "md-publisher/redis/cursor.hpp"
 
 namespace mdpipe::publisher {
 
@@ -47,12 +47,12 @@ class SourceLedger {
 
   Decision on_batch(const wire::BatchHeader& header);
 
-  // Redis confirmed everything of this source up to `seq`.
-  void on_confirmed(const std::string& source, std::uint64_t epoch, std::uint64_t seq);
+  // Redis confirmed everything of this source up to `cursor`.
+  void on_confirmed(const std::string& source, const Cursor& cursor);
 
-  // Redis was reached: `cursors` (source -> "epoch:seq") say what it holds. What was taken but not confirmed
+  // Redis was reached: `cursors` say what it holds. What was taken but not confirmed
   // is taken back. Returns the sources whose cursor is behind what Redis had confirmed before: it lost data.
-  std::vector<std::string> on_cursors(const std::vector<std::pair<std::string, std::string>>& cursors);
+  std::vector<std::string> on_cursors(const Cursors& cursors);
 
   [[nodiscard]] const std::map<std::string, Progress, std::less<>>& sources() const { return sources_; }
   // Earlier lives of readers, of which messages may still come in; a few of each source.

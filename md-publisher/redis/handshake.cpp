@@ -55,7 +55,7 @@ Handshake::Next Handshake::on_reply(const Reply& reply) {
   }
   if (step.command == kRole && (reply.element_count == 0 || reply.elements[0].text != "master"))
     return fail(RedisErrorKind::ReadOnly, "it is a replica", step);
-  if (step.command == kReadCursors) take_cursors(reply);
+  if (step.command == kReadCursors) cursors_ = read_cursors(reply);
   if (step.command == kWait && reply.integer < static_cast<long long>(wait_replicas_))
     return fail(RedisErrorKind::NoReplicas, fmt::format("{} of {} replicas", reply.integer, wait_replicas_),
                 step);
@@ -65,12 +65,6 @@ Handshake::Next Handshake::on_reply(const Reply& reply) {
 Handshake::Next Handshake::fail(RedisErrorKind kind, const std::string& error, const Step& step) {
   error_ = {kind, error, std::string(step.command), step.key};
   return Next::Failed;
-}
-
-void Handshake::take_cursors(const Reply& reply) {
-  for (std::size_t i = 0; i + 1 < reply.element_count; i += 2) {
-    cursors_.emplace_back(reply.elements[i].text, reply.elements[i + 1].text);
-  }
 }
 
 }  // namespace mdpipe::publisher

@@ -4,16 +4,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "md-publisher/redis/cursor.hpp"
 #include "md-publisher/redis/redis_error.hpp"
 #include "md-publisher/redis/redis_url.hpp"
 #include "md-publisher/redis/reply_reader.hpp"
 
 namespace mdpipe::publisher {
-
-using Cursors = std::vector<std::pair<std::string, std::string>>;  // source, "epoch:seq"
 
 class Handshake {
  public:
@@ -34,7 +32,6 @@ class Handshake {
     std::string key;
   };
   Next fail(RedisErrorKind kind, const std::string& error, const Step& step);
-  void take_cursors(const Reply& reply);
   template <typename... Words>
   void say(Step step, const Words&... words);
 

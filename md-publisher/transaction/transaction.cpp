@@ -1,7 +1,6 @@
 #include "md-publisher/transaction/transaction.hpp"
 
 #include "md-publisher/redis/resp.hpp"
-#include "md-publisher/transaction/cursor.hpp"
 
 namespace mdpipe::publisher {
 
@@ -93,7 +92,7 @@ void Transaction::seal(std::string_view cursor_key, std::string_view state_key, 
     resp::append_bulk(cursor_key, commands_);
     for (const auto& [source, cursor] : cursors_) {
       resp::append_bulk(source, commands_);
-      resp::append_bulk(format_cursor(cursor.epoch, cursor.seq), commands_);
+      resp::append_bulk(format_cursor(cursor), commands_);
     }
   }
   resp::append_command(commands_, "EXEC");

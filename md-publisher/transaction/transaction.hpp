@@ -9,6 +9,7 @@
 
 #include "libshared/process/burst_memory.hpp"
 #include "libshared/time/time.hpp"
+#include "md-publisher/redis/cursor.hpp"
 #include "md-publisher/streams/stream_table.hpp"
 
 namespace mdpipe::publisher {
@@ -26,10 +27,6 @@ class Transaction {
     std::string source;
     std::uint64_t epoch = 0;
     std::size_t first_entry = 0;
-  };
-  struct Cursor {
-    std::uint64_t epoch = 0;
-    std::uint64_t seq = 0;
   };
   // What of the entries belongs to one stream, and what to one key of Redis (known once it is sealed).
   struct StreamTotals {
@@ -54,7 +51,7 @@ class Transaction {
            std::uint64_t seq = 0);
   // The entries that follow are this reader's.
   void begin_batch(const std::string& source, std::uint64_t epoch);
-  void set_cursor(const std::string& source, Cursor cursor) { cursors_[source] = cursor; }
+  void set_cursor(const std::string& source, const Cursor& cursor) { cursors_[source] = cursor; }
   // The last state of a feed wins.
   void set_state(std::string field, std::string value) {
     states_.insert_or_assign(std::move(field), std::move(value));
@@ -85,7 +82,7 @@ class Transaction {
   [[nodiscard]] const std::vector<TouchedKey>& touched() const { return touched_; }
   [[nodiscard]] const std::vector<RedisKey*>& length_checks() const { return length_checks_; }
   [[nodiscard]] const States& states() const { return states_; }
-  [[nodiscard]] const std::map<std::string, Cursor>& cursors() const { return cursors_; }
+  [[nodiscard]] const Cursors& cursors() const { return cursors_; }
 
  private:
   StreamTotals& totals_of(const Stream& stream);
@@ -103,7 +100,7 @@ class Transaction {
   std::vector<std::uint32_t> totals_places_, touched_places_;
   std::vector<RedisKey*> length_checks_;
   States states_;
-  std::map<std::string, Cursor> cursors_;
+  Cursors cursors_;
   std::string cursor_key_, state_key_;
 };
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "md-publisher/transaction/cursor.hpp"
-
 namespace mdpipe::publisher {
 namespace {
 
@@ -77,13 +75,7 @@ void ClusterWriter::on_map(const ClusterNodes::MapAnswer& answer) {
 
 void ClusterWriter::read_cursors() {
   is_reading_ = true;
-  cursors_.set(
-      [this](const Reply& reply) {
-        read_.clear();
-        for (std::size_t i = 0; i + 1 < reply.element_count; i += 2)
-          read_.emplace_back(reply.elements[i].text, reply.elements[i + 1].text);
-      },
-      "HGETALL");
+  cursors_.set([this](const Reply& reply) { read_ = publisher::read_cursors(reply); }, "HGETALL");
   runner_.begin(cursors_);
 }
 
@@ -186,8 +178,7 @@ void ClusterWriter::on_done(SlotJob& job) {
 void ClusterWriter::write_cursors() {
   const auto& cursors = round_.transaction->cursors();
   if (cursors.empty()) return commit();
-  cursors_.set_fields(
-      cursors, [](const Transaction::Cursor& cursor) { return format_cursor(cursor.epoch, cursor.seq); });
+  cursors_.set_fields(cursors, [](const Cursor& cursor) { return format_cursor(cursor); });
   runner_.begin(cursors_);
 }
 

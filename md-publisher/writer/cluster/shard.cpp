@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "md-publisher/redis/resp.hpp"
-#include "md-publisher/transaction/cursor.hpp"
 
 namespace mdpipe::publisher {
 
@@ -17,8 +16,7 @@ std::size_t Shard::prepare(const Transaction& transaction, const RoundId& round,
   if (!is_known_) return ask_cursors(out);
   changed_.clear();
   const auto done = cursors_.find(round.publisher);
-  if (done != cursors_.end() && done->second.epoch == round.life && done->second.seq == round.number)
-    return 0;
+  if (done != cursors_.end() && done->second == Cursor{round.life, round.number}) return 0;
   if (preflight_.prepare(touched_, {})) return ask_lengths(out);
   return write(transaction, round, now, out);
 }
@@ -62,7 +60,7 @@ std::size_t Shard::write(const Transaction& transaction, const RoundId& round, S
   resp::append_bulk(cursor_key_, out);
   for (const auto& [source, cursor] : changed_) {
     resp::append_bulk(source, out);
-    resp::append_bulk(format_cursor(cursor.epoch, cursor.seq), out);
+    resp::append_bulk(format_cursor(cursor), out);
   }
   resp::append_command(out, "EXEC");
   return answers_ = sent_.size() + length_checks_.size() + 3;
@@ -81,7 +79,7 @@ void Shard::note(const ShardEntry& placed, const Transaction::Entry& entry) {
   const std::string& source = placed.batch->source;
   const auto known = cursors_.find(source);
   if (known != cursors_.end() && placed.batch->epoch < known->second.epoch) return;
-  Transaction::Cursor& cursor = changed_[source];
+  Cursor& cursor = changed_[source];
   if (placed.batch->epoch >= cursor.epoch) cursor = {placed.batch->epoch, entry.seq};
 }
 
@@ -104,7 +102,7 @@ Shard::Next Shard::on_cursors(const Reply& reply) {
     error_ = {classify(reply.text), reply.text, "HGETALL", cursor_key_};
     return Next::Failed;
   }
-  read_cursors(reply);
+  accept_cursors(read_cursors(reply));
   return Next::Again;
 }
 
@@ -206,18 +204,11 @@ void Shard::end_round(Outcome& outcome) {
   touched_.clear();
 }
 
-void Shard::read_cursors(const Reply& reply) {
-  Cursors read;
-  for (std::size_t i = 0; i + 1 < reply.element_count; i += 2) {
-    Transaction::Cursor cursor;
-    if (parse_cursor(reply.elements[i + 1].text, cursor.epoch, cursor.seq))
-      read[reply.elements[i].text] = cursor;
-  }
+void Shard::accept_cursors(Cursors read) {
   const bool is_behind =
       ever_known_ && std::any_of(cursors_.begin(), cursors_.end(), [&read](const auto& known) {
         const auto now = read.find(known.first);
-        return now == read.end() || now->second.epoch < known.second.epoch ||
-               (now->second.epoch == known.second.epoch && now->second.seq < known.second.seq);
+        return now == read.end() || now->second < known.second;
       });
   has_lost_ = has_lost_ || is_behind;
   cursors_ = std::move(read);

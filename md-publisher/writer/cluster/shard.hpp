@@ -6,13 +6,13 @@
 // Before the first entry on a connection the streams are looked at (preflight.hpp), and their lengths are
 // watched.
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "md-publisher/redis/cursor.hpp"
 #include "md-publisher/redis/reply_reader.hpp"
 #include "md-publisher/transaction/outcome.hpp"
 #include "md-publisher/transaction/preflight.hpp"
@@ -71,8 +71,6 @@ class Shard {
     std::size_t offset;
     const Transaction::Batch* batch;  // null: md-publisher's own
   };
-  using Cursors = std::map<std::string, Transaction::Cursor, std::less<>>;
-
   [[nodiscard]] bool is_there(const ShardEntry& placed, const Transaction::Entry& entry) const;
   void note(const ShardEntry& placed, const Transaction::Entry& entry);
   std::size_t ask_cursors(std::string& out);
@@ -80,7 +78,7 @@ class Shard {
   std::size_t write(const Transaction& transaction, const RoundId& round, SteadyTime now, std::string& out);
   [[nodiscard]] std::pair<std::string, std::string> command_of(std::size_t answer,
                                                                const Transaction& transaction) const;
-  void read_cursors(const Reply& reply);
+  void accept_cursors(Cursors read);
   Next on_cursors(const Reply& reply);
   Next on_lengths(const Reply& reply, SteadyTime now, Outcome& outcome);
   Next on_written(const Reply& reply, const Transaction& transaction, SteadyTime now, Outcome& outcome);

@@ -81,20 +81,21 @@ TEST_F(PendingCountsTest, an_unheard_transaction_that_redis_holds_is_counted_by_
   fill(transaction_, 40, 40);
   metrics_->sending(transaction_);
   start();
-  metrics_->decide_pending({{"other", "7:99"}, {"gmo", "7:40"}});
+  metrics_->decide_pending({{"other", {7, 99}}, {"gmo", {7, 40}}});
   EXPECT_EQ(published(), 2U);
-  metrics_->decide_pending({{"gmo", "7:40"}});
+  metrics_->decide_pending({{"gmo", {7, 40}}});
   EXPECT_EQ(published(), 2U);
 }
 
 TEST_F(PendingCountsTest, one_that_redis_does_not_hold_is_not_counted) {
-  for (const char* cursor : {"7:39", "6:99", "8:99", "nonsense"}) {
+  for (const Cursors& cursors :
+       {Cursors{{"gmo", {7, 39}}}, Cursors{{"gmo", {6, 99}}}, Cursors{{"gmo", {8, 99}}}, Cursors{}}) {
     fill(transaction_, 40, 40);
     metrics_->sending(transaction_);
     start();
-    metrics_->decide_pending({{"gmo", cursor}});
-    metrics_->decide_pending({{"gmo", "7:40"}});  // what comes later was not this transaction's
-    EXPECT_EQ(published(), 0U) << cursor;
+    metrics_->decide_pending(cursors);
+    metrics_->decide_pending({{"gmo", {7, 40}}});  // what comes later was not this transaction's
+    EXPECT_EQ(published(), 0U) << (cursors.empty() ? "no cursor" : format_cursor(cursors.at("gmo")));
   }
 }
 
@@ -102,7 +103,7 @@ TEST_F(PendingCountsTest, a_lost_connection_is_decided_by_the_same_life) {
   fill(transaction_, 40, 40);
   metrics_->sending(transaction_);
   transaction_.clear();  // as App does when the connection is lost
-  metrics_->decide_pending({{"gmo", "7:40"}});
+  metrics_->decide_pending({{"gmo", {7, 40}}});
   EXPECT_EQ(published(), 2U);
 }
 
@@ -110,7 +111,7 @@ TEST_F(PendingCountsTest, a_lost_connection_is_decided_by_the_same_life) {
 TEST_F(PendingCountsTest, an_answer_counts_also_where_the_noted_counts_were_given_up) {
   fill(transaction_, 40, 40);
   metrics_->sending(transaction_);
-  metrics_->decide_pending({{"gmo", "7:39"}});
+  metrics_->decide_pending({{"gmo", {7, 39}}});
   metrics_->committed(transaction_, {}, wall_now());
   EXPECT_EQ(published(), 2U);
 }
@@ -123,7 +124,7 @@ TEST_F(PendingCountsTest, a_transaction_without_cursors_is_counted_with_its_answ
   EXPECT_EQ(published(), 1U);
   metrics_->sending(transaction_);
   start();
-  metrics_->decide_pending({{"gmo", "7:40"}});
+  metrics_->decide_pending({{"gmo", {7, 40}}});
   EXPECT_EQ(published(), 1U);
 }
 

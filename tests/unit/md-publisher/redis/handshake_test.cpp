@@ -37,7 +37,7 @@ TEST(Handshake, says_no_more_than_a_plain_redis_needs) {
                                                                      {"HGETALL", "md:cursor"}}));
   EXPECT_EQ(answer(handshake, {"+OK\r\n", "+OK\r\n", "+OK\r\n", "+OK\r\n", "*0\r\n", kCursors}),
             Handshake::Next::Done);
-  EXPECT_EQ(handshake.cursors(), (Cursors{{"gmo", "7:9"}}));
+  EXPECT_EQ(handshake.cursors(), (Cursors{{"gmo", {7, 9}}}));
 }
 
 TEST(Handshake, refuses_what_sentinels_call_the_master_and_is_none) {
@@ -58,7 +58,7 @@ TEST(Handshake, believes_the_cursors_once_enough_replicas_hold_them) {
   EXPECT_EQ(handshake.error().kind, RedisErrorKind::NoReplicas);
   handshake.prepare(parse_redis_url("redis://h").value(), "md:cursor", 2);
   EXPECT_EQ(answer(handshake, {"+OK\r\n", "+OK\r\n", "*0\r\n", kCursors, ":2\r\n"}), Handshake::Next::Done);
-  EXPECT_EQ(handshake.cursors(), (Cursors{{"gmo", "7:9"}}));
+  EXPECT_EQ(handshake.cursors(), (Cursors{{"gmo", {7, 9}}}));
 }
 
 }  // namespace

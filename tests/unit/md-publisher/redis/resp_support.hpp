@@ -15,6 +15,9 @@ namespace mdpipe::publisher {
 
 using Words = std::vector<std::string>;
 
+// An entry with the field k and the value v: two words.
+inline constexpr const char* kBody = "$1\r\nk\r\n$1\r\nv\r\n";
+
 inline std::vector<Words> read_commands(const std::string& bytes) {
   const std::unique_ptr<redisReader, decltype(&redisReaderFree)> reader(redisReaderCreate(), redisReaderFree);
   redisReaderFeed(reader.get(), bytes.data(), bytes.size());

@@ -13,7 +13,6 @@ namespace {
 
 constexpr SteadyTime kNow{};
 constexpr auto kOneSecond = std::chrono::seconds(1);
-constexpr const char* kBody = "$1\r\nk\r\n$1\r\nv\r\n";
 constexpr const char* kWrongType = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 
 struct TransactionTest : testing::Test {

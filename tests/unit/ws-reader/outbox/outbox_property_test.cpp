@@ -8,8 +8,8 @@
 #include <deque>
 #include <random>
 
+#include "md-publisher/redis/cursor.hpp"
 #include "md-publisher/source_ledger.hpp"
-#include "md-publisher/transaction/cursor.hpp"
 #include "tests/unit/ws-reader/outbox/outbox_support.hpp"
 
 namespace mdpipe::reader {
@@ -26,7 +26,7 @@ struct Message {
 // What survives every crash: entries and cursor, written together.
 struct StableRedis {
   std::vector<std::uint64_t> entries;
-  std::string cursor;
+  publisher::Cursors cursors;
 };
 
 class Publisher {
@@ -36,9 +36,7 @@ class Publisher {
   void reach_redis() {
     up_ = true;
     filling_.clear();
-    std::vector<std::pair<std::string, std::string>> cursors;
-    if (!redis_.cursor.empty()) cursors.emplace_back("gmo", redis_.cursor);
-    EXPECT_TRUE(ledger_.on_cursors(cursors).empty());
+    EXPECT_TRUE(ledger_.on_cursors(redis_.cursors).empty());
   }
   void lose_redis() {
     up_ = false;
@@ -59,10 +57,10 @@ class Publisher {
   void commit(bool answer_arrives) {
     if (filling_.empty()) return;
     redis_.entries.insert(redis_.entries.end(), filling_.begin(), filling_.end());
-    redis_.cursor = publisher::format_cursor(epoch_, last_);
+    redis_.cursors["gmo"] = {epoch_, last_};
     filling_.clear();
     if (answer_arrives) {
-      ledger_.on_confirmed("gmo", epoch_, last_);
+      ledger_.on_confirmed("gmo", {epoch_, last_});
     } else {
       lose_redis();
     }

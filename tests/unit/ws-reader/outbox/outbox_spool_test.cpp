@@ -8,8 +8,8 @@
 #include <deque>
 #include <random>
 
+#include "md-publisher/redis/cursor.hpp"
 #include "md-publisher/source_ledger.hpp"
-#include "md-publisher/transaction/cursor.hpp"
 #include "tests/unit/ws-reader/outbox/outbox_support.hpp"
 #include "tests/unit/ws-reader/outbox/spool_support.hpp"
 
@@ -251,7 +251,7 @@ class SpoolWorld {
     filling_.clear();
     ledger_ = std::make_unique<publisher::SourceLedger>();
     ++instance_;
-    if (!cursor_.empty()) ledger_->on_cursors({{"gmo", cursor_}});
+    ledger_->on_cursors(cursors_);
   }
   void serve(unsigned faults) {
     for (auto n = random_() % 8; n > 0 && !link_.empty(); --n) {
@@ -261,12 +261,12 @@ class SpoolWorld {
     if (filling_.empty() || !happens(500)) return;
     entries.insert(entries.end(), filling_.begin(), filling_.end());
     const auto& present = ledger_->sources().at("gmo");
-    cursor_ = publisher::format_cursor(present.epoch, present.accepted);
+    cursors_["gmo"] = {present.epoch, present.accepted};
     filling_.clear();
     if (happens(faults)) {
-      ledger_->on_cursors({{"gmo", cursor_}});  // the answer was lost
+      ledger_->on_cursors(cursors_);  // the answer was lost
     } else {
-      ledger_->on_confirmed("gmo", present.epoch, present.accepted);
+      ledger_->on_confirmed("gmo", {present.epoch, present.accepted});
     }
   }
   void take(const wire::BatchHeader& header, std::string_view payload) {
@@ -282,7 +282,7 @@ class SpoolWorld {
   std::deque<std::pair<wire::BatchHeader, std::string>> link_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> filling_;
   std::unique_ptr<publisher::SourceLedger> ledger_ = std::make_unique<publisher::SourceLedger>();
-  std::string cursor_;
+  publisher::Cursors cursors_;
   std::uint64_t instance_ = 1;
 };
 

@@ -9,7 +9,6 @@ namespace mdpipe::publisher {
 namespace {
 
 using Next = Shard::Next;
-constexpr const char* kBody = "$1\r\nk\r\n$1\r\nv\r\n";
 constexpr const char* kNothing = "*0\r\n";
 constexpr const char* kQueued = "+QUEUED\r\n";
 const Words kQuestion{"HGETALL", "md:cursor:{md:trade}"};
