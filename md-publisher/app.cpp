@@ -38,15 +38,17 @@ metrics::CollectorOptions collector_options(const Config& config) {
 }
 
 RedisOptions redis_options(const Config& config) {
-  return {config.redis,
-          config.cursor_key,
-          config.state_key,
-          config.redis_timeout,
-          config.reconnect_delay_max,
-          config.no_retry,
-          config.stream_bytes_max.count,
-          config.source,
-          static_cast<unsigned>(config.redis_wait_replicas)};
+  RedisOptions options;
+  options.address = config.redis;
+  options.cursor_key = config.cursor_key;
+  options.state_key = config.state_key;
+  options.timeout = config.redis_timeout;
+  options.reconnect_delay_max = config.reconnect_delay_max;
+  options.no_retry = config.no_retry;
+  options.stream_bytes_max = config.stream_bytes_max.count;
+  options.source = config.source;
+  options.wait_replicas = static_cast<unsigned>(config.redis_wait_replicas);
+  return options;
 }
 
 std::unique_ptr<EventWriter> make_writer(asio::io_context& io, RedisOptions options, RedisEvents events) {
@@ -318,11 +320,18 @@ void App::announce_positions() {
 }
 
 void App::send_position(std::string_view topic, const Progress& progress) {
+  wire::Position position;
+  position.instance = instance_;
+  position.epoch = progress.epoch;
+  position.confirmed = progress.confirmed;
+  position.accepted = progress.accepted;
+  position.redis_up = redis_->takes_writes();
+  position.lost_after = progress.lost_after;
+  position.lost_to = progress.lost_to;
+  position.refused = progress.refused;
+  position.closed = progress.closed;
   position_bytes_.clear();
-  encode(
-      wire::Position{instance_, progress.epoch, progress.confirmed, progress.accepted, redis_->takes_writes(),
-                     progress.lost_after, progress.lost_to, progress.refused, progress.closed},
-      position_bytes_);
+  encode(position, position_bytes_);
   if (positions_.send(topic, zmq::send_flags::sndmore)) positions_.send(position_bytes_.view());
 }
 

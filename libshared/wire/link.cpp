@@ -81,10 +81,17 @@ Result<BatchHeader> decode_batch_header(std::string_view bytes) {
   if (!handle) return handle.error();
   const msgpack::object* field = handle.value().get().via.array.ptr;
   try {
-    return BatchHeader{
-        field[1].as<std::string>(),   field[2].as<std::uint64_t>(), field[3].as<std::uint64_t>(),
-        field[4].as<std::uint32_t>(), field[5].as<std::uint64_t>(), field[6].as<std::uint64_t>(),
-        field[7].as<std::uint64_t>(), field[8].as<std::int64_t>(),  field[9].as<bool>()};
+    BatchHeader header;
+    header.source = field[1].as<std::string>();
+    header.epoch = field[2].as<std::uint64_t>();
+    header.first_seq = field[3].as<std::uint64_t>();
+    header.count = field[4].as<std::uint32_t>();
+    header.oldest = field[5].as<std::uint64_t>();
+    header.follows = field[6].as<std::uint64_t>();
+    header.confirmed = field[7].as<std::uint64_t>();
+    header.sent_ns = field[8].as<std::int64_t>();
+    header.closes = field[9].as<bool>();
+    return header;
   } catch (const msgpack::type_error&) {
     return protocol_error("batch header", "a field has the wrong type");
   }
@@ -95,9 +102,17 @@ Result<Position> decode_position(std::string_view bytes) {
   if (!handle) return handle.error();
   const msgpack::object* field = handle.value().get().via.array.ptr;
   try {
-    return Position{field[1].as<std::uint64_t>(), field[2].as<std::uint64_t>(), field[3].as<std::uint64_t>(),
-                    field[4].as<std::uint64_t>(), field[5].as<bool>(),          field[6].as<std::uint64_t>(),
-                    field[7].as<std::uint64_t>(), field[8].as<bool>(),          field[9].as<bool>()};
+    Position position;
+    position.instance = field[1].as<std::uint64_t>();
+    position.epoch = field[2].as<std::uint64_t>();
+    position.confirmed = field[3].as<std::uint64_t>();
+    position.accepted = field[4].as<std::uint64_t>();
+    position.redis_up = field[5].as<bool>();
+    position.lost_after = field[6].as<std::uint64_t>();
+    position.lost_to = field[7].as<std::uint64_t>();
+    position.refused = field[8].as<bool>();
+    position.closed = field[9].as<bool>();
+    return position;
   } catch (const msgpack::type_error&) {
     return protocol_error("position", "a field has the wrong type");
   }
