@@ -2,4 +2,4 @@
 // opens no socket and reads no clock, and these names are errors in it.
 #include "libshared/time/time.hpp"
 
-#pragma GCC poison asio zmq wall_now steady_now
+#pragma GCC poison asio zmq wall_now steady_now moment_now

@@ -31,8 +31,6 @@ constexpr int kMessagesPerTurn = 64;
 constexpr int kMessagesPerTick = 1000;
 constexpr int kMessagesAtStop = 10'000;
 
-Instant instant_now() { return {steady_now(), wall_now()}; }
-
 StoreLimits limits_of(const Config& config) {
   return {static_cast<std::size_t>(config.series_max), config.component_timeout};
 }
@@ -109,7 +107,7 @@ void App::start_metrics() {
   make_forwarders();
   windows_.emplace(store_, forwarders_, config_.state_dir, steady_now());
   make_alerts();
-  intake_.tick(instant_now());
+  intake_.tick(moment_now());
   window_timer_.expires_at(steady_now());
   schedule_window();
   schedule_tick();
@@ -210,7 +208,7 @@ bool App::receive(int messages_max) {
   zmq::message_t message;
   for (int i = 0; i < messages_max; ++i) {
     if (!socket_->receive(message)) return false;
-    intake_.on_message(transport::view(message), instant_now());
+    intake_.on_message(transport::view(message), moment_now());
   }
   return true;
 }
@@ -221,8 +219,8 @@ void App::schedule_tick() {
     if (ec) return;
     receive(kMessagesPerTick);  // after a stall of our own, the components' messages are waiting: nobody is
                                 // silent
-    intake_.tick(instant_now());
-    if (alerts_) alerts_->tick(instant_now());
+    intake_.tick(moment_now());
+    if (alerts_) alerts_->tick(moment_now());
     socket_->rearm();
     notifier_.status(status());
     schedule_tick();
@@ -261,7 +259,7 @@ void App::stop() {
 void App::finish() {
   if (socket_) {
     receive(kMessagesAtStop);
-    intake_.tick(instant_now());
+    intake_.tick(moment_now());
     windows_->end_window(steady_now());
     for (const auto& forwarder : forwarders_) forwarder->finish();
   }

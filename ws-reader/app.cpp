@@ -31,8 +31,6 @@ InputBrake::Limits brake_limits(const Config& config) {
   return limits;
 }
 
-Moment moment_now() { return {wall_now(), steady_now()}; }
-
 }  // namespace
 
 App::App(process::Settings<Config>& settings)

@@ -12,7 +12,7 @@ namespace {
 
 using metrics::Metric;
 
-constexpr agent::Instant kNow{SteadyTime(std::chrono::hours(1)), kReceived};
+constexpr Moment kNow{kReceived, SteadyTime(std::chrono::hours(1))};
 
 void count_all(metrics::MetricsCollector& collector, std::size_t symbols) {
   for (const std::string& symbol : symbol_names(symbols)) {

@@ -26,6 +26,15 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 UnixNanos wall_now();
 inline SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
 
+// One reading of both clocks. Spans and timeouts are measured with `steady` only; `wall` is what people and
+// consumers read.
+struct Moment {
+  UnixNanos wall;
+  SteadyTime steady;
+};
+
+inline Moment moment_now() { return {wall_now(), steady_now()}; }
+
 // Parses "YYYY-MM-DDTHH:MM:SS[.fraction][Z]" in UTC, 0 to 9 or more fractional digits (digits beyond the
 // ninth are cut). Offsets other than Z are refused. Returns nothing where the text is not such a time or lies
 // outside 1970-2261.

@@ -49,7 +49,7 @@ void Alerts::call_webhook(asio::io_context& io, const WebhookOptions& options) {
   log::info("alerts are told to a webhook", {{"receiver", webhook_host(options.url)}});
 }
 
-void Alerts::tick(Instant now) {
+void Alerts::tick(Moment now) {
   conditions_.update(now.steady);
   for (const AlertReport& report : book_.update(now)) log_report(report);
   for (const AlertInfo& alert : kAlerts)

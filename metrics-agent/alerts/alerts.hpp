@@ -23,7 +23,7 @@ class Alerts {
   void set_rules(const AlertRules& rules) { book_.set_rules(rules); }
 
   // After the store was told who is silent.
-  void tick(Instant now);
+  void tick(Moment now);
 
   // Whether no message is on its way.
   [[nodiscard]] bool is_idle() const { return !webhook_ || webhook_->is_idle(); }

@@ -30,14 +30,14 @@ Intake::Intake(SnapshotStore& store, std::string counter_file)
   own_.set(own_.series(Metric::BuildInfo, {kOwnComponent, kVersion, kCommit}), 1);
 }
 
-void Intake::on_message(std::string_view bytes, Instant now) {
+void Intake::on_message(std::string_view bytes, Moment now) {
   const auto delta = metrics::decode_delta(bytes);
   if (!delta) return refuse(delta.error().message, now);
   if (delta.value().component == kOwnComponent) return refuse("a component calls itself metrics-agent", now);
   count_and_log(delta.value(), store_.apply(delta.value(), now), now);
 }
 
-void Intake::tick(Instant now) {
+void Intake::tick(Moment now) {
   report_own(now);
   for (const SourceIndex index : store_.expire(now.steady)) {
     const Source& source = store_.sources()[index];
@@ -47,7 +47,7 @@ void Intake::tick(Instant now) {
   }
 }
 
-void Intake::count_and_log(const metrics::Delta& delta, const Applied& applied, Instant now) {
+void Intake::count_and_log(const metrics::Delta& delta, const Applied& applied, Moment now) {
   if (applied.verdict == Applied::Verdict::Refused) return refuse(applied.reason, now);
   // Interned with the first message, so that both are known as 0 before anything happens.
   const auto lost = own_.series(Metric::MetricDeltasLost, {delta.component});
@@ -89,14 +89,14 @@ void Intake::log_source(const metrics::Delta& delta, const Applied& applied) {
   if (what != nullptr) log::info(what, {{"component", delta.component}, {"source", delta.source}});
 }
 
-void Intake::refuse(std::string_view why, Instant now) {
+void Intake::refuse(std::string_view why, Moment now) {
   own_.increment_error(metrics::error_type::kLink);
   if (const auto suppressed = refused_limit_.admit(now.steady)) {
     log::warn("metrics message refused", {{"why", why}, {"suppressed", *suppressed}});
   }
 }
 
-void Intake::report_own(Instant now) {
+void Intake::report_own(Moment now) {
   const process::Usage usage = process::read_usage();
   const auto set = [this](Metric metric, double value) {
     own_.set(own_.series(metric, {kOwnComponent, kOwnComponent}), value);

@@ -17,17 +17,17 @@ class Intake {
   // Borrows the store. The agent's own counters are kept in `counter_file`; empty for memory only.
   explicit Intake(SnapshotStore& store, std::string counter_file = {});
 
-  void on_message(std::string_view bytes, Instant now);
+  void on_message(std::string_view bytes, Moment now);
   // Once a second: the agent's own counts, and who has fallen silent.
-  void tick(Instant now);
+  void tick(Moment now);
   // Where the agent's other parts count.
   metrics::MetricsCollector& own() { return own_; }
 
  private:
-  void count_and_log(const metrics::Delta& delta, const Applied& applied, Instant now);
+  void count_and_log(const metrics::Delta& delta, const Applied& applied, Moment now);
   void log_source(const metrics::Delta& delta, const Applied& applied);
-  void refuse(std::string_view why, Instant now);
-  void report_own(Instant now);
+  void refuse(std::string_view why, Moment now);
+  void report_own(Moment now);
 
   SnapshotStore& store_;
   metrics::MetricsCollector own_;

@@ -34,7 +34,7 @@ bool is_label_text(std::string_view text) {
          std::none_of(text.begin(), text.end(), is_control);
 }
 
-Applied SnapshotStore::apply(const metrics::Delta& delta, Instant now) {
+Applied SnapshotStore::apply(const metrics::Delta& delta, Moment now) {
   Applied applied;
   Source* source = find_or_add(delta, now, applied);
   if (source == nullptr) return applied;
@@ -64,7 +64,7 @@ Applied SnapshotStore::apply(const metrics::Delta& delta, Instant now) {
   return applied;
 }
 
-Source* SnapshotStore::find_or_add(const metrics::Delta& delta, Instant now, Applied& applied) {
+Source* SnapshotStore::find_or_add(const metrics::Delta& delta, Moment now, Applied& applied) {
   const std::string key = delta.component + '\0' + delta.source;
   if (const auto found = sources_by_key_.find(key); found != sources_by_key_.end())
     return &sources_[found->second];

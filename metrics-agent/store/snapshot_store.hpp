@@ -19,11 +19,6 @@
 
 namespace mdpipe::agent {
 
-struct Instant {
-  SteadyTime steady;  // for spans and timeouts
-  UnixNanos wall;     // for what people read
-};
-
 using SeriesIndex = std::uint32_t;
 using SourceIndex = std::uint32_t;
 using CellIndex = std::uint32_t;
@@ -54,7 +49,7 @@ struct Source {
   std::uint64_t origin = 0;
   std::uint64_t first_origin = 0;  // the first one whose totals were merged, 0 until then
   std::uint64_t message_n = 0;
-  Instant last_seen{};
+  Moment last_seen{};
   bool up = true;
   bool said_goodbye = false;
   bool synced = false;                      // a full message of this epoch has named its series
@@ -92,7 +87,7 @@ class SnapshotStore {
  public:
   explicit SnapshotStore(StoreLimits limits) : limits_(limits) {}
 
-  Applied apply(const metrics::Delta& delta, Instant now);
+  Applied apply(const metrics::Delta& delta, Moment now);
 
   void set_component_timeout(std::chrono::nanoseconds timeout) { limits_.component_timeout = timeout; }
 
@@ -112,7 +107,7 @@ class SnapshotStore {
   [[nodiscard]] CellIndex first_cell(SeriesIndex series) const { return first_cells_[series]; }
 
  private:
-  Source* find_or_add(const metrics::Delta& delta, Instant now, Applied& applied);
+  Source* find_or_add(const metrics::Delta& delta, Moment now, Applied& applied);
   bool enter_epoch(Source& source, const metrics::Delta& delta, Applied& applied);
   void enter_origin(Source& source, std::uint64_t origin);
   void define(Source& source, const metrics::SeriesDefinition& definition, Applied& applied);

@@ -217,7 +217,7 @@ class Server {
         signals_(io_, [this](int signal) { on_stop(signal); }) {
     if (!options.control.empty()) {
       control_.emplace(io_, options.control,
-                       [this](std::string_view line) { return simulator_.command(line, now()); });
+                       [this](std::string_view line) { return simulator_.command(line, moment_now()); });
     }
     endpoint_.init_asio(&io_);
     endpoint_.set_reuse_addr(true);
@@ -246,8 +246,6 @@ class Server {
     if (!opened) throw process::StartupError{opened.error()};
     return std::move(opened.value());
   }
-
-  static Now now() { return {steady_now(), wall_now()}; }
 
   void set_tls([[maybe_unused]] const Options& options) {
     if constexpr (std::is_same_v<Config, TlsConfig>) {
@@ -311,28 +309,29 @@ class Server {
     const std::uint64_t id = ++connections_;
     connection->set_message_handler(
         [this, id](const ws::connection_hdl&, typename Endpoint::message_ptr message) {
-          simulator_.on_text(id, message->get_payload(), now());
+          simulator_.on_text(id, message->get_payload(), moment_now());
         });
     connection->set_ping_handler([this, id](const ws::connection_hdl&, const std::string&) {
-      simulator_.on_ping(id, now());
+      simulator_.on_ping(id, moment_now());
       return !options_.no_pong;  // true: websocketpp answers
     });
     connection->set_pong_handler([this, id](const ws::connection_hdl&, const std::string& payload) {
-      simulator_.on_pong(id, payload, now());
+      simulator_.on_pong(id, payload, moment_now());
     });
-    connection->set_close_handler([this, id](const ws::connection_hdl&) { simulator_.on_close(id, now()); });
+    connection->set_close_handler(
+        [this, id](const ws::connection_hdl&) { simulator_.on_close(id, moment_now()); });
     asio::error_code ec;
     const auto peer = connection->get_raw_socket().remote_endpoint(ec);
     connection->get_raw_socket().set_option(asio::ip::tcp::no_delay(true), ec);
     simulator_.on_open(id, std::make_unique<WebSocketLink<Connection>>(connection),
-                       peer.address().to_string(), connection->get_resource(), now());
+                       peer.address().to_string(), connection->get_resource(), moment_now());
   }
 
   // One turn of work, then the loop looks at sockets, signals and timers.
   void loop() {
-    const bool again = simulator_.turn(now());
+    const bool again = simulator_.turn(moment_now());
     if (simulator_.is_finished()) {
-      simulator_.shut_down(now());
+      simulator_.shut_down(moment_now());
       return io_.stop();
     }
     if (again) {
@@ -349,7 +348,7 @@ class Server {
     log::info("stopping", {{"signal", signal}});
     ws::lib::error_code ec;
     endpoint_.stop_listening(ec);
-    simulator_.shut_down(now());
+    simulator_.shut_down(moment_now());
     stop_timer_.expires_after(kStopPatience);
     stop_timer_.async_wait([this](const asio::error_code& error) {
       if (!error) io_.stop();

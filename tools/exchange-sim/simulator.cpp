@@ -50,7 +50,7 @@ std::optional<HttpReply> Simulator::on_http(std::string_view resource) {
 }
 
 void Simulator::on_open(std::uint64_t id, std::unique_ptr<Link> link, std::string_view address,
-                        std::string_view resource, Now now) {
+                        std::string_view resource, Moment now) {
   Client& client =
       clients_.try_emplace(id, misbehaviour_, Pacer(options_.speed > 0 ? options_.rate : 0, Burst{}))
           .first->second;
@@ -69,7 +69,7 @@ void Simulator::on_open(std::uint64_t id, std::unique_ptr<Link> link, std::strin
   update_streams();
 }
 
-void Simulator::on_text(std::uint64_t id, std::string_view text, Now now) {
+void Simulator::on_text(std::uint64_t id, std::string_view text, Moment now) {
   const auto found = clients_.find(id);
   if (found == clients_.end() || found->second.is_closing) return;
   Client& client = found->second;
@@ -81,14 +81,14 @@ void Simulator::on_text(std::uint64_t id, std::string_view text, Now now) {
   start_replay(client, now);
 }
 
-void Simulator::on_ping(std::uint64_t id, Now now) {
+void Simulator::on_ping(std::uint64_t id, Moment now) {
   const auto found = clients_.find(id);
   if (found == clients_.end() || found->second.is_closing) return;
   found->second.last_heard = now.steady;
   reply(found->second, exchange_.venue().on_control(found->second.session, now.steady), now);
 }
 
-void Simulator::on_pong(std::uint64_t id, std::string_view payload, Now now) {
+void Simulator::on_pong(std::uint64_t id, std::string_view payload, Moment now) {
   const auto found = clients_.find(id);
   if (found == clients_.end() || found->second.is_closing) return;
   Client& client = found->second;
@@ -99,7 +99,7 @@ void Simulator::on_pong(std::uint64_t id, std::string_view payload, Now now) {
   reply(client, exchange_.venue().on_control(client.session, now.steady), now);
 }
 
-void Simulator::on_close(std::uint64_t id, Now) {
+void Simulator::on_close(std::uint64_t id, Moment) {
   const auto found = clients_.find(id);
   if (found == clients_.end()) return;
   const Client& client = found->second;
@@ -122,7 +122,7 @@ void Simulator::update_streams() {
   if (options_.replay.empty()) exchange_.set_streams(sessions);
 }
 
-void Simulator::reply(Client& client, Reply reply, Now now) {
+void Simulator::reply(Client& client, Reply reply, Moment now) {
   for (std::string& frame : reply.frames) {
     ++stats_.replies;
     put(client, std::move(frame), false, now);
@@ -132,7 +132,7 @@ void Simulator::reply(Client& client, Reply reply, Now now) {
     begin_close(client, reply.close->code, reply.close->reason, now, "a rule of the exchange was broken");
 }
 
-bool Simulator::turn(Now now) {
+bool Simulator::turn(Moment now) {
   bool again = generate(now);
   for (auto& [id, client] : clients_) {
     again = advance_replay(client, now) || again;
@@ -158,7 +158,7 @@ std::chrono::milliseconds Simulator::pause() const {
   return milliseconds(std::clamp(static_cast<int>(250 / pacer_.rate()), 1, 20));
 }
 
-void Simulator::keep_time(Client& client, Now now) {
+void Simulator::keep_time(Client& client, Moment now) {
   if (client.drop_deadline) {
     if ((client.held.empty() && client.link->is_drained()) || now.steady >= *client.drop_deadline)
       client.link->drop();
@@ -184,7 +184,7 @@ void Simulator::keep_time(Client& client, Now now) {
   client.link->ping(client.awaited_pong);
 }
 
-void Simulator::begin_close(Client& client, int code, std::string_view reason, Now now,
+void Simulator::begin_close(Client& client, int code, std::string_view reason, Moment now,
                             std::string_view why) {
   if (client.is_closing) return;
   client.is_closing = true;
@@ -208,7 +208,7 @@ void Simulator::begin_close(Client& client, int code, std::string_view reason, N
 }
 
 // Waits until the client has what was sent before, so that the count of --drop-after is what it received.
-void Simulator::begin_drop(Client& client, Now now, std::string_view why) {
+void Simulator::begin_drop(Client& client, Moment now, std::string_view why) {
   if (client.is_closing) return;
   client.is_closing = true;
   client.drop_deadline = now.steady + kDropPatience;
@@ -217,7 +217,7 @@ void Simulator::begin_drop(Client& client, Now now, std::string_view why) {
             {{"connection", client.session.number}, {"why", why}, {"frames", client.rules.sent()}});
 }
 
-void Simulator::shut_down(Now now) {
+void Simulator::shut_down(Moment now) {
   stopping_ = true;
   for (auto& [id, client] : clients_) {
     if (client.is_closing) continue;

@@ -41,11 +41,6 @@ class Link {
   [[nodiscard]] virtual bool is_deflated() const = 0;
 };
 
-struct Now {
-  SteadyTime steady;
-  UnixNanos wall;
-};
-
 struct Stats {
   std::uint64_t connections = 0, frames = 0, bytes = 0, replies = 0, dropped_full = 0, swallowed = 0,
                 garbage = 0, bombs = 0, refused = 0, replays_done = 0, skipped_books = 0, crossed_books = 0,
@@ -58,11 +53,11 @@ class Simulator {
   Simulator(const Options& options, SentLog& sent);
 
   void on_open(std::uint64_t id, std::unique_ptr<Link> link, std::string_view address,
-               std::string_view resource, Now now);
-  void on_text(std::uint64_t id, std::string_view text, Now now);
-  void on_ping(std::uint64_t id, Now now);
-  void on_pong(std::uint64_t id, std::string_view payload, Now now);
-  void on_close(std::uint64_t id, Now now);
+               std::string_view resource, Moment now);
+  void on_text(std::uint64_t id, std::string_view text, Moment now);
+  void on_ping(std::uint64_t id, Moment now);
+  void on_pong(std::uint64_t id, std::string_view payload, Moment now);
+  void on_close(std::uint64_t id, Moment now);
 
   // The HTTP status to refuse a handshake with, or nothing.
   std::optional<int> refuse_handshake();
@@ -70,15 +65,15 @@ class Simulator {
 
   // A bounded amount of work: due events, replay frames, held frames, pings and limits. True: call again at
   // once.
-  bool turn(Now now);
+  bool turn(Moment now);
   // How long nothing will be due.
   [[nodiscard]] std::chrono::milliseconds pause() const;
 
   // A control command; the answer is one line of JSON without its end.
-  std::string command(std::string_view line, Now now);
+  std::string command(std::string_view line, Moment now);
 
   // Says goodbye to all clients.
-  void shut_down(Now now);
+  void shut_down(Moment now);
   [[nodiscard]] bool is_finished() const { return finished_ || (stopping_ && clients_.empty()); }
   [[nodiscard]] std::string stats_json() const;
 
@@ -112,28 +107,28 @@ class Simulator {
     Pacer pacer;
   };
 
-  bool generate(Now now);
-  void one_event(Now now);
+  bool generate(Moment now);
+  void one_event(Moment now);
   bool has_room(const Client& client) const;
-  void deliver(Client& client, const std::string& symbol, std::string text, Now now, bool may_drop);
-  bool spoil_book(Client& client, const Market& market, std::string& body, Now now);
-  void after_frame(Client& client, Now now);
-  void send_garbage(Client& client, Now now);
-  void send_bomb(Client& client, Now now);
-  void put(Client& client, std::string bytes, bool is_frame, Now now);
-  bool release_held(Client& client, Now now);
-  void reply(Client& client, Reply reply, Now now);
-  void start_replay(Client& client, Now now);
-  bool advance_replay(Client& client, Now now);
-  void finish_replay(Client& client, Now now);
+  void deliver(Client& client, const std::string& symbol, std::string text, Moment now, bool may_drop);
+  bool spoil_book(Client& client, const Market& market, std::string& body, Moment now);
+  void after_frame(Client& client, Moment now);
+  void send_garbage(Client& client, Moment now);
+  void send_bomb(Client& client, Moment now);
+  void put(Client& client, std::string bytes, bool is_frame, Moment now);
+  bool release_held(Client& client, Moment now);
+  void reply(Client& client, Reply reply, Moment now);
+  void start_replay(Client& client, Moment now);
+  bool advance_replay(Client& client, Moment now);
+  void finish_replay(Client& client, Moment now);
   std::string symbol_in(const std::string& text) const;
-  void begin_close(Client& client, int code, std::string_view reason, Now now, std::string_view why);
-  void begin_drop(Client& client, Now now, std::string_view why);
-  void keep_time(Client& client, Now now);
+  void begin_close(Client& client, int code, std::string_view reason, Moment now, std::string_view why);
+  void begin_drop(Client& client, Moment now, std::string_view why);
+  void keep_time(Client& client, Moment now);
   void update_streams();
   std::string set_silence(std::string_view rest);
   std::string set_rate(std::string_view rest);
-  void log_full(Now now);
+  void log_full(Moment now);
 
   const Options& options_;
   SentLog& sent_;

@@ -53,7 +53,7 @@ std::string Simulator::set_rate(std::string_view rest) {
   return kDone;
 }
 
-std::string Simulator::command(std::string_view line, Now now) {
+std::string Simulator::command(std::string_view line, Moment now) {
   log::info("control command", {{"command", line.substr(0, 200)}});
   const std::string_view word = take_word(line);
   if (word == "stats") {

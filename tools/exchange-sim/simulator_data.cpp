@@ -19,7 +19,7 @@ bool Simulator::has_room(const Client& client) const {
   return client.link->buffered_bytes() + client.held_bytes < options_.buffer.count;
 }
 
-bool Simulator::generate(Now now) {
+bool Simulator::generate(Moment now) {
   if (!exchange_.is_wanted() || stopping_ || silenced_) {
     pacer_.restart();
     return false;
@@ -49,7 +49,7 @@ bool Simulator::generate(Now now) {
   return due == kEventsPerTurn;
 }
 
-void Simulator::one_event(Now now) {
+void Simulator::one_event(Moment now) {
   for (const Frame& frame : exchange_.next(now.wall)) {
     const auto found = subscribers_.find(frame.key);
     if (found == subscribers_.end()) continue;
@@ -65,7 +65,7 @@ void Simulator::one_event(Now now) {
 }
 
 // False: the frame is left out.
-bool Simulator::spoil_book(Client& client, const Market& market, std::string& body, Now now) {
+bool Simulator::spoil_book(Client& client, const Market& market, std::string& body, Moment now) {
   std::string_view what;
   const BookFault fault = client.rules.next_book_frame();
   switch (fault) {
@@ -92,7 +92,8 @@ bool Simulator::spoil_book(Client& client, const Market& market, std::string& bo
   return fault != BookFault::Skip;
 }
 
-void Simulator::deliver(Client& client, const std::string& symbol, std::string text, Now now, bool may_drop) {
+void Simulator::deliver(Client& client, const std::string& symbol, std::string text, Moment now,
+                        bool may_drop) {
   if (!client.rules.admits(symbol) || silenced_) {
     ++stats_.swallowed;
     return;
@@ -110,7 +111,7 @@ void Simulator::deliver(Client& client, const std::string& symbol, std::string t
   after_frame(client, now);
 }
 
-void Simulator::log_full(Now now) {
+void Simulator::log_full(Moment now) {
   const auto admitted = full_limit_.admit(now.steady);
   if (!admitted) return;
   log::warn("a client is too slow: frames were dropped",
@@ -118,7 +119,7 @@ void Simulator::log_full(Now now) {
   full_logged_ = stats_.dropped_full;
 }
 
-void Simulator::after_frame(Client& client, Now now) {
+void Simulator::after_frame(Client& client, Moment now) {
   const Aftermath aftermath = client.rules.after_sending();
   if (aftermath.garbage) send_garbage(client, now);
   if (aftermath.bomb) send_bomb(client, now);
@@ -127,7 +128,7 @@ void Simulator::after_frame(Client& client, Now now) {
     begin_close(client, static_cast<int>(options_.close_code), options_.close_reason, now, "--close-after");
 }
 
-void Simulator::send_garbage(Client& client, Now now) {
+void Simulator::send_garbage(Client& client, Moment now) {
   const GarbageFrame garbage = garbage_.next(client.last_good);
   ++stats_.garbage;
   log::info("bad frame sent on request", {{"connection", client.session.number},
@@ -140,7 +141,7 @@ void Simulator::send_garbage(Client& client, Now now) {
   put(client, std::move(frame), true, now);
 }
 
-void Simulator::send_bomb(Client& client, Now now) {
+void Simulator::send_bomb(Client& client, Moment now) {
   if (!client.link->is_deflated()) {
     log::warn("no bomb sent: the client did not offer permessage-deflate",
               {{"connection", client.session.number}});
@@ -154,7 +155,7 @@ void Simulator::send_bomb(Client& client, Now now) {
   put(client, bomb_, true, now);
 }
 
-void Simulator::put(Client& client, std::string bytes, bool is_frame, Now now) {
+void Simulator::put(Client& client, std::string bytes, bool is_frame, Moment now) {
   const bool holds = options_.delay.count() > 0 || options_.slow_bytes_per_second > 0;
   if (holds) {
     client.held_bytes += bytes.size();
@@ -168,7 +169,7 @@ void Simulator::put(Client& client, std::string bytes, bool is_frame, Now now) {
 }
 
 // Sends what --delay and --slow-bytes-per-second let through by now. True: something was sent.
-bool Simulator::release_held(Client& client, Now now) {
+bool Simulator::release_held(Client& client, Moment now) {
   const auto rate = static_cast<double>(options_.slow_bytes_per_second);
   const double elapsed = std::chrono::duration<double>(now.steady - client.slow_last).count();
   client.slow_last = now.steady;

@@ -10,7 +10,7 @@ constexpr std::size_t kReplayPerTurn = 512;  // bounded, so that sockets and sig
 
 }  // namespace
 
-void Simulator::start_replay(Client& client, Now now) {
+void Simulator::start_replay(Client& client, Moment now) {
   if (options_.replay.empty() || client.replay || client.replay_done) return;
   auto opened = Replay::open(options_.replay);
   if (!opened) {
@@ -27,7 +27,7 @@ void Simulator::start_replay(Client& client, Now now) {
 }
 
 // True: more could be sent at once.
-bool Simulator::advance_replay(Client& client, Now now) {
+bool Simulator::advance_replay(Client& client, Moment now) {
   if (!client.replay || client.replay_done || client.is_closing || silenced_) return false;
   const bool by_time = client.replay->has_times() && options_.speed > 0;
   std::size_t most = kReplayPerTurn;
@@ -63,7 +63,7 @@ std::string Simulator::symbol_in(const std::string& text) const {
   return !symbol.empty() && text.find(symbol) != std::string::npos ? symbol : std::string();
 }
 
-void Simulator::finish_replay(Client& client, Now now) {
+void Simulator::finish_replay(Client& client, Moment now) {
   if (!client.replay_done || client.replay_drained || !client.held.empty() ||
       client.link->buffered_bytes() > 0)
     return;

@@ -18,12 +18,6 @@
 
 namespace mdpipe::reader {
 
-// Durations are measured with `steady` only; `wall` is what consumers read.
-struct Moment {
-  UnixNanos wall;
-  SteadyTime steady;
-};
-
 class FeedSink {
  public:
   // Feed number `feed` changed. The views in `change` are valid during the call only.

@@ -15,13 +15,13 @@ double worse(double a, double b) { return std::isnan(a) || b > a ? b : a; }
 AlertBook::AlertBook(const Conditions& conditions, const AlertRules& rules)
     : conditions_(conditions), rules_(rules) {}
 
-std::vector<AlertReport> AlertBook::update(Instant now) {
+std::vector<AlertReport> AlertBook::update(Moment now) {
   std::vector<AlertReport> out;
   for (const AlertInfo& alert : kAlerts) update_alert(alert.id, now, out);
   return out;
 }
 
-void AlertBook::update_alert(AlertId alert, Instant now, std::vector<AlertReport>& out) {
+void AlertBook::update_alert(AlertId alert, Moment now, std::vector<AlertReport>& out) {
   const std::vector<double>& values = conditions_.values(alert);
   const AlertRule& rule = rules_[alert];
   const bool may_fire = !is_explained(alert);

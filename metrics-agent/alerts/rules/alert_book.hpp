@@ -36,7 +36,7 @@ class AlertBook {
   void set_rules(const AlertRules& rules) { rules_ = rules; }
 
   // After Conditions::update. What changed, at most two reports an alert.
-  std::vector<AlertReport> update(Instant now);
+  std::vector<AlertReport> update(Moment now);
 
   [[nodiscard]] bool is_firing(AlertId alert) const { return book(alert).firing > 0; }
 
@@ -66,7 +66,7 @@ class AlertBook {
 
   PerAlert& book(AlertId alert) { return alerts_[static_cast<std::size_t>(alert)]; }
   [[nodiscard]] const PerAlert& book(AlertId alert) const { return alerts_[static_cast<std::size_t>(alert)]; }
-  void update_alert(AlertId alert, Instant now, std::vector<AlertReport>& out);
+  void update_alert(AlertId alert, Moment now, std::vector<AlertReport>& out);
   [[nodiscard]] bool is_explained(AlertId alert) const;
   [[nodiscard]] AlertReport report(AlertId alert, bool is_over,
                                    const std::vector<std::size_t>& subjects) const;

@@ -45,7 +45,7 @@ Webhook::Webhook(asio::io_context& io, WebhookOptions options, AlertBook& book,
       client_(io, client_options(options_)),
       host_(host_name()) {}
 
-void Webhook::tick(Instant now) {
+void Webhook::tick(Moment now) {
   if (client_.is_busy() || !pace_.may_send(now.steady) || !book_.has_untold()) return;
   http::Request request;
   request.method = http::Request::Method::Post;

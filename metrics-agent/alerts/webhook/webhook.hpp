@@ -22,7 +22,7 @@ class Webhook {
           metrics::MetricsCollector& collector);
 
   // Sends what is untold, where it is time.
-  void tick(Instant now);
+  void tick(Moment now);
   [[nodiscard]] bool is_idle() const { return !client_.is_busy(); }
 
  private:

@@ -51,8 +51,8 @@ struct SimulatorTest : testing::Test {
     ASSERT_TRUE(loaded) << loaded.error().message;
     simulator = std::make_unique<Simulator>(options, log);
   }
-  static Now when(milliseconds time) {
-    return {at(time), UnixNanos{1'790'000'000'000'000'000 + time.count() * 1'000'000}};
+  static Moment when(milliseconds time) {
+    return {UnixNanos{1'790'000'000'000'000'000 + time.count() * 1'000'000}, at(time)};
   }
   void connect(std::string_view resource = "/") {
     simulator->on_open(1, std::make_unique<FakeLink>(client), "::1", resource, when(milliseconds(0)));

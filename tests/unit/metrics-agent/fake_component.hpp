@@ -12,9 +12,9 @@
 namespace mdpipe::agent {
 
 // Seconds since an arbitrary start, on both clocks.
-inline Instant at(double seconds) {
+inline Moment at(double seconds) {
   const auto nanos = static_cast<std::int64_t>(seconds * 1e9);
-  return {SteadyTime(std::chrono::nanoseconds(nanos)), UnixNanos{1'700'000'000'000'000'000 + nanos}};
+  return {UnixNanos{1'700'000'000'000'000'000 + nanos}, SteadyTime(std::chrono::nanoseconds(nanos))};
 }
 
 inline const std::vector<std::string> kTicker = {"gmo", "ticker", "BTC_JPY"};
