@@ -43,7 +43,7 @@ App::App(process::Settings<Config>& settings)
       spool_(open_spool(config_, collector_)),
       epoch_(begin_epoch(spool_.get())),
       crash_accounting_(make_crash_accounting(config_, collector_, spool_.get(), epoch_)),
-      outbox_(config_.source, epoch_, outbox_limits(config_), spool_use(config_, spool_.get()),
+      outbox_(config_.source, epoch_, outbox_limits(config_), moment_now(), spool_use(config_, spool_.get()),
               crash_accounting_ ? crash_accounting_->lives() : OutboxLives()),
       brake_(brake_limits(config_)),
       gatekeeper_(transport::make_gatekeeper(io_, zmq_, collector_, {"tap"}, config_.security)),
@@ -55,7 +55,7 @@ App::App(process::Settings<Config>& settings)
                           : std::make_unique<FeedPublisher>(
                                 collector_, config_.exchange, config_.subscriptions(),
                                 FeedPublisher::Actions{
-                                    [this](const Event& event) { pipeline_.keep(event); },
+                                    [this](const Event& event) { pipeline_.keep(event, moment_now()); },
                                     [this](const venues::Subscription& subscription) {
                                       return session_->resubscribe(subscription);
                                     },
@@ -229,7 +229,7 @@ void App::schedule_flush() {
 }
 
 void App::flush() {
-  outbox_.flush(steady_now());
+  outbox_.flush(moment_now());
   if (uses_link()) {
     link_->pump();
     report_losses();
@@ -243,8 +243,8 @@ void App::write_to_stdout() {
   ndjson_.clear();
   while (const Batch* batch = outbox_.next()) {
     wire::append_batch_as_ndjson(batch->payload.view(), ndjson_);
-    outbox_.mark_sent(SteadyTime());
-    outbox_.confirm_sent();
+    outbox_.mark_sent({});
+    outbox_.confirm_sent({});
   }
   std::string_view rest = ndjson_.view();
   while (!rest.empty()) {
@@ -262,11 +262,12 @@ void App::write_to_stdout() {
 }
 
 void App::watch_retention() {
-  outbox_.tick(steady_now());
-  pipeline_.release_conflated(steady_now());
+  const Moment now = moment_now();
+  outbox_.tick(now);
+  pipeline_.release_conflated(now);
   report_losses();
   release_brake();
-  if (backlog_memory_.is_over(outbox_.unconfirmed_bytes(), steady_now())) {
+  if (backlog_memory_.is_over(outbox_.unconfirmed_bytes(), now.steady)) {
     outbox_.drop_spare_memory();
     process::give_memory_back();
   }
@@ -348,7 +349,7 @@ void App::take(const Config& fresh) {
 void App::change_subscriptions(const SubscriptionChanges& changes) {
   log::info("subscriptions change", {{"begun", changes.begun.size()}, {"ended", changes.ended.size()}});
   const Moment now = moment_now();
-  pipeline_.end_feeds(changes.ended, now.steady);
+  pipeline_.end_feeds(changes.ended, now);
   feeds_->remove(changes.ended, "no longer collected", now);
   metrics_.end(changes.ended);
   for (const auto& ended : changes.ended) {
@@ -370,7 +371,7 @@ void App::stop(const std::string& why) {
   if (session_) session_->stop();
   if (lines_) lines_->stop();
   if (books_fetcher_) books_fetcher_->stop();
-  pipeline_.release_conflated(steady_now(), true);
+  pipeline_.release_conflated(moment_now(), true);
   flush();
   stop_timer_.expires_after(kDrainMax);
   stop_timer_.async_wait([this](const asio::error_code& ec) {
@@ -389,7 +390,7 @@ void App::finish(int exit_code) {
   if (sender_) sender_->stop();
   const auto& totals = pipeline_.totals();
   const auto unconfirmed = outbox_.unconfirmed_events();
-  const auto left = unconfirmed > 0 ? outbox_.keep(steady_now()) : 0;
+  const auto left = unconfirmed > 0 ? outbox_.keep(moment_now()) : 0;
   if (left == 0 && crash_accounting_) crash_accounting_->complete();
   log::write(left > 0 ? log::Level::Error : log::Level::Info,
              left > 0          ? "stopped; unconfirmed events are lost"

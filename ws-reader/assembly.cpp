@@ -51,12 +51,12 @@ OutboxLimits outbox_limits(const Config& config) {
 std::unique_ptr<Spool> open_spool(const Config& config, metrics::MetricsCollector& collector) {
   if (config.to_stdout || config.spool == "off") return nullptr;
   return std::make_unique<Spool>(fmt::format("{}/spool-{}.db", config.state_dir, config.source), collector,
-                                 steady_now());
+                                 moment_now());
 }
 
 std::uint64_t begin_epoch(Spool* spool) {
-  const UnixNanos wall = wall_now();
-  return spool == nullptr ? static_cast<std::uint64_t>(wall.count) : spool->begin_epoch(wall, steady_now());
+  const Moment now = moment_now();
+  return spool == nullptr ? static_cast<std::uint64_t>(now.wall.count) : spool->begin_epoch(now);
 }
 
 std::unique_ptr<CrashAccounting> make_crash_accounting(const Config& config,

@@ -44,7 +44,7 @@ void Pipeline::on_disconnected() {
 }
 
 // What was held for Redis goes first: behind the last word about a feed nothing of it may come.
-void Pipeline::end_feeds(const std::vector<venues::Subscription>& feeds, SteadyTime now) {
+void Pipeline::end_feeds(const std::vector<venues::Subscription>& feeds, Moment now) {
   release_conflated(now, true);
   for (const auto& feed : feeds) {
     wanted_.remove(feed);
@@ -91,7 +91,7 @@ void Pipeline::on_event(const Event& event) {
   parts_.metrics.event(event, std::exchange(frame_bytes_left_, 0));
   if (books_ && event.type() == EventType::OrderBook) return on_order_book(event);
   if (parts_.feeds != nullptr) parts_.feeds->on_data(event.type(), event.symbol, {event.recv, now_});
-  keep(event);
+  keep(event, {received_, now_});
 }
 
 // The feed of a book is not live before its snapshot, though its deltas come.
@@ -107,55 +107,55 @@ void Pipeline::on_order_book(const Event& event) {
 }
 
 void Pipeline::publish(const Event& event) {
-  keep(event);
+  keep(event, {received_, now_});
   const auto* book = std::get_if<OrderBook>(&event.body);
   if (parts_.feeds != nullptr && has_deltas() && book != nullptr && book->kind == BookKind::Snapshot)
     parts_.feeds->end_gap(EventType::OrderBook, event.symbol, {received_, now_});
 }
 
-void Pipeline::keep(const Event& event) {
+void Pipeline::keep(const Event& event, Moment now) {
   if (parts_.conflator != nullptr) {
-    release_conflated(now_);
-    if (conflate(event)) return;
+    release_conflated(now);
+    if (conflate(event, now.steady)) return;
   }
-  parts_.outbox.append(event);
+  parts_.outbox.append(event, now);
   if (parts_.tap != nullptr) parts_.tap->offer(event, parts_.outbox.last_seq());
   after_event_();
 }
 
 // True where the event waits for Redis to catch up, or gave way to a newer one. Where books come as deltas
 // the newest whole one is the guard's; without the guard nobody has it, and every event is kept.
-bool Pipeline::conflate(const Event& event) {
+bool Pipeline::conflate(const Event& event, SteadyTime now) {
   bool is_kept_elsewhere = false;
   if (event.type() == EventType::OrderBook && has_deltas()) {
     if (!books_ || books_->whole_book(event.symbol) == nullptr) return false;
     is_kept_elsewhere = true;
   }
   bool replaced = false;
-  if (!parts_.conflator->take(event, parts_.outbox.oldest_age(now_), is_kept_elsewhere, replaced))
+  if (!parts_.conflator->take(event, parts_.outbox.oldest_age(now), is_kept_elsewhere, replaced))
     return false;
   if (replaced) parts_.metrics.conflated(event.type(), event.symbol, 1);
   return true;
 }
 
-void Pipeline::release_conflated(SteadyTime now, bool at_once) {
+void Pipeline::release_conflated(Moment now, bool at_once) {
   if (parts_.conflator == nullptr || parts_.conflator->held() == 0) return;
-  const auto age = at_once ? std::chrono::nanoseconds(0) : parts_.outbox.oldest_age(now);
-  parts_.conflator->release(age, [this](const Event& event, bool is_kept_elsewhere) {
-    if (is_kept_elsewhere) return keep_whole_book(event);
-    parts_.outbox.append(event);
+  const auto age = at_once ? std::chrono::nanoseconds(0) : parts_.outbox.oldest_age(now.steady);
+  parts_.conflator->release(age, [this, now](const Event& event, bool is_kept_elsewhere) {
+    if (is_kept_elsewhere) return keep_whole_book(event, now);
+    parts_.outbox.append(event, now);
     after_event_();
   });
 }
 
-void Pipeline::keep_whole_book(const Event& newest) {
+void Pipeline::keep_whole_book(const Event& newest, Moment now) {
   KeptBook* book = books_->whole_book(newest.symbol);
   if (book == nullptr) return parts_.metrics.conflated(EventType::OrderBook, newest.symbol, 1);
   Event snapshot = newest;
   OrderBook levels = book->levels();
   levels.book_seq = std::get<OrderBook>(newest.body).book_seq;
   snapshot.body = levels;
-  parts_.outbox.append(snapshot);
+  parts_.outbox.append(snapshot, now);
   after_event_();
 }
 

@@ -54,14 +54,14 @@ class Pipeline final : private venues::EventSink, private BookSink {
   void on_disconnected();
 
   // Which events are collected, while the program runs: with standard input by symbol alone.
-  void end_feeds(const std::vector<venues::Subscription>& feeds, SteadyTime now);
+  void end_feeds(const std::vector<venues::Subscription>& feeds, Moment now);
   void begin_feeds(const std::vector<venues::Subscription>& feeds);
   void set_symbols(const std::vector<std::string>& symbols) { wanted_ = WantedFeeds(symbols); }
 
   // Numbers an event, keeps it and offers it to the tap. Events of the exchange come here by on_frame().
-  void keep(const Event& event);
+  void keep(const Event& event, Moment now);
   // Keeps what was held while Redis was behind, once it has caught up or, with `at_once`, in any case.
-  void release_conflated(SteadyTime now, bool at_once = false);
+  void release_conflated(Moment now, bool at_once = false);
 
   struct Totals {
     std::uint64_t frames = 0, events = 0, control = 0, other = 0, api_errors = 0, rejected = 0,
@@ -87,8 +87,8 @@ class Pipeline final : private venues::EventSink, private BookSink {
   [[nodiscard]] bool has_deltas() const {
     return parts_.adapter.profile().books != venues::BookRecipe::FullFrames;
   }
-  bool conflate(const Event& event);
-  void keep_whole_book(const Event& newest);
+  bool conflate(const Event& event, SteadyTime now);
+  void keep_whole_book(const Event& newest, Moment now);
 
   Parts parts_;
   WantedFeeds wanted_;

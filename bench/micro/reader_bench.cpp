@@ -13,6 +13,7 @@ namespace mdpipe::bench {
 namespace {
 
 constexpr SteadyTime kSteady{std::chrono::hours(1)};
+constexpr Moment kNow{kReceived, kSteady};
 std::vector<Level> make_levels(std::size_t depth) {
   return std::vector<Level>(depth, Level{"13494275", "0.0123"});
 }
@@ -51,13 +52,13 @@ BENCHMARK(encode_book)->Arg(10)->Arg(20)->Arg(100)->Arg(1000);
 // Numbered, encoded, sent, confirmed: batches of so many events as the argument says.
 void outbox_append_confirm(benchmark::State& state) {
   const auto batch = static_cast<benchmark::IterationCount>(state.range(0));
-  reader::Outbox outbox("gmo", 77, {});
+  reader::Outbox outbox("gmo", 77, {}, kNow);
   const Event event = trade();
   while (state.KeepRunningBatch(batch)) {
-    for (benchmark::IterationCount i = 0; i < batch; ++i) outbox.append(event);
-    outbox.flush(kSteady);
-    while (outbox.next() != nullptr) outbox.mark_sent(kSteady);
-    outbox.on_position({1000, 77, outbox.last_seq(), outbox.last_seq(), true}, kSteady);
+    for (benchmark::IterationCount i = 0; i < batch; ++i) outbox.append(event, kNow);
+    outbox.flush(kNow);
+    while (outbox.next() != nullptr) outbox.mark_sent(kNow);
+    outbox.on_position({1000, 77, outbox.last_seq(), outbox.last_seq(), true}, kNow);
   }
   if (!outbox.everything_confirmed()) state.SkipWithError("not all was confirmed");
   state.SetItemsProcessed(static_cast<std::int64_t>(outbox.last_seq()));
@@ -80,20 +81,20 @@ class Reader {
         collector_({"ws-reader", exchange, exchange}),
         adapter_(venues::make_adapter(exchange)),
         metrics_(collector_, exchange, subscriptions_),
-        outbox_(exchange, 77, {}),
+        outbox_(exchange, 77, {}, kNow),
         feeds_(subscriptions_, venues::kStaleAfter, feed_sink_),
         pipeline_({*adapter_, metrics_, outbox_, nullptr, &feeds_}, names_, [] {}) {
-    feeds_.start({kReceived, kSteady});
-    feeds_.on_connected({kReceived, kSteady});
-    feeds_.on_subscribed({kReceived, kSteady});
+    feeds_.start(kNow);
+    feeds_.on_connected(kNow);
+    feeds_.on_subscribed(kNow);
     pipeline_.check_books({[](std::string_view) {}, [](std::string_view) {}});
   }
 
   void read(std::string_view frame) { pipeline_.on_frame(frame, kReceived, kSteady); }
   void confirm() {
-    outbox_.flush(kSteady);
-    while (outbox_.next() != nullptr) outbox_.mark_sent(kSteady);
-    outbox_.on_position({1000, 77, outbox_.last_seq(), outbox_.last_seq(), true}, kSteady);
+    outbox_.flush(kNow);
+    while (outbox_.next() != nullptr) outbox_.mark_sent(kNow);
+    outbox_.on_position({1000, 77, outbox_.last_seq(), outbox_.last_seq(), true}, kNow);
   }
   [[nodiscard]] std::uint64_t events() const { return outbox_.last_seq(); }
 

@@ -39,7 +39,7 @@ void PublisherLink::start() {
 }
 
 void PublisherLink::send_heartbeats() {
-  send(outbox_.heartbeat(), no_events_.view());
+  send(outbox_.heartbeat(wall_now()), no_events_.view());
   heartbeat_.expires_after(kHeartbeatInterval);
   heartbeat_.async_wait([this](const asio::error_code& ec) {
     if (!ec) send_heartbeats();
@@ -48,8 +48,8 @@ void PublisherLink::send_heartbeats() {
 
 void PublisherLink::pump() {
   while (const Batch* batch = outbox_.next()) {
-    if (!send(outbox_.header(*batch), batch->payload.view())) break;
-    outbox_.mark_sent(steady_now());
+    if (!send(outbox_.header(*batch, wall_now()), batch->payload.view())) break;
+    outbox_.mark_sent(moment_now());
   }
   if (outbox_.next() == nullptr || retry_pending_) return;
   retry_pending_ = true;
@@ -83,10 +83,10 @@ bool PublisherLink::receive_positions() {
 
 void PublisherLink::on_position(std::string_view bytes) {
   const auto position = wire::decode_position(bytes);
-  const SteadyTime now = steady_now();
+  const Moment now = moment_now();
   if (!position) {
     metrics_.increment_error(metrics::error_type::kLink);
-    if (const auto suppressed = refused_limit_.admit(now)) {
+    if (const auto suppressed = refused_limit_.admit(now.steady)) {
       log::error(position.error().message, {{"suppressed", *suppressed}});
     }
     return;

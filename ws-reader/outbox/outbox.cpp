@@ -19,7 +19,8 @@ constexpr auto kAckLagMax = std::chrono::seconds(5);
 
 }  // namespace
 
-Outbox::Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, SpoolUse use, OutboxLives lives)
+Outbox::Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, Moment now, SpoolUse use,
+               OutboxLives lives)
     : source_(std::move(source)), epoch_(epoch), limits_(limits), use_(use), lives_(lives) {
   // What is on its way is never dropped, so it must leave room for what is not.
   limits_.window_bytes_max = std::min(limits_.window_bytes_max, limits_.retain_bytes_max / 2);
@@ -27,7 +28,7 @@ Outbox::Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, Spo
     set_aside_seen_ = use_.spool->times_set_aside();
     held_events_ = use_.spool->events();
   }
-  refill();
+  refill(now);
   enter_front_epoch();
 }
 
@@ -37,7 +38,7 @@ std::uint64_t Outbox::unconfirmed_events() const {
   return held_events_ - (in_part ? peer_.confirmed - resident_.front().first_seq + 1 : 0);
 }
 
-void Outbox::append(const Event& event) {
+void Outbox::append(const Event& event, Moment now) {
   if (open_.count == 0) {
     if (!spare_buffers_.empty()) {
       open_.payload = std::move(spare_buffers_.back());
@@ -50,22 +51,21 @@ void Outbox::append(const Event& event) {
   wire::encode_event(event, next_seq_++, open_.payload);
   ++open_.count;
   ++held_events_;
-  if (open_.payload.size() >= limits_.batch_bytes_max) close_batch();
+  if (open_.payload.size() >= limits_.batch_bytes_max) close_batch(now);
 }
 
-void Outbox::flush(SteadyTime now) {
-  now_ = now;
-  if (open_.count > 0) close_batch();
-  if (use_.mode == SpoolMode::Always) spill();
+void Outbox::flush(Moment now) {
+  if (open_.count > 0) close_batch(now);
+  if (use_.mode == SpoolMode::Always) spill(now);
 }
 
-void Outbox::close_batch() {
+void Outbox::close_batch(Moment now) {
   wire::seal_batch(open_.payload, open_.count);
   open_.epoch = epoch_;
   open_.follows = open_.first_seq - 1;
-  open_.opened_at = now_;
+  open_.opened_at = now.steady;
   place(std::exchange(open_, Batch()));
-  enforce_limits();
+  enforce_limits(now);
 }
 
 void Outbox::place(Batch&& batch) {
@@ -85,8 +85,7 @@ std::size_t Outbox::resident_bytes_max() const {
   return use_.spool == nullptr ? ~std::size_t{0} : limits_.retain_bytes_max / 2;
 }
 
-void Outbox::tick(SteadyTime now) {
-  now_ = now;
+void Outbox::tick(Moment now) {
   if (use_.spool == nullptr) return;
   const Batch* oldest = nullptr;
   if (resident_spooled_ < resident_.size()) {
@@ -94,24 +93,24 @@ void Outbox::tick(SteadyTime now) {
   } else if (!waiting_.empty()) {
     oldest = &waiting_.front();
   }
-  if (oldest != nullptr && now - oldest->opened_at >= use_.after) spill();
-  enforce_limits();
+  if (oldest != nullptr && now.steady - oldest->opened_at >= use_.after) spill(now);
+  enforce_limits(now);
 }
 
-std::uint64_t Outbox::keep(SteadyTime now) {
+std::uint64_t Outbox::keep(Moment now) {
   flush(now);
   if (use_.spool == nullptr) return held_events_;
-  return spill() ? 0 : held_events_ - use_.spool->events();
+  return spill(now) ? 0 : held_events_ - use_.spool->events();
 }
 
 // Writes every closed batch that is not in the spool, in order. What was waiting then lies on disk alone.
-bool Outbox::spill() {
+bool Outbox::spill(Moment now) {
   if (use_.spool == nullptr) return false;
   to_spool_.clear();
   for (std::size_t i = resident_spooled_; i < resident_.size(); ++i) to_spool_.push_back(&resident_[i]);
   for (std::size_t i = 0; i < waiting_.size(); ++i) to_spool_.push_back(&waiting_[i]);
   if (to_spool_.empty()) return true;
-  const bool written = use_.spool->append(to_spool_, now_);
+  const bool written = use_.spool->append(to_spool_, now);
   if (written) mark_spooled();
   on_spool_set_aside();
   return written;
@@ -127,15 +126,15 @@ void Outbox::mark_spooled() {
 }
 
 // Brings the tail back into memory as room appears, then what waited behind it.
-void Outbox::refill() {
-  while (has_tail() && resident_bytes_ < resident_bytes_max() / 2 && load_one()) {
+void Outbox::refill(Moment now) {
+  while (has_tail() && resident_bytes_ < resident_bytes_max() / 2 && load_one(now)) {
   }
   if (!has_tail()) move_waiting();
 }
 
-bool Outbox::load_one() {
+bool Outbox::load_one(Moment now) {
   Batch batch;
-  const auto result = use_.spool->read_after(loaded_row_, batch, now_);
+  const auto result = use_.spool->read_after(loaded_row_, batch, now);
   switch (result) {
     case Spool::Read::Nothing:
       loaded_row_ = use_.spool->last_row();
@@ -145,7 +144,7 @@ bool Outbox::load_one() {
       held_events_ -= std::min<std::uint64_t>(batch.count, held_events_);
       if (batch.count > 0) {
         loaded_row_ = batch.row;
-        use_.spool->remove(batch.row, now_);
+        use_.spool->remove(batch.row, now);
       }
       on_spool_set_aside();
       return true;
@@ -184,19 +183,19 @@ void Outbox::on_spool_set_aside() {
   move_waiting();
 }
 
-void Outbox::enforce_limits() {
-  if (unconfirmed_bytes() > limits_.retain_bytes_max && !spill()) {
-    while (unconfirmed_bytes() > limits_.retain_bytes_max && drop_oldest()) {
+void Outbox::enforce_limits(Moment now) {
+  if (unconfirmed_bytes() > limits_.retain_bytes_max && !spill(now)) {
+    while (unconfirmed_bytes() > limits_.retain_bytes_max && drop_oldest(now)) {
     }
   }
-  while (spool_bytes() > limits_.spool_bytes_max && drop_oldest()) {
+  while (spool_bytes() > limits_.spool_bytes_max && drop_oldest(now)) {
   }
 }
 
 // Replaces the oldest batch that is not on its way by the report of its loss, or adds it to the report before
 // it. False where there is nothing to drop.
-bool Outbox::drop_oldest() {
-  while (resident_.size() < sent_batches_ + 3 && has_tail() && load_one()) {
+bool Outbox::drop_oldest(Moment now) {
+  while (resident_.size() < sent_batches_ + 3 && has_tail() && load_one(now)) {
   }
   if (!has_tail()) move_waiting();
   std::size_t at = sent_batches_;
@@ -216,14 +215,14 @@ bool Outbox::drop_oldest() {
   }
   if (lives_.in_flight != nullptr && victim.epoch == epoch_)
     lives_.in_flight->forget(victim.first_seq, victim.last_seq());
-  Batch report = loss.make_batch(victim.epoch, victim.last_seq(), wall_now());
+  Batch report = loss.make_batch(victim.epoch, victim.last_seq(), now.wall);
   report.opened_at = victim.opened_at;
   report.follows = merge ? resident_[at - 1].follows : victim.follows;
-  put_report(at, merge, std::move(report));
+  put_report(at, merge, std::move(report), now);
   return true;
 }
 
-void Outbox::put_report(std::size_t at, bool merge, Batch&& report) {
+void Outbox::put_report(std::size_t at, bool merge, Batch&& report, Moment now) {
   Batch& victim = resident_[at];
   report.row = victim.row;
   held_events_ -= victim.count;
@@ -231,12 +230,12 @@ void Outbox::put_report(std::size_t at, bool merge, Batch&& report) {
   resident_bytes_ -= victim.payload.size();
   resident_bytes_ += report.payload.size();
   victim = std::move(report);
-  if (victim.row != 0) use_.spool->replace(victim, now_);
+  if (victim.row != 0) use_.spool->replace(victim, now);
   if (merge) {  // the report before it is part of this one now
     const Batch& merged = resident_[at - 1];
     held_events_ -= merged.count;
     resident_bytes_ -= merged.payload.size();
-    if (merged.row != 0) use_.spool->remove(merged.row, now_);
+    if (merged.row != 0) use_.spool->remove(merged.row, now);
     if (resident_spooled_ >= at) --resident_spooled_;
     for (std::size_t i = at - 1; i > 0; --i) resident_[i] = std::move(resident_[i - 1]);
     resident_.pop_front();
@@ -250,37 +249,51 @@ const Batch* Outbox::next() const {
   return batch.epoch == resident_.front().epoch && !awaits_predecessor() ? &batch : nullptr;
 }
 
-void Outbox::mark_sent(SteadyTime now) {
+void Outbox::mark_sent(Moment now) {
   const bool nothing_waits = sent_batches_ == 0 || resident_[sent_batches_ - 1].last_seq() <= peer_.accepted;
-  if (nothing_waits) progress_at_ = now;
+  if (nothing_waits) progress_at_ = now.steady;
   peer_.sent_max = std::max(peer_.sent_max, resident_[sent_batches_].last_seq());
   sent_bytes_ += resident_[sent_batches_].payload.size();
   ++sent_batches_;
 }
 
-void Outbox::confirm_sent() {
+void Outbox::confirm_sent(Moment now) {
   if (sent_batches_ == 0) return;
   peer_.confirmed = resident_[sent_batches_ - 1].last_seq();
-  release_confirmed();
+  release_confirmed(now);
 }
 
-wire::BatchHeader Outbox::header(const Batch& batch) const {
-  return {source_,       batch.epoch,     batch.first_seq, batch.count, resident_.front().follows + 1,
-          batch.follows, peer_.confirmed, wall_now().count};
+wire::BatchHeader Outbox::header(const Batch& batch, UnixNanos sent) const {
+  wire::BatchHeader header;
+  header.source = source_;
+  header.epoch = batch.epoch;
+  header.first_seq = batch.first_seq;
+  header.count = batch.count;
+  header.oldest = resident_.front().follows + 1;
+  header.follows = batch.follows;
+  header.confirmed = peer_.confirmed;
+  header.sent_ns = sent.count;
+  return header;
 }
 
-wire::BatchHeader Outbox::heartbeat() const {
-  if (awaits_predecessor()) {
-    const std::uint64_t told = peer_.confirmed;
-    return {
-        source_, peer_.epoch, told + 1, 0, told + 1, told, told, wall_now().count, predecessor_end_.closing};
-  }
-  const std::uint64_t before = resident_.empty() ? last_seq() - open_.count : resident_.front().follows;
-  return {source_, peer_.epoch, before + 1, 0, before + 1, before, peer_.confirmed, wall_now().count};
+wire::BatchHeader Outbox::heartbeat(UnixNanos sent) const {
+  const bool awaits = awaits_predecessor();
+  const std::uint64_t before = awaits              ? peer_.confirmed
+                               : resident_.empty() ? last_seq() - open_.count
+                                                   : resident_.front().follows;
+  wire::BatchHeader header;
+  header.source = source_;
+  header.epoch = peer_.epoch;
+  header.first_seq = before + 1;
+  header.oldest = before + 1;
+  header.follows = before;
+  header.confirmed = peer_.confirmed;
+  header.sent_ns = sent.count;
+  header.closes = awaits && predecessor_end_.closing;
+  return header;
 }
 
-Outbox::PositionEffect Outbox::on_position(const wire::Position& position, SteadyTime now) {
-  now_ = now;
+Outbox::PositionEffect Outbox::on_position(const wire::Position& position, Moment now) {
   const bool ours = position.epoch == peer_.epoch;
   if (position.epoch == epoch_ && position.refused) return PositionEffect::Refused;
   const bool new_publisher = position.instance != publisher_instance_;
@@ -299,21 +312,21 @@ Outbox::PositionEffect Outbox::on_position(const wire::Position& position, Stead
   const std::uint64_t accepted_before = std::exchange(peer_.accepted, accepted);
   const bool redis_lost = ours && position.lost_to > peer_.lost_to;
   if (ours) peer_.lost_to = position.lost_to;
-  if (accepted > accepted_before) progress_at_ = now;
-  const bool stalled = sent_batches_ > 0 && position.redis_up && now - progress_at_ >= kResendAfter &&
+  if (accepted > accepted_before) progress_at_ = now.steady;
+  const bool stalled = sent_batches_ > 0 && position.redis_up && now.steady - progress_at_ >= kResendAfter &&
                        accepted < resident_[sent_batches_ - 1].last_seq();
   const bool resend = replaced || accepted < accepted_before || stalled;
-  if (resend) resend_from(accepted + 1, now);
+  if (resend) resend_from(accepted + 1, now.steady);
   if (ours && position.confirmed > peer_.confirmed && position.confirmed <= known_max) {
     peer_.confirmed = position.confirmed;
     if (lives_.in_flight != nullptr && peer_.epoch == epoch_) lives_.in_flight->confirm(peer_.confirmed);
-    release_confirmed();
+    release_confirmed(now);
   }
   if (redis_lost) return PositionEffect::RedisLostData;
   const PositionEffect effect = resend                  ? PositionEffect::Resend
                                 : ours || new_publisher ? PositionEffect::Progress
                                                         : PositionEffect::None;
-  return ours && awaits_predecessor() ? await_predecessor(position, effect) : effect;
+  return ours && awaits_predecessor() ? await_predecessor(position, effect, now.steady) : effect;
 }
 
 std::uint64_t Outbox::front_epoch() const {
@@ -333,13 +346,14 @@ bool Outbox::awaits_predecessor() const {
 
 // The publisher has taken and written some of it, and messages that the dead reader left in its connection
 // may still come in. Once that seems over it is told that there is no more, and its answer is final.
-Outbox::PositionEffect Outbox::await_predecessor(const wire::Position& position, PositionEffect effect) {
+Outbox::PositionEffect Outbox::await_predecessor(const wire::Position& position, PositionEffect effect,
+                                                 SteadyTime now) {
   const bool has_moved = position.accepted != predecessor_end_.accepted ||
                          position.confirmed != predecessor_end_.confirmed || !position.redis_up;
-  if (has_moved || predecessor_end_.quiet_since == SteadyTime{}) predecessor_end_.quiet_since = now_;
+  if (has_moved || predecessor_end_.quiet_since == SteadyTime{}) predecessor_end_.quiet_since = now;
   predecessor_end_.accepted = position.accepted;
   predecessor_end_.confirmed = position.confirmed;
-  const auto quiet = now_ - predecessor_end_.quiet_since;
+  const auto quiet = now - predecessor_end_.quiet_since;
   const bool is_even = position.accepted == position.confirmed || quiet >= kAckLagMax;
   predecessor_end_.closing = predecessor_end_.closing || (is_even && quiet >= kDrainQuiet);
   const bool is_over = position.refused || (predecessor_end_.closing && position.closed && is_even);
@@ -361,7 +375,7 @@ void Outbox::resend_from(std::uint64_t seq, SteadyTime now) {
   }
 }
 
-void Outbox::release_confirmed() {
+void Outbox::release_confirmed(Moment now) {
   std::int64_t row = 0;
   for (;;) {
     while (!resident_.empty() && resident_.front().epoch == peer_.epoch &&
@@ -370,11 +384,11 @@ void Outbox::release_confirmed() {
       remove_front();
     }
     const std::size_t before = resident_.size();
-    refill();
+    refill(now);
     if (resident_.size() == before || resident_.empty()) break;
   }
   if (row != 0) {
-    use_.spool->remove_through(row, now_);
+    use_.spool->remove_through(row, now);
     on_spool_set_aside();
   }
   enter_front_epoch();

@@ -62,33 +62,33 @@ struct OutboxLives {
 
 class Outbox {
  public:
-  Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, SpoolUse use = {},
+  Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, Moment now, SpoolUse use = {},
          OutboxLives lives = {});
 
   // Numbers the event and keeps it. The batch it is in can be sent after flush().
-  void append(const Event& event);
+  void append(const Event& event, Moment now);
   // Closes the batch being filled. Call once at the end of a loop turn.
-  void flush(SteadyTime now);
+  void flush(Moment now);
   // Writes to the spool what has waited long enough. Call a few times a second.
-  void tick(SteadyTime now);
+  void tick(Moment now);
   // Writes everything to the spool, at the end of the program. Returns the number of events that are in
   // memory alone.
-  std::uint64_t keep(SteadyTime now);
+  std::uint64_t keep(Moment now);
 
   // The next batch to send, or null where all are sent, the window is full, or an earlier life's events are
   // not confirmed yet. Valid until the next call of any member.
   [[nodiscard]] const Batch* next() const;
-  void mark_sent(SteadyTime now);
+  void mark_sent(Moment now);
   // For a sink that is done once it has the bytes, such as standard output.
-  void confirm_sent();
-  [[nodiscard]] wire::BatchHeader header(const Batch& batch) const;
+  void confirm_sent(Moment now);
+  [[nodiscard]] wire::BatchHeader header(const Batch& batch, UnixNanos sent) const;
   // A header without events: tells the publisher that this reader lives and what it knows.
-  [[nodiscard]] wire::BatchHeader heartbeat() const;
+  [[nodiscard]] wire::BatchHeader heartbeat(UnixNanos sent) const;
 
   // Ask: the publisher needs a heartbeat now.
   enum class PositionEffect { None, Progress, Resend, RedisLostData, Refused, Ask };
   // Takes a publisher's position for this source, or its announcement to every source.
-  PositionEffect on_position(const wire::Position& position, SteadyTime now);
+  PositionEffect on_position(const wire::Position& position, Moment now);
 
   [[nodiscard]] std::uint64_t last_seq() const { return next_seq_ - 1; }
   [[nodiscard]] std::uint64_t confirmed_seq() const { return peer_.confirmed; }
@@ -132,19 +132,19 @@ class Outbox {
   [[nodiscard]] std::uint64_t front_epoch() const;
   [[nodiscard]] bool is_after_predecessor(std::uint64_t epoch) const;
   [[nodiscard]] bool awaits_predecessor() const;
-  PositionEffect await_predecessor(const wire::Position& position, PositionEffect effect);
+  PositionEffect await_predecessor(const wire::Position& position, PositionEffect effect, SteadyTime now);
   [[nodiscard]] std::size_t resident_bytes_max() const;
-  void close_batch();
+  void close_batch(Moment now);
   void place(Batch&& batch);
-  bool spill();
+  bool spill(Moment now);
   void mark_spooled();
-  void refill();
-  bool load_one();
+  void refill(Moment now);
+  bool load_one(Moment now);
   void move_waiting();
-  void enforce_limits();
-  bool drop_oldest();
-  void put_report(std::size_t at, bool merge, Batch&& report);
-  void release_confirmed();
+  void enforce_limits(Moment now);
+  bool drop_oldest(Moment now);
+  void put_report(std::size_t at, bool merge, Batch&& report, Moment now);
+  void release_confirmed(Moment now);
   void remove_front();
   void resend_from(std::uint64_t seq, SteadyTime now);
   void enter_front_epoch();
@@ -177,7 +177,6 @@ class Outbox {
   Peer peer_;
   std::uint64_t publisher_instance_ = 0;
   SteadyTime progress_at_{};  // when `accepted` last grew, or something was sent while nothing waited for it
-  SteadyTime now_{};          // of the last call that brought the time
 };
 
 }  // namespace mdpipe::reader

@@ -52,6 +52,14 @@ class Run {
   sqlite3_stmt* statement_;
 };
 
+// Two files may be set aside at one time; neither replaces the other.
+std::string unused_name(const std::string& prefix, std::int64_t number) {
+  std::error_code ignored;
+  std::string name = prefix + std::to_string(number);
+  while (std::filesystem::exists(name, ignored)) name = prefix + std::to_string(++number);
+  return name;
+}
+
 void bind_batch(Run& run, const Batch& batch) {
   run.bind(1, batch.epoch);
   run.bind(2, batch.first_seq);
@@ -67,7 +75,7 @@ void bind_batch(Run& run, const Batch& batch) {
 void Spool::Closer::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 void Spool::Closer::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
-Spool::Spool(std::string path, metrics::MetricsCollector& metrics, SteadyTime now)
+Spool::Spool(std::string path, metrics::MetricsCollector& metrics, Moment now)
     : path_(std::move(path)), metrics_(metrics) {
   open(now);
   if (events_ > 0) {
@@ -85,7 +93,7 @@ void Spool::close() {
   database_.reset();
 }
 
-void Spool::open(SteadyTime now) {
+void Spool::open(Moment now) {
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), ignored);
   for (int attempt = 0; attempt < 2; ++attempt) {
@@ -104,7 +112,7 @@ void Spool::open(SteadyTime now) {
                        path_)}};
     }
     if (unusable.empty() && error != SQLITE_CORRUPT && error != SQLITE_NOTADB) break;
-    set_aside(unusable.empty() ? sqlite3_errmsg(opened) : unusable);
+    set_aside(unusable.empty() ? sqlite3_errmsg(opened) : unusable, now);
   }
   on_error("opened", now);
   close();
@@ -195,8 +203,8 @@ Spool::Statement Spool::prepare(const char* sql) {
   return Statement(statement);
 }
 
-std::uint64_t Spool::begin_epoch(UnixNanos wall, SteadyTime now) {
-  auto epoch = static_cast<std::uint64_t>(wall.count);
+std::uint64_t Spool::begin_epoch(Moment now) {
+  auto epoch = static_cast<std::uint64_t>(now.wall.count);
   if (!is_writable(now)) return epoch;
   {
     const Statement last =
@@ -220,13 +228,13 @@ std::uint64_t Spool::last_seq_of(std::uint64_t epoch) {
   return sqlite3_step(last.get()) == SQLITE_ROW ? column_uint(last.get(), 0) : 0;
 }
 
-bool Spool::is_writable(SteadyTime now) {
-  if (now < retry_at_) return false;
+bool Spool::is_writable(Moment now) {
+  if (now.steady < retry_at_) return false;
   if (!database_) open(now);
   return database_ != nullptr;
 }
 
-bool Spool::append(const std::vector<Batch*>& batches, SteadyTime now) {
+bool Spool::append(const std::vector<Batch*>& batches, Moment now) {
   if (!is_writable(now)) return false;
   bool written = execute("BEGIN");
   std::int64_t row = last_row_;
@@ -252,7 +260,7 @@ bool Spool::append(const std::vector<Batch*>& batches, SteadyTime now) {
   return true;
 }
 
-bool Spool::replace(const Batch& batch, SteadyTime now) {
+bool Spool::replace(const Batch& batch, Moment now) {
   if (!is_writable(now)) return false;
   std::size_t bytes_before = 0;
   std::uint64_t events_before = 0;
@@ -280,13 +288,13 @@ bool Spool::replace(const Batch& batch, SteadyTime now) {
   return true;
 }
 
-void Spool::remove(std::int64_t row, SteadyTime now) { remove_where(size_of_, remove_, row, now); }
+void Spool::remove(std::int64_t row, Moment now) { remove_where(size_of_, remove_, row, now); }
 
-void Spool::remove_through(std::int64_t row, SteadyTime now) {
+void Spool::remove_through(std::int64_t row, Moment now) {
   remove_where(size_through_, remove_through_, row, now);
 }
 
-void Spool::remove_where(Statement& sizes, Statement& removal, std::int64_t row, SteadyTime now) {
+void Spool::remove_where(Statement& sizes, Statement& removal, std::int64_t row, Moment now) {
   if (!database_) return;
   std::size_t bytes = 0;
   std::uint64_t events = 0;
@@ -322,7 +330,7 @@ void Spool::drop_cache() {
   if (database_) sqlite3_db_release_memory(database_.get());
 }
 
-Spool::Read Spool::read_after(std::int64_t row, Batch& batch, SteadyTime now) {
+Spool::Read Spool::read_after(std::int64_t row, Batch& batch, Moment now) {
   if (!database_) return Read::Nothing;
   int result = SQLITE_DONE;
   {
@@ -359,13 +367,13 @@ Spool::Read Spool::take_row(sqlite3_stmt* found, Batch& batch) {
   return Read::Batch;
 }
 
-void Spool::on_error(const char* action, SteadyTime now) {
+void Spool::on_error(const char* action, Moment now) {
   const int error = database_ ? sqlite3_errcode(database_.get()) : SQLITE_CANTOPEN;
   const std::string reason = database_ ? sqlite3_errmsg(database_.get()) : "cannot be opened";
   const int system_error = database_ ? sqlite3_system_errno(database_.get()) : 0;
-  retry_at_ = now + kRetryAfter;
+  retry_at_ = now.steady + kRetryAfter;
   metrics_.increment_error(metrics::error_type::kSpool);
-  if (const auto suppressed = error_limit_.admit(now)) {
+  if (const auto suppressed = error_limit_.admit(now.steady)) {
     log::error(
         fmt::format("the spool cannot be {}; unconfirmed events are kept in memory alone. Make room on the "
                     "disk, or name a writable folder with --state-dir",
@@ -375,13 +383,13 @@ void Spool::on_error(const char* action, SteadyTime now) {
          {"error", system_error == 0 ? "" : std::strerror(system_error)},
          {"suppressed", *suppressed}});
   }
-  if (error == SQLITE_CORRUPT || error == SQLITE_NOTADB) set_aside(reason);
+  if (error == SQLITE_CORRUPT || error == SQLITE_NOTADB) set_aside(reason, now);
 }
 
 // The file and its journal get other names, so that what is in them can still be looked at.
-void Spool::set_aside(const std::string& why) {
+void Spool::set_aside(const std::string& why, Moment now) {
   close();
-  const std::string aside = fmt::format("{}.aside-{}", path_, wall_now().count);
+  const std::string aside = unused_name(path_ + ".aside-", now.wall.count);
   std::error_code failed;
   std::filesystem::rename(path_, aside, failed);
   for (const char* part : {"-wal", "-shm"}) {

@@ -19,6 +19,7 @@
 
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/collector.hpp"
+#include "libshared/time/time.hpp"
 #include "ws-reader/outbox/batch.hpp"
 
 struct sqlite3;
@@ -30,29 +31,29 @@ class Spool {
  public:
   // Opens or makes the file. Throws process::StartupError where another process has it open; any other fault
   // is logged and counted, and the spool is then not usable for now. `metrics` is borrowed.
-  Spool(std::string path, metrics::MetricsCollector& metrics, SteadyTime now);
+  Spool(std::string path, metrics::MetricsCollector& metrics, Moment now);
   ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
   // A number for this life of the reader: the time, and in any case more than that of the life before, also
   // where the clock was set back.
-  std::uint64_t begin_epoch(UnixNanos wall, SteadyTime now);
+  std::uint64_t begin_epoch(Moment now);
 
   // False while the disk refuses: nothing is written before the next try, a second later.
-  [[nodiscard]] bool is_writable(SteadyTime now);
+  [[nodiscard]] bool is_writable(Moment now);
 
   // Writes all of them, or none and returns false. Each gets its row.
-  bool append(const std::vector<Batch*>& batches, SteadyTime now);
+  bool append(const std::vector<Batch*>& batches, Moment now);
   // Puts another batch into an existing row.
-  bool replace(const Batch& batch, SteadyTime now);
-  void remove(std::int64_t row, SteadyTime now);
-  void remove_through(std::int64_t row, SteadyTime now);
+  bool replace(const Batch& batch, Moment now);
+  void remove(std::int64_t row, Moment now);
+  void remove_through(std::int64_t row, Moment now);
 
   enum class Read { Batch, Nothing, Damaged };
   // The first batch behind `row`. Damaged: its row is gone now (count says what it held), or the whole file
   // was set aside (count 0).
-  Read read_after(std::int64_t row, Batch& batch, SteadyTime now);
+  Read read_after(std::int64_t row, Batch& batch, Moment now);
 
   // Lets go of the pages of the file that are kept in memory.
   void drop_cache();
@@ -72,7 +73,7 @@ class Spool {
   };
   using Statement = std::unique_ptr<sqlite3_stmt, Closer>;
 
-  void open(SteadyTime now);
+  void open(Moment now);
   bool lock_file();
   bool is_ours(std::string& unusable);
   bool make_table();
@@ -80,10 +81,10 @@ class Spool {
   Read take_row(sqlite3_stmt* found, Batch& batch);
   bool execute(const char* sql);
   Statement prepare(const char* sql);
-  void remove_where(Statement& sizes, Statement& removal, std::int64_t row, SteadyTime now);
+  void remove_where(Statement& sizes, Statement& removal, std::int64_t row, Moment now);
   void give_space_back();
-  void on_error(const char* action, SteadyTime now);
-  void set_aside(const std::string& why);
+  void on_error(const char* action, Moment now);
+  void set_aside(const std::string& why, Moment now);
   void close();
 
   std::string path_;

@@ -21,7 +21,7 @@ class Way final : private FeedSink {
       : adapter_(venues::make_adapter(exchange)),
         collector_({"ws-reader", exchange, exchange, true, 20'000}),
         metrics_(collector_, exchange, {}),
-        outbox_(exchange, 1, {}),
+        outbox_(exchange, 1, {}, {}),
         feeds_(subscriptions(*adapter_, exchange), venues::kStaleAfter, *this),
         pipeline_({*adapter_, metrics_, outbox_, nullptr, &feeds_}, {}, [] {}) {
     feeds_.start({venues::kReceived, SteadyTime()});
@@ -59,10 +59,10 @@ class Way final : private FeedSink {
   void end_turn() {
     now_ += FeedMonitor::kTickInterval;
     feeds_.tick({venues::kReceived, now_});
-    outbox_.flush(now_);
+    outbox_.flush({venues::kReceived, now_});
     while (outbox_.next() != nullptr) {
-      outbox_.mark_sent(SteadyTime());
-      outbox_.confirm_sent();
+      outbox_.mark_sent({});
+      outbox_.confirm_sent({});
     }
   }
 

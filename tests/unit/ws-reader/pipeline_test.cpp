@@ -62,7 +62,7 @@ struct PipelineTest : testing::Test {
   metrics::MetricsCollector collector{{"ws-reader", "test", "test", true, 100}};
   ScriptedAdapter adapter;
   ReaderMetrics reader_metrics{collector, "test", {}};
-  Outbox outbox{"test", 1, {}};
+  Outbox outbox{"test", 1, {}, {}};
   int events_seen = 0;
 
   Pipeline make(const std::vector<std::string>& symbols) {
@@ -91,7 +91,7 @@ TEST_F(PipelineTest, takes_every_symbol_where_none_is_named) {
 
 TEST_F(PipelineTest, what_still_comes_of_an_ended_feed_is_neither_kept_nor_a_fault) {
   Pipeline pipeline = make({"BTC", "ETH"});
-  pipeline.end_feeds({{EventType::Trade, "BTC"}, {EventType::Ticker, "ETH"}}, steady_now());
+  pipeline.end_feeds({{EventType::Trade, "BTC"}, {EventType::Ticker, "ETH"}}, {});
   pipeline.on_frame("BTC XRP ETH", UnixNanos{1});
   EXPECT_EQ(pipeline.totals().events, 1U) << "of ETH another channel ended";
   EXPECT_EQ(pipeline.totals().no_longer_wanted, 1U);
@@ -196,7 +196,7 @@ TEST_F(PipelineTest, what_data_changes_about_a_feed_is_told_before_it) {
     std::vector<FeedState> states;
     void on_feed(std::size_t, const Feed& change, UnixNanos now) override {
       states.push_back(change.state);
-      pipeline->keep(Event{"test", "BTC", UnixNanos{}, now, change});
+      pipeline->keep(Event{"test", "BTC", UnixNanos{}, now, change}, {});
     }
     bool resubscribe(std::size_t) override { return true; }
     void reconnect(std::string_view) override {}

@@ -113,8 +113,8 @@ TEST_F(ReaderMetricsTest, follows_the_connection) {
 }
 
 TEST_F(ReaderMetricsTest, shows_what_the_outbox_holds_and_dropped) {
-  Outbox outbox("gmo", 1, {});
-  outbox.append(trade());
+  Outbox outbox("gmo", 1, {}, {});
+  outbox.append(trade(), {});
   reader_metrics.outbox(outbox);
   reader_metrics.dropped(EventType::Ticker, "BTC_JPY", "retain_bytes", 3);
   reader_metrics.conflated(EventType::OrderBook, "BTC_JPY", 2);

@@ -22,7 +22,7 @@ struct Life {
         collector(options(folder)),
         spool(folder.file("spool.db"), collector, now),
         crash_accounting({folder.file(""), "gmo", "gmo", "boot"}, collector, &spool, epoch),
-        outbox("gmo", epoch, {}, {&spool}, crash_accounting.lives()) {}
+        outbox("gmo", epoch, {}, now, {&spool}, crash_accounting.lives()) {}
 
   static metrics::CollectorOptions options(const TemporaryFolder& folder) {
     metrics::CollectorOptions out;
@@ -35,12 +35,12 @@ struct Life {
     for (int i = 0; i < count; ++i) {
       collector.add(
           collector.series(Metric::MessagesReceived, {"gmo", to_string(event.type()), event.symbol}));
-      outbox.append(event);
+      outbox.append(event, now);
     }
     outbox.flush(now);
   }
   void hear(std::uint64_t of, std::uint64_t confirmed, std::uint64_t accepted, bool closed = false) {
-    now += std::chrono::milliseconds(200);
+    now = now + std::chrono::milliseconds(200);
     wire::Position position{kPublisher, of, confirmed, accepted, true};
     position.closed = closed;
     outbox.on_position(position, now);
@@ -48,16 +48,16 @@ struct Life {
   }
   // The publisher answers until the life before is settled.
   void settle(std::uint64_t of, std::uint64_t reached) {
-    for (int i = 0; i < 20 && outbox.heartbeat().epoch == of; ++i)
-      hear(of, reached, reached, outbox.heartbeat().closes);
-    EXPECT_NE(outbox.heartbeat().epoch, of);
+    for (int i = 0; i < 20 && outbox.heartbeat(now.wall).epoch == of; ++i)
+      hear(of, reached, reached, outbox.heartbeat(now.wall).closes);
+    EXPECT_NE(outbox.heartbeat(now.wall).epoch, of);
   }
   std::uint64_t lost(EventType channel = EventType::Trade) {
     return collector.total(collector.series(
         Metric::DroppedEvents, {"ws-reader", "gmo", to_string(channel), "BTC_JPY", drop_reason::kCrash}));
   }
 
-  SteadyTime now{std::chrono::hours(1)};
+  Moment now{UnixNanos{1'700'000'000'000'000'000}, SteadyTime(std::chrono::hours(1))};
   std::uint64_t epoch;
   metrics::MetricsCollector collector;
   Spool spool;
@@ -91,8 +91,8 @@ TEST_F(CrashAccountingTest, nothing_new_is_sent_before_the_life_before_is_settle
   kill_and_start();
   life->receive(1);
   EXPECT_EQ(life->outbox.next(), nullptr);
-  EXPECT_EQ(life->outbox.heartbeat().epoch, 100U);
-  EXPECT_FALSE(life->outbox.heartbeat().closes);
+  EXPECT_EQ(life->outbox.heartbeat(life->now.wall).epoch, 100U);
+  EXPECT_FALSE(life->outbox.heartbeat(life->now.wall).closes);
   life->settle(100, 5);
   ASSERT_NE(life->outbox.next(), nullptr);
   EXPECT_EQ(life->outbox.next()->epoch, 200U);
@@ -104,11 +104,11 @@ TEST_F(CrashAccountingTest, a_publisher_that_still_takes_or_writes_is_waited_for
   kill_and_start();
   for (std::uint64_t i = 1; i < 10; ++i) {
     life->hear(100, i, i);  // what the dead reader left in the connection comes in
-    EXPECT_FALSE(life->outbox.heartbeat().closes);
+    EXPECT_FALSE(life->outbox.heartbeat(life->now.wall).closes);
   }
   for (int i = 0; i < 5; ++i) {
     life->hear(100, 9, 12);  // and is not written yet
-    EXPECT_FALSE(life->outbox.heartbeat().closes);
+    EXPECT_FALSE(life->outbox.heartbeat(life->now.wall).closes);
   }
   life->settle(100, 12);
   EXPECT_EQ(life->lost(), 38U);
@@ -117,8 +117,8 @@ TEST_F(CrashAccountingTest, a_publisher_that_still_takes_or_writes_is_waited_for
 TEST_F(CrashAccountingTest, a_publisher_that_never_gets_even_holds_nothing_up_for_ever) {
   life->receive(50);
   kill_and_start();
-  for (int i = 0; i < 40; ++i) life->hear(100, 9, 12, life->outbox.heartbeat().closes);
-  EXPECT_EQ(life->outbox.heartbeat().epoch, 200U);
+  for (int i = 0; i < 40; ++i) life->hear(100, 9, 12, life->outbox.heartbeat(life->now.wall).closes);
+  EXPECT_EQ(life->outbox.heartbeat(life->now.wall).epoch, 200U);
   EXPECT_EQ(life->lost(), 41U);
 }
 
@@ -131,7 +131,7 @@ TEST_F(CrashAccountingTest, what_is_in_the_spool_is_sent_first_and_not_lost) {
   EXPECT_EQ(life->outbox.next()->epoch, 100U);
   send_all(life->outbox, life->now);
   life->hear(100, 5, 5);
-  EXPECT_EQ(life->outbox.heartbeat().epoch, 100U);
+  EXPECT_EQ(life->outbox.heartbeat(life->now.wall).epoch, 100U);
   life->settle(100, 5);
   EXPECT_EQ(life->lost(), 2U);
 }
@@ -153,7 +153,7 @@ TEST_F(CrashAccountingTest, a_life_that_ended_whole_leaves_nothing) {
   kill_and_start();
   send_all(life->outbox, life->now);
   life->hear(100, 5, 5);
-  EXPECT_EQ(life->outbox.heartbeat().epoch, 200U);
+  EXPECT_EQ(life->outbox.heartbeat(life->now.wall).epoch, 200U);
   EXPECT_EQ(life->lost(), 0U);
 }
 
@@ -202,9 +202,9 @@ TEST_F(CrashAccountingTest, what_was_dropped_for_room_is_not_counted_again) {
   const InFlightOptions options{folder.file("in-flight-small"), "boot", "gmo", "gmo"};
   auto noted = SequenceLog::create(options, 1, 1, {});
   ASSERT_TRUE(noted);
-  Outbox outbox("gmo", 1, {2000, 100, 500}, {}, {&noted.value(), {}});
+  Outbox outbox("gmo", 1, {2000, 100, 500}, life->now, {}, {&noted.value(), {}});
   for (int i = 0; i < 100; ++i) {
-    outbox.append(trade());
+    outbox.append(trade(), life->now);
     outbox.flush(life->now);
   }
   std::uint64_t dropped = 0;

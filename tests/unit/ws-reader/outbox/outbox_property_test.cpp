@@ -89,10 +89,10 @@ class World {
 
   // One turn of everybody; `faults` in a thousand for each thing that can go wrong.
   void turn(unsigned faults, bool events) {
-    now_ += std::chrono::milliseconds(50);
+    now_ = now_ + std::chrono::milliseconds(50);
     if (events) produce();
     while (const Batch* batch = outbox_.next()) {
-      if (!happens(faults)) link_.push_back({outbox_.header(*batch), seqs(batch->payload.view())});
+      if (!happens(faults)) link_.push_back({outbox_.header(*batch, now_.wall), seqs(batch->payload.view())});
       outbox_.mark_sent(now_);
     }
     if (happens(faults / 4)) restart_publisher();
@@ -114,7 +114,7 @@ class World {
   bool happens(unsigned in_a_thousand) { return random_() % 1000 < in_a_thousand; }
 
   void produce() {
-    for (auto n = random_() % 4; n > 0; --n) outbox_.append(trade());
+    for (auto n = random_() % 4; n > 0; --n) outbox_.append(trade(), now_);
     if (!happens(200)) outbox_.flush(now_);
   }
   void restart_publisher() {
@@ -130,9 +130,9 @@ class World {
   }
 
   std::mt19937_64 random_;
-  SteadyTime now_{std::chrono::hours(1)};
+  Moment now_{UnixNanos{1'700'000'000'000'000'000}, SteadyTime(std::chrono::hours(1))};
   StableRedis redis_;
-  Outbox outbox_{"gmo", 77, {64U << 20U, 300, 3000}};
+  Outbox outbox_{"gmo", 77, {64U << 20U, 300, 3000}, now_};
   std::deque<Message> link_;
   std::unique_ptr<Publisher> publisher_;
   std::uint64_t instance_ = 0;

@@ -18,7 +18,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-constexpr SteadyTime kSpoolStart{std::chrono::hours(30)};
+constexpr Moment kSpoolStart{UnixNanos{1'700'000'000'000'000'000}, SteadyTime(std::chrono::hours(30))};
 
 struct OutboxSpoolTest : testing::Test {
   TemporaryFolder folder;
@@ -28,7 +28,7 @@ struct OutboxSpoolTest : testing::Test {
   std::unique_ptr<Outbox> outbox;
   OutboxLimits limits;
   SpoolUse use;
-  SteadyTime now = kSpoolStart;
+  Moment now = kSpoolStart;
   std::uint64_t epoch = 100;
 
   void SetUp() override { start(); }
@@ -39,16 +39,16 @@ struct OutboxSpoolTest : testing::Test {
     spool.reset();
     spool = std::make_unique<Spool>(path, metrics, now);
     use.spool = spool.get();
-    outbox = std::make_unique<Outbox>("gmo", ++epoch, limits, use);
+    outbox = std::make_unique<Outbox>("gmo", ++epoch, limits, now, use);
   }
   void add(int events) {
     for (int i = 0; i < events; ++i) {
-      outbox->append(trade());
+      outbox->append(trade(), now);
       outbox->flush(now);
     }
   }
   void pass(std::chrono::nanoseconds time) {
-    now += time;
+    now = now + time;
     outbox->tick(now);
   }
   void sqlite_update(const char* sql) const {
@@ -97,7 +97,7 @@ TEST_F(OutboxSpoolTest, always_means_before_it_can_be_sent) {
 
 TEST_F(OutboxSpoolTest, keep_puts_everything_on_disk_for_the_next_start) {
   add(3);
-  outbox->append(trade());
+  outbox->append(trade(), now);
   EXPECT_EQ(outbox->keep(now), 0U);
   start();
   EXPECT_EQ(outbox->unconfirmed_events(), 4U);
@@ -111,13 +111,13 @@ TEST_F(OutboxSpoolTest, an_earlier_life_is_confirmed_before_anything_newer_is_se
   add(2);
   const Batch* first = outbox->next();
   ASSERT_NE(first, nullptr);
-  EXPECT_EQ(outbox->header(*first).epoch, earlier);
+  EXPECT_EQ(outbox->header(*first, now.wall).epoch, earlier);
   EXPECT_EQ(send_all(*outbox, now), numbers(1, 3));
   EXPECT_EQ(outbox->next(), nullptr);
   confirm(earlier, 3);
   const Batch* own = outbox->next();
   ASSERT_NE(own, nullptr);
-  EXPECT_EQ(outbox->header(*own).epoch, epoch);
+  EXPECT_EQ(outbox->header(*own, now.wall).epoch, epoch);
   EXPECT_EQ(send_all(*outbox, now), numbers(1, 2));
   confirm(epoch, 2);
   EXPECT_TRUE(outbox->everything_confirmed());
@@ -186,7 +186,7 @@ TEST_F(OutboxSpoolTest, a_disk_that_refuses_leaves_memory_and_then_a_report) {
   spool = std::make_unique<Spool>(folder.file("file") + "/spool.db", metrics, now);
   use.spool = spool.get();
   limits = {4000, 1, 1500, 1U << 30U};
-  outbox = std::make_unique<Outbox>("gmo", epoch, limits, use);
+  outbox = std::make_unique<Outbox>("gmo", epoch, limits, now, use);
   add(100);
   EXPECT_LE(outbox->unconfirmed_bytes(), 4000U);
   const auto losses = outbox->take_losses();
@@ -219,7 +219,8 @@ class SpoolWorld {
     if (events) produce();
     if (happens(faults / 8)) restart_reader();
     while (const Batch* batch = test_.outbox->next()) {
-      if (!happens(faults)) link_.emplace_back(test_.outbox->header(*batch), batch->payload.view());
+      if (!happens(faults))
+        link_.emplace_back(test_.outbox->header(*batch, test_.now.wall), batch->payload.view());
       test_.outbox->mark_sent(test_.now);
     }
     if (happens(faults / 4)) restart_publisher();
@@ -241,7 +242,7 @@ class SpoolWorld {
   bool happens(unsigned in_a_thousand) { return random_() % 1000 < in_a_thousand; }
 
   void produce() {
-    for (auto n = random_() % 4; n > 0; --n) test_.outbox->append(trade());
+    for (auto n = random_() % 4; n > 0; --n) test_.outbox->append(trade(), test_.now);
     test_.outbox->flush(test_.now);
     produced[test_.epoch] = test_.outbox->last_seq();
   }

@@ -1,5 +1,6 @@
 #pragma once
 // What the tests of the outbox share: small events, and batches read back with msgpack-c.
+#include <chrono>
 #include <map>
 #include <msgpack.hpp>
 #include <stdexcept>
@@ -9,6 +10,10 @@
 #include "ws-reader/outbox/outbox.hpp"
 
 namespace mdpipe::reader {
+
+inline Moment operator+(Moment moment, std::chrono::nanoseconds span) {
+  return {UnixNanos{moment.wall.count + span.count()}, moment.steady + span};
+}
 
 inline Event trade(std::string_view id = "1") {
   Event event;
@@ -54,7 +59,7 @@ inline std::vector<std::map<std::string, std::string>> events_of(std::string_vie
 }
 
 // Sends what the outbox may send, and returns the numbers of the events that went out.
-inline std::vector<std::uint64_t> send_all(Outbox& outbox, SteadyTime now) {
+inline std::vector<std::uint64_t> send_all(Outbox& outbox, Moment now) {
   std::vector<std::uint64_t> sent;
   while (const Batch* batch = outbox.next()) {
     for (const auto seq : seqs(batch->payload.view())) sent.push_back(seq);

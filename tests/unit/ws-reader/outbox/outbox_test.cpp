@@ -10,7 +10,7 @@ namespace {
 using Effect = Outbox::PositionEffect;
 constexpr std::uint64_t kEpoch = 77;
 constexpr std::uint64_t kPublisher = 1000;  // an instance
-constexpr SteadyTime kStart{std::chrono::hours(1)};
+constexpr Moment kStart{UnixNanos{1'700'000'000'000'000'000}, SteadyTime(std::chrono::hours(1))};
 
 wire::Position position(std::uint64_t confirmed, std::uint64_t accepted,
                         std::uint64_t instance = kPublisher) {
@@ -21,11 +21,11 @@ wire::Position announcement(std::uint64_t instance) { return {instance, 0, 0, 0,
 
 // An outbox that sends every event as a batch of its own.
 struct OutboxTest : testing::Test {
-  Outbox outbox{"gmo", kEpoch, {}};
+  Outbox outbox{"gmo", kEpoch, {}, kStart};
 
   void append_batches(int count) {
     for (int i = 0; i < count; ++i) {
-      outbox.append(trade());
+      outbox.append(trade(), kStart);
       outbox.flush(kStart);
     }
   }
@@ -34,7 +34,7 @@ struct OutboxTest : testing::Test {
 TEST_F(OutboxTest, numbers_events_from_one_without_holes_across_batches) {
   std::vector<std::uint64_t> seen;
   for (int batch = 0; batch < 20; ++batch) {
-    for (int i = 0; i <= batch % 3; ++i) outbox.append(trade());
+    for (int i = 0; i <= batch % 3; ++i) outbox.append(trade(), kStart);
     outbox.flush(kStart);
     const Batch* next = outbox.next();
     ASSERT_NE(next, nullptr);
@@ -50,10 +50,10 @@ TEST_F(OutboxTest, header_names_source_epoch_and_the_oldest_event_kept) {
   append_batches(3);
   send_all(outbox, kStart);
   outbox.on_position(position(1, 1), kStart);
-  outbox.append(trade());
-  outbox.append(trade());
+  outbox.append(trade(), kStart);
+  outbox.append(trade(), kStart);
   outbox.flush(kStart);
-  const wire::BatchHeader header = outbox.header(*outbox.next());
+  const wire::BatchHeader header = outbox.header(*outbox.next(), kStart.wall);
   EXPECT_EQ(header.source, "gmo");
   EXPECT_EQ(header.epoch, kEpoch);
   EXPECT_EQ(header.first_seq, 4U);
@@ -62,7 +62,7 @@ TEST_F(OutboxTest, header_names_source_epoch_and_the_oldest_event_kept) {
 }
 
 TEST_F(OutboxTest, an_open_batch_is_not_sent) {
-  outbox.append(trade());
+  outbox.append(trade(), kStart);
   EXPECT_EQ(outbox.next(), nullptr);
   outbox.flush(kStart);
   EXPECT_NE(outbox.next(), nullptr);
@@ -76,8 +76,8 @@ TEST_F(OutboxTest, flush_without_events_makes_no_batch) {
 }
 
 TEST(Outbox, closes_a_batch_that_has_grown_to_its_limit) {
-  Outbox outbox("gmo", kEpoch, {1U << 20U, 300, 1U << 20U});
-  for (int i = 0; i < 10; ++i) outbox.append(trade());
+  Outbox outbox("gmo", kEpoch, {1U << 20U, 300, 1U << 20U}, kStart);
+  for (int i = 0; i < 10; ++i) outbox.append(trade(), kStart);
   const Batch* first = outbox.next();
   ASSERT_NE(first, nullptr);
   EXPECT_GE(first->payload.size(), 300U);
@@ -85,8 +85,8 @@ TEST(Outbox, closes_a_batch_that_has_grown_to_its_limit) {
 }
 
 TEST(Outbox, stops_sending_at_the_window_and_goes_on_after_a_confirmation) {
-  Outbox outbox("gmo", kEpoch, {1U << 20U, 1, 500});
-  for (int i = 0; i < 20; ++i) outbox.append(trade());
+  Outbox outbox("gmo", kEpoch, {1U << 20U, 1, 500}, kStart);
+  for (int i = 0; i < 20; ++i) outbox.append(trade(), kStart);
   const auto first = send_all(outbox, kStart);
   EXPECT_GE(first.size(), 2U);
   EXPECT_LT(first.size(), 20U);
@@ -100,9 +100,9 @@ std::uint64_t lost_of(const LossReport::Losses& losses, EventType type) {
 }
 
 TEST(Outbox, replaces_the_oldest_at_the_bound_by_a_report_of_what_is_missing) {
-  Outbox outbox("gmo", kEpoch, {2000, 1, 1U << 20U});
-  outbox.append(ticker());
-  for (int i = 0; i < 50; ++i) outbox.append(trade());
+  Outbox outbox("gmo", kEpoch, {2000, 1, 1U << 20U}, kStart);
+  outbox.append(ticker(), kStart);
+  for (int i = 0; i < 50; ++i) outbox.append(trade(), kStart);
   EXPECT_LE(outbox.unconfirmed_bytes(), 2000U);
   const auto losses = outbox.take_losses();
   EXPECT_EQ(lost_of(losses, EventType::Ticker), 1U);
@@ -126,12 +126,12 @@ TEST(Outbox, replaces_the_oldest_at_the_bound_by_a_report_of_what_is_missing) {
 }
 
 TEST(Outbox, a_second_report_follows_the_one_that_is_on_its_way) {
-  Outbox outbox("gmo", kEpoch, {2000, 1, 400});
-  for (int i = 0; i < 50; ++i) outbox.append(trade());
+  Outbox outbox("gmo", kEpoch, {2000, 1, 400}, kStart);
+  for (int i = 0; i < 50; ++i) outbox.append(trade(), kStart);
   const std::uint64_t first_lost = lost_of(outbox.take_losses(), EventType::Trade);
   ASSERT_EQ(outbox.next()->last_seq(), first_lost);
   outbox.mark_sent(kStart);
-  for (int i = 0; i < 50; ++i) outbox.append(trade());
+  for (int i = 0; i < 50; ++i) outbox.append(trade(), kStart);
   const std::uint64_t then_lost = lost_of(outbox.take_losses(), EventType::Trade);
   const Batch* second = outbox.next();
   ASSERT_NE(second, nullptr);
@@ -141,17 +141,17 @@ TEST(Outbox, a_second_report_follows_the_one_that_is_on_its_way) {
 }
 
 TEST(Outbox, keeps_one_event_larger_than_the_bound) {
-  Outbox outbox("gmo", kEpoch, {10, 1, 1U << 20U});
-  outbox.append(trade());
+  Outbox outbox("gmo", kEpoch, {10, 1, 1U << 20U}, kStart);
+  outbox.append(trade(), kStart);
   EXPECT_EQ(outbox.unconfirmed_events(), 1U);
   EXPECT_TRUE(outbox.take_losses().empty());
 }
 
 TEST(Outbox, never_drops_what_is_on_its_way) {
-  Outbox outbox("gmo", kEpoch, {2000, 1, 1U << 20U});
+  Outbox outbox("gmo", kEpoch, {2000, 1, 1U << 20U}, kStart);
   std::vector<std::uint64_t> sent;
   for (int i = 0; i < 50; ++i) {
-    outbox.append(trade());
+    outbox.append(trade(), kStart);
     for (const auto seq : send_all(outbox, kStart)) sent.push_back(seq);
   }
   const auto on_its_way = sent.size();
@@ -174,8 +174,8 @@ TEST_F(OutboxTest, forgets_what_is_confirmed) {
 }
 
 TEST_F(OutboxTest, keeps_a_batch_that_is_confirmed_in_part) {
-  outbox.append(trade());
-  outbox.append(trade());
+  outbox.append(trade(), kStart);
+  outbox.append(trade(), kStart);
   outbox.flush(kStart);
   send_all(outbox, kStart);
   outbox.on_position(position(1, 2), kStart);
@@ -224,7 +224,7 @@ TEST_F(OutboxTest, says_once_that_redis_lost_what_it_had_confirmed) {
   EXPECT_EQ(outbox.on_position(lost, kStart), Effect::RedisLostData);
   EXPECT_EQ(send_all(outbox, kStart), numbers(4, 4));  // the rest is gone
   EXPECT_EQ(outbox.on_position(lost, kStart), Effect::Progress);
-  EXPECT_EQ(outbox.header(Batch()).oldest, 4U);
+  EXPECT_EQ(outbox.header(Batch(), kStart.wall).oldest, 4U);
 }
 
 TEST_F(OutboxTest, is_told_that_another_reader_has_its_name) {
@@ -237,13 +237,13 @@ TEST_F(OutboxTest, a_heartbeat_tells_what_was_confirmed_and_holds_nothing) {
   append_batches(3);
   send_all(outbox, kStart);
   outbox.on_position(position(2, 3), kStart);
-  wire::BatchHeader header = outbox.heartbeat();
+  wire::BatchHeader header = outbox.heartbeat(kStart.wall);
   EXPECT_EQ(header.count, 0U);
   EXPECT_EQ(header.confirmed, 2U);
   EXPECT_EQ(header.oldest, 3U) << "the third can still be sent";
   outbox.on_position(position(3, 3), kStart);
-  outbox.append(trade());
-  header = outbox.heartbeat();
+  outbox.append(trade(), kStart);
+  header = outbox.heartbeat(kStart.wall);
   EXPECT_EQ(header.oldest, 4U);
   EXPECT_EQ(header.confirmed, 3U);
 }
@@ -309,11 +309,11 @@ TEST_F(OutboxTest, ignores_a_confirmation_of_what_was_never_sent) {
   append_batches(1);
   send_all(outbox, kStart);
   append_batches(1);  // sealed, not sent
-  outbox.append(trade());
-  outbox.append(trade());  // in the open batch
+  outbox.append(trade(), kStart);
+  outbox.append(trade(), kStart);  // in the open batch
   outbox.on_position(position(4, 4), kStart);
   EXPECT_EQ(outbox.unconfirmed_events(), 4U);
-  outbox.append(trade());
+  outbox.append(trade(), kStart);
   outbox.flush(kStart);
   EXPECT_EQ(send_all(outbox, kStart), numbers(2, 5));
 }
@@ -322,10 +322,10 @@ TEST_F(OutboxTest, confirm_sent_ends_events_that_a_pipe_took) {
   append_batches(2);
   ASSERT_NE(outbox.next(), nullptr);
   outbox.mark_sent(kStart);
-  outbox.confirm_sent();
+  outbox.confirm_sent(kStart);
   EXPECT_EQ(outbox.unconfirmed_events(), 1U);
   outbox.mark_sent(kStart);
-  outbox.confirm_sent();
+  outbox.confirm_sent(kStart);
   EXPECT_TRUE(outbox.everything_confirmed());
 }
 
@@ -335,7 +335,7 @@ TEST_F(OutboxTest, takes_the_buffers_of_confirmed_batches_again) {
   const char* first_buffer = nullptr;
   outbox.on_position(position(4, 4), kStart);
   for (int round = 0; round < 50; ++round) {
-    for (int i = 0; i < 30; ++i) outbox.append(trade());  // larger than a string that stands in place
+    for (int i = 0; i < 30; ++i) outbox.append(trade(), kStart);  // larger than a string that stands in place
     outbox.flush(kStart);
     const char* buffer = outbox.next()->payload.data();
     if (round == 10) first_buffer = buffer;

@@ -14,7 +14,10 @@ namespace mdpipe::reader {
 namespace {
 
 using testing::SizeIs;
-constexpr SteadyTime kOpened{std::chrono::hours(1)};
+constexpr Moment kOpened{UnixNanos{1'700'000'000'000'000'000}, SteadyTime(std::chrono::hours(1))};
+constexpr Moment kLater{kOpened.wall, kOpened.steady + std::chrono::seconds(2)};
+
+Moment at(std::int64_t wall) { return {UnixNanos{wall}, kOpened.steady}; }
 
 Batch make_batch(std::uint64_t epoch, std::uint64_t first, std::uint32_t count, std::size_t bytes = 100) {
   Batch batch;
@@ -105,12 +108,12 @@ TEST_F(SpoolTest, gives_its_space_back_once_it_is_empty) {
 }
 
 TEST_F(SpoolTest, each_life_has_a_later_epoch_also_where_the_clock_was_set_back) {
-  EXPECT_EQ(spool->begin_epoch(UnixNanos{5000}, kOpened), 5000U);
+  EXPECT_EQ(spool->begin_epoch(at(5000)), 5000U);
   reopen();
-  EXPECT_EQ(spool->begin_epoch(UnixNanos{1000}, kOpened), 5001U);
+  EXPECT_EQ(spool->begin_epoch(at(1000)), 5001U);
   ASSERT_TRUE(append(make_batch(9000, 1, 1)));
   reopen();
-  EXPECT_EQ(spool->begin_epoch(UnixNanos{2000}, kOpened), 9001U);
+  EXPECT_EQ(spool->begin_epoch(at(2000)), 9001U);
 }
 
 TEST_F(SpoolTest, is_readable_with_the_sqlite3_shell_after_the_reader_ended) {
@@ -184,7 +187,7 @@ TEST_F(SpoolTest, a_folder_that_cannot_be_written_is_counted_and_tried_again) {
   EXPECT_FALSE(homeless.append({&batch}, kOpened));
   EXPECT_EQ(batch.row, 0);
   std::filesystem::remove(folder.file("file"));
-  EXPECT_TRUE(homeless.append({&batch}, kOpened + std::chrono::seconds(2)));
+  EXPECT_TRUE(homeless.append({&batch}, kLater));
 }
 
 // The limit on a file's size stands in for a full disk: write() fails in the same way.
@@ -205,8 +208,7 @@ TEST_F(SpoolTest, a_disk_without_room_refuses_the_whole_append_and_keeps_what_is
   EXPECT_EQ(fits.row, 0);
   EXPECT_EQ(spool->events(), 1U);
   EXPECT_FALSE(spool->is_writable(kOpened)) << "not before a second has passed";
-  const SteadyTime later = kOpened + std::chrono::seconds(2);
-  EXPECT_TRUE(spool->append({&fits, &too_large}, later));
+  EXPECT_TRUE(spool->append({&fits, &too_large}, kLater));
   EXPECT_EQ(first_seqs(), (std::vector<std::uint64_t>{1, 2, 3}));
 }
 
