@@ -44,7 +44,7 @@ App::App(process::Settings<Config>& settings)
       epoch_(begin_epoch(spool_.get())),
       crash_accounting_(make_crash_accounting(config_, collector_, spool_.get(), epoch_)),
       outbox_(config_.source, epoch_, outbox_limits(config_), moment_now(), spool_use(config_, spool_.get()),
-              crash_accounting_ ? crash_accounting_->lives() : OutboxLives()),
+              crash_accounting_ ? crash_accounting_->runs() : OutboxRuns()),
       brake_(brake_limits(config_)),
       gatekeeper_(transport::make_gatekeeper(io_, zmq_, collector_, {"tap"}, config_.security)),
       tap_(uses_link() && config_.tap_endpoint != "none"
@@ -92,13 +92,14 @@ void App::start_link() {
       LinkEndpoints{config_.security.publisher(config_.events_endpoint),
                     config_.security.publisher(config_.positions_endpoint), config_.source},
       outbox_, collector_,
-      LinkEvents{[this] {
-                   if (const auto reached = outbox_.take_settled()) crash_accounting_->settle(*reached);
-                   if (stopping_ || input_ended_) on_drained_check();
-                   release_brake();
-                 },
-                 [this](std::uint64_t after, std::uint64_t to) { on_redis_lost(after, to); },
-                 [this] { on_refused(); }});
+      LinkCallbacks{[this] {
+                      if (const auto last_in_redis = outbox_.pop_predecessor_end())
+                        crash_accounting_->on_predecessor_end(*last_in_redis);
+                      if (stopping_ || input_ended_) on_drained_check();
+                      release_brake();
+                    },
+                    [this](std::uint64_t after, std::uint64_t to) { on_redis_lost(after, to); },
+                    [this] { on_refused(); }});
   link_->start();
   watch_retention();
   if (tap_) tap_->start();
@@ -283,11 +284,11 @@ void App::watch_retention() {
 // is a hole.
 void App::report_losses() {
   bool states_lost = false;
-  for (const auto& [feed, loss] : outbox_.take_losses()) {
+  for (const auto& [feed, loss] : outbox_.pop_losses()) {
     metrics_.dropped(feed.first, feed.second, drop_reason::kRetention, loss.count);
     states_lost = states_lost || feed.first == EventType::Feed;
   }
-  if (const std::uint64_t damaged = outbox_.take_damaged(); damaged > 0) {
+  if (const std::uint64_t damaged = outbox_.pop_damaged_events(); damaged > 0) {
     metrics_.spool_damaged(damaged);
     report_gap_everywhere("the spool was damaged");
   }
@@ -390,8 +391,8 @@ void App::finish(int exit_code) {
   if (sender_) sender_->stop();
   const auto& totals = pipeline_.totals();
   const auto unconfirmed = outbox_.unconfirmed_events();
-  const auto left = unconfirmed > 0 ? outbox_.keep(moment_now()) : 0;
-  if (left == 0 && crash_accounting_) crash_accounting_->complete();
+  const auto left = unconfirmed > 0 ? outbox_.spool_all(moment_now()) : 0;
+  if (left == 0 && crash_accounting_) crash_accounting_->mark_complete();
   log::write(left > 0 ? log::Level::Error : log::Level::Info,
              left > 0          ? "stopped; unconfirmed events are lost"
              : unconfirmed > 0 ? "stopped; unconfirmed events are kept in the spool for the next start"

@@ -63,7 +63,8 @@ std::unique_ptr<CrashAccounting> make_crash_accounting(const Config& config,
                                                        metrics::MetricsCollector& collector, Spool* spool,
                                                        std::uint64_t epoch) {
   if (config.to_stdout || !config.enable_metrics) return nullptr;
-  const ReckoningOptions options{config.runtime_dir, config.source, config.exchange, metrics::read_boot_id()};
+  const CrashAccountingOptions options{config.runtime_dir, config.source, config.exchange,
+                                       metrics::read_boot_id()};
   return std::make_unique<CrashAccounting>(options, collector, spool, epoch);
 }
 

@@ -175,7 +175,7 @@ class SpoolTest(unittest.TestCase):
             file.seek(2000)
             file.write(b"x" * 6000)
         reader = self.reader()
-        reader.wait_log("the spool cannot be used; it was set aside")
+        reader.wait_log("the spool is unusable; it was set aside")
         self.assertEqual(len(glob.glob(path + ".aside-*[0-9]")), 1)
         self.stack.publisher()
         wait_for(lambda: self.stack.total() > 500, "live events arrive")
@@ -192,8 +192,8 @@ class SpoolTest(unittest.TestCase):
             file.write(b"x" * 1_400_000)
         self.start(rate=2000, events=6000)
         reader = self.reader(state_dir=small)
-        reader.wait_log("the spool cannot be written; unconfirmed events are kept in memory alone. Make room on the disk, "
-                        "or name a writable folder with --state-dir")
+        reader.wait_log("cannot write the spool; unconfirmed events are only kept in memory. Free disk space, or set "
+                        "--state-dir to a writable folder")
         os.unlink(filler)
         with open(filler, "wb"):
             pass

@@ -289,7 +289,7 @@ class Running(ReaderTest):
         stopped = reader.logs("stopped; unconfirmed events are kept in the spool for the next start")[0]
         self.assertEqual((stopped["unconfirmed"], stopped["lost"]), (1 + feed_changes, 0))
         again = self.reader(server)
-        self.assertEqual(again.wait_log("the spool holds events of an earlier life; they go first")[0]["events"], 1 + feed_changes)
+        self.assertEqual(again.wait_log("the spool holds events of the previous run; they are sent first")[0]["events"], 1 + feed_changes)
 
     def test_sigterm_without_a_spool_says_what_is_lost(self):
         feed_changes = 4  # pending, gap, live, down

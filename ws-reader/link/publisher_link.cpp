@@ -9,23 +9,22 @@ namespace {
 
 constexpr auto kRetryInterval = std::chrono::milliseconds(20);
 constexpr int kPositionsPerTurn = 256;
-// Without events a batch still tells the publisher that the reader lives and what it was told to be
-// confirmed.
+// A header without events tells the publisher that the reader runs and what was confirmed to it.
 constexpr auto kHeartbeatInterval = std::chrono::seconds(2);
 
 }  // namespace
 
 PublisherLink::PublisherLink(asio::io_context& io, zmq::context_t& context, const LinkEndpoints& endpoints,
-                             Outbox& outbox, metrics::MetricsCollector& metrics, LinkEvents events)
+                             Outbox& outbox, metrics::MetricsCollector& metrics, LinkCallbacks callbacks)
     : outbox_(outbox),
       metrics_(metrics),
-      handlers_(std::move(events)),
+      callbacks_(std::move(callbacks)),
       events_(io, context, zmq::socket_type::push),
       positions_(io, context, zmq::socket_type::sub),
       retry_(io),
       heartbeat_(io) {
   wire::begin_batch(no_events_);
-  // Without IMMEDIATE ZeroMQ would queue for a publisher that is not there; so back pressure is honest.
+  // Without IMMEDIATE, ZeroMQ would also queue messages while no publisher is connected.
   events_.raw().set(zmq::sockopt::immediate, true);
   events_.connect(endpoints.events);
   positions_.subscribe(endpoints.source);
@@ -48,8 +47,9 @@ void PublisherLink::send_heartbeats() {
 
 void PublisherLink::pump() {
   while (const Batch* batch = outbox_.next()) {
-    if (!send(outbox_.header(*batch, wall_now()), batch->payload.view())) break;
-    outbox_.mark_sent(moment_now());
+    const Moment now = moment_now();
+    if (!send(outbox_.header(*batch, now.wall), batch->payload.view())) break;
+    outbox_.mark_sent(now);
   }
   if (outbox_.next() == nullptr || retry_pending_) return;
   retry_pending_ = true;
@@ -64,7 +64,7 @@ bool PublisherLink::send(const wire::BatchHeader& header, std::string_view paylo
   header_.clear();
   wire::encode(header, header_);
   if (!events_.send(header_.view(), zmq::send_flags::sndmore)) return false;
-  return events_.send(payload);  // ZeroMQ never refuses a later part
+  return events_.send(payload);  // ZeroMQ accepts every later part of a message
 }
 
 bool PublisherLink::receive_positions() {
@@ -72,7 +72,7 @@ bool PublisherLink::receive_positions() {
   for (int i = 0; i < kPositionsPerTurn; ++i) {
     if (!positions_.receive(part)) return false;
     if (!part.more()) continue;
-    // A subscription is a prefix: "gmo" also hears "gmo2", whose epoch is not ours.
+    // A subscription is a prefix: "gmo" also receives "gmo2", whose epoch is not ours.
     positions_.receive(part);
     on_position(transport::view(part));
     while (part.more() && positions_.receive(part)) {
@@ -86,12 +86,12 @@ void PublisherLink::on_position(std::string_view bytes) {
   const Moment now = moment_now();
   if (!position) {
     metrics_.increment_error(metrics::error_type::kLink);
-    if (const auto suppressed = refused_limit_.admit(now.steady)) {
+    if (const auto suppressed = bad_position_limit_.admit(now.steady)) {
       log::error(position.error().message, {{"suppressed", *suppressed}});
     }
     return;
   }
-  // A publisher that has just started learns at once what was confirmed before it.
+  // A publisher that has just started is told at once what was confirmed before it.
   if (position.value().instance != std::exchange(instance_, position.value().instance)) send_heartbeats();
   switch (outbox_.on_position(position.value(), now)) {
     case Outbox::PositionEffect::None:
@@ -101,16 +101,16 @@ void PublisherLink::on_position(std::string_view bytes) {
     case Outbox::PositionEffect::Resend:
       log::info("resending from the publisher's position", {{"accepted", position.value().accepted}});
       break;
-    case Outbox::PositionEffect::RedisLostData:
-      handlers_.on_redis_lost(position.value().lost_after, position.value().lost_to);
+    case Outbox::PositionEffect::RedisLostEvents:
+      callbacks_.on_redis_lost_events(position.value().lost_after, position.value().lost_to);
       break;
-    case Outbox::PositionEffect::Refused:
-      return handlers_.on_refused();
-    case Outbox::PositionEffect::Ask:
+    case Outbox::PositionEffect::DuplicateReader:
+      return callbacks_.on_duplicate_reader();
+    case Outbox::PositionEffect::SendHeartbeat:
       send_heartbeats();
       break;
   }
-  handlers_.on_progress();
+  callbacks_.on_progress();
   pump();
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The ZeroMQ side of the link to md-publisher: pushes what the outbox has to send, hands it the positions
-// that come back. Decides nothing; the outbox does.
+// The ZeroMQ side of the link to md-publisher: pushes the outbox's batches and passes the publisher's
+// positions to it. All decisions are the outbox's.
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <functional>
@@ -19,22 +19,22 @@ struct LinkEndpoints {
   std::string source;
 };
 
-struct LinkEvents {
+struct LinkCallbacks {
   std::function<void()> on_progress;  // the publisher confirmed more events, or asked for some again
-  // Redis had confirmed the events (after, to] of this reader once and holds them no more.
-  std::function<void(std::uint64_t after, std::uint64_t to)> on_redis_lost;
-  std::function<void()> on_refused;  // another reader of this name is alive
+  // Redis had confirmed the events (after, to] of this reader and no longer holds them.
+  std::function<void(std::uint64_t after, std::uint64_t to)> on_redis_lost_events;
+  std::function<void()> on_duplicate_reader;  // another reader of this name runs
 };
 
 class PublisherLink {
  public:
-  // Borrows everything for its life.
+  // All references are borrowed and must outlive this object.
   PublisherLink(asio::io_context& io, zmq::context_t& context, const LinkEndpoints& endpoints, Outbox& outbox,
-                metrics::MetricsCollector& metrics, LinkEvents events);
+                metrics::MetricsCollector& metrics, LinkCallbacks callbacks);
 
   void start();
 
-  // Sends what it may; call after Outbox::flush().
+  // Sends every batch that the outbox allows and ZeroMQ accepts. Call after Outbox::flush().
   void pump();
 
  private:
@@ -45,16 +45,16 @@ class PublisherLink {
 
   Outbox& outbox_;
   metrics::MetricsCollector& metrics_;
-  LinkEvents handlers_;
+  LinkCallbacks callbacks_;
   transport::Socket events_;
   transport::Socket positions_;
-  asio::steady_timer
-      retry_;  // ZeroMQ tells nobody when a full PUSH socket has room again without a look at it
+  // A full PUSH socket gives no signal when it has room again, so sending is tried again after a while.
+  asio::steady_timer retry_;
   bool retry_pending_ = false;
   asio::steady_timer heartbeat_;
-  std::uint64_t instance_ = 0;  // of the publisher last heard
+  std::uint64_t instance_ = 0;  // of the latest publisher
   wire::ByteBuffer header_, no_events_;
-  log::RateLimit refused_limit_;
+  log::RateLimit bad_position_limit_;
 };
 
 }  // namespace mdpipe::reader

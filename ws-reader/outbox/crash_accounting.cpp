@@ -14,8 +14,8 @@ namespace {
 
 using metrics::Metric;
 
-// These are given to events that have a number; whatever else is dropped never gets one.
-bool comes_after_numbering(std::string_view reason) {
+// Events dropped for these reasons had a number; events dropped for any other reason never get one.
+bool is_after_numbering(std::string_view reason) {
   return reason == drop_reason::kRetention || reason == drop_reason::kSpoolDamaged ||
          reason == drop_reason::kCrash;
 }
@@ -29,68 +29,72 @@ std::optional<EventType> channel_of(std::string_view name) {
 
 }  // namespace
 
-CrashAccounting::CrashAccounting(const ReckoningOptions& options, metrics::MetricsCollector& collector,
+CrashAccounting::CrashAccounting(const CrashAccountingOptions& options, metrics::MetricsCollector& collector,
                                  Spool* spool, std::uint64_t epoch)
     : collector_(collector) {
-  InFlightOptions file;
+  SequenceLogOptions file;
   file.path = fmt::format("{}/in-flight-{}", options.folder, options.source);
   file.boot_id = options.boot_id;
   file.source = options.source;
   file.exchange = options.exchange;
-  InFlightOptions before = file;
-  before_path_ = before.path = file.path + ".before";
-  before_ = SequenceLog::load(before);
-  if (before_ && before_->is_decided()) settle(0);
-  if (auto ended = SequenceLog::load(file)) close(*ended, file, spool);
-  if (before_ && spool != nullptr) before_spooled_ = spool->last_seq_of(before_->epoch());
-  auto made = SequenceLog::create(file, epoch, collector.origin(), expected(options.exchange));
+  SequenceLogOptions previous = file;
+  previous_path_ = previous.path = file.path + ".before";
+  previous_ = SequenceLog::load(previous);
+  if (previous_ && previous_->has_counted_lost()) on_predecessor_end(0);
+  if (auto ended = SequenceLog::load(file)) account_for(*ended, file, spool);
+  if (previous_ && spool != nullptr) previous_spooled_ = spool->last_seq_of(previous_->epoch());
+  begin_log(file, epoch);
+}
+
+void CrashAccounting::begin_log(const SequenceLogOptions& file, std::uint64_t epoch) {
+  auto made = SequenceLog::create(file, epoch, collector_.origin(), expected(file.exchange));
   if (made) {
-    present_.emplace(std::move(made.value()));
+    current_.emplace(std::move(made.value()));
   } else {
-    log::warn("what is on its way is not noted; what a crash loses is counted nowhere",
+    log::warn("cannot write the in-flight file: events lost in a crash will not be counted",
               {{"why", made.error().message}});
   }
 }
 
-// An earlier life that waited for the one before it to be settled has sent nothing.
-void CrashAccounting::close(SequenceLog& ended, const InFlightOptions& options, Spool* spool) {
+// A run that ended while it waited for the end of the run before it has sent nothing.
+void CrashAccounting::account_for(SequenceLog& ended, const SequenceLogOptions& file, Spool* spool) {
   if (ended.origin() == collector_.origin()) {
     std::uint64_t sum = 0;
-    ended.tell_unnumbered(expected(ended.exchange()), counter(ended.exchange(), sum));
+    ended.report_unnumbered(expected(ended.exchange()), counter(ended.exchange(), sum));
   }
   if (ended.is_complete()) return;
-  if (before_ || std::rename(options.path.c_str(), before_path_.c_str()) != 0)
-    return count_numbered(ended, spool == nullptr ? 0 : spool->last_seq_of(ended.epoch()));
-  before_ = std::move(ended);
+  if (previous_ || std::rename(file.path.c_str(), previous_path_.c_str()) != 0)
+    return count_lost(ended, spool == nullptr ? 0 : spool->last_seq_of(ended.epoch()));
+  previous_ = std::move(ended);
 }
 
-OutboxLives CrashAccounting::lives() {
-  OutboxLives lives;
-  if (present_) lives.in_flight = &*present_;
-  if (before_) lives.predecessor = Predecessor{before_->epoch(), before_->confirmed()};
-  return lives;
+OutboxRuns CrashAccounting::runs() {
+  OutboxRuns runs;
+  if (current_) runs.sequence_log = &*current_;
+  if (previous_) runs.predecessor = Predecessor{previous_->epoch(), previous_->confirmed()};
+  return runs;
 }
 
-void CrashAccounting::settle(std::uint64_t reached) {
-  if (!before_) return;
-  count_numbered(*before_, std::max(reached, before_spooled_));
-  before_.reset();
-  (void)unlink(before_path_.c_str());
+void CrashAccounting::on_predecessor_end(std::uint64_t last_in_redis) {
+  if (!previous_) return;
+  count_lost(*previous_, std::max(last_in_redis, previous_spooled_));
+  previous_.reset();
+  (void)unlink(previous_path_.c_str());
 }
 
-void CrashAccounting::complete() {
-  if (present_) present_->complete();
+void CrashAccounting::mark_complete() {
+  if (current_) current_->mark_complete();
 }
 
-void CrashAccounting::count_numbered(SequenceLog& ended, std::uint64_t reached) {
+void CrashAccounting::count_lost(SequenceLog& ended, std::uint64_t last_in_redis) {
   std::uint64_t sum = 0;
-  ended.report_lost(reached, counter(ended.exchange(), sum));
+  ended.report_lost(last_in_redis, counter(ended.exchange(), sum));
   if (sum == 0) return;
-  log::error("the reader ended before with events that were neither in Redis nor on disk; they are lost",
+  log::error("the previous run ended with events that were neither in Redis nor on disk; they are lost",
              {{"events", sum}, {"reason", drop_reason::kCrash}});
 }
 
-SequenceLog::Lost CrashAccounting::counter(const std::string& exchange, std::uint64_t& sum) {
+SequenceLog::LossCallback CrashAccounting::counter(const std::string& exchange, std::uint64_t& sum) {
   return
       [this, exchange, &sum](std::optional<EventType> channel, std::string_view symbol, std::uint64_t count) {
         collector_.add(collector_.series(Metric::DroppedEvents,
@@ -110,14 +114,14 @@ SequenceLog::Expected CrashAccounting::expected(std::string_view exchange) const
   collector_.for_each_total(Metric::MessagesReceived, [&](const auto& labels, std::uint64_t total) {
     if (std::uint64_t* sum = entry(labels[0], labels[1], labels[2])) *sum += total;
   });
-  const auto take = [](std::uint64_t* sum, std::uint64_t total) {
+  const auto subtract = [](std::uint64_t* sum, std::uint64_t total) {
     if (sum != nullptr) *sum -= std::min(total, *sum);
   };
   collector_.for_each_total(Metric::ConflatedEvents, [&](const auto& labels, std::uint64_t total) {
-    take(entry(labels[0], labels[1], labels[2]), total);
+    subtract(entry(labels[0], labels[1], labels[2]), total);
   });
   collector_.for_each_total(Metric::DroppedEvents, [&](const auto& labels, std::uint64_t total) {
-    if (!comes_after_numbering(labels[4])) take(entry(labels[1], labels[2], labels[3]), total);
+    if (!is_after_numbering(labels[4])) subtract(entry(labels[1], labels[2], labels[3]), total);
   });
   return out;
 }

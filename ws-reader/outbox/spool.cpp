@@ -14,12 +14,12 @@
 namespace mdpipe::reader {
 namespace {
 
-// "mdsp": tells our files from other databases.
+// "mdsp": distinguishes a spool from other databases.
 constexpr int kApplicationId = 0x6d647370;
 constexpr int kSpoolVersion = 1;
 constexpr auto kRetryAfter = std::chrono::seconds(1);
-// An empty file of this size need not shrink.
-constexpr std::size_t kKeptBytes = 4U << 20U;
+// An empty spool whose file never held more than this is not shrunk.
+constexpr std::size_t kShrinkAbove = 4U << 20U;
 
 std::int64_t crc_of(std::string_view payload) {
   return static_cast<std::int64_t>(
@@ -30,20 +30,20 @@ std::uint64_t column_uint(sqlite3_stmt* row, int column) {
   return static_cast<std::uint64_t>(sqlite3_column_int64(row, column));
 }
 
-// Ends a statement's run however the function is left.
-class Run {
+// One execution of a statement: resets it at the end of the scope.
+class Execution {
  public:
-  explicit Run(sqlite3_stmt* statement) : statement_(statement) {}
-  ~Run() {
+  explicit Execution(sqlite3_stmt* statement) : statement_(statement) {}
+  ~Execution() {
     sqlite3_reset(statement_);
     sqlite3_clear_bindings(statement_);
   }
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
+  Execution(const Execution&) = delete;
+  Execution& operator=(const Execution&) = delete;
   void bind(int at, std::int64_t value) { sqlite3_bind_int64(statement_, at, value); }
   void bind(int at, std::uint64_t value) { bind(at, static_cast<std::int64_t>(value)); }
   void bind(int at, std::string_view blob) {
-    // Copies nothing: the batch outlives the run.
+    // Not copied: the batch outlives the execution.
     sqlite3_bind_blob(statement_, at, blob.data(), static_cast<int>(blob.size()), SQLITE_STATIC);
   }
   int step() { return sqlite3_step(statement_); }
@@ -52,7 +52,7 @@ class Run {
   sqlite3_stmt* statement_;
 };
 
-// Two files may be set aside at one time; neither replaces the other.
+// Two files that are set aside at the same time must not get the same name.
 std::string unused_name(const std::string& prefix, std::int64_t number) {
   std::error_code ignored;
   std::string name = prefix + std::to_string(number);
@@ -60,14 +60,14 @@ std::string unused_name(const std::string& prefix, std::int64_t number) {
   return name;
 }
 
-void bind_batch(Run& run, const Batch& batch) {
-  run.bind(1, batch.epoch);
-  run.bind(2, batch.first_seq);
-  run.bind(3, std::int64_t{batch.count});
-  run.bind(4, batch.follows);
-  run.bind(5, std::int64_t{batch.reports_losses});
-  run.bind(6, crc_of(batch.payload.view()));
-  run.bind(7, batch.payload.view());
+void bind_batch(Execution& execution, const Batch& batch) {
+  execution.bind(1, batch.epoch);
+  execution.bind(2, batch.first_seq);
+  execution.bind(3, std::int64_t{batch.count});
+  execution.bind(4, batch.follows);
+  execution.bind(5, std::int64_t{batch.reports_losses});
+  execution.bind(6, crc_of(batch.payload.view()));
+  execution.bind(7, batch.payload.view());
 }
 
 }  // namespace
@@ -79,7 +79,7 @@ Spool::Spool(std::string path, metrics::MetricsCollector& metrics, Moment now)
     : path_(std::move(path)), metrics_(metrics) {
   open(now);
   if (events_ > 0) {
-    log::info("the spool holds events of an earlier life; they go first",
+    log::info("the spool holds events of the previous run; they are sent first",
               {{"file", path_}, {"events", events_}, {"bytes", bytes_}});
   }
 }
@@ -88,7 +88,7 @@ Spool::~Spool() { close(); }
 
 void Spool::close() {
   for (Statement* statement :
-       {&insert_, &replace_, &next_, &size_of_, &size_through_, &remove_, &remove_through_})
+       {&insert_, &replace_, &next_, &totals_of_, &totals_through_, &remove_, &remove_through_})
     statement->reset();
   database_.reset();
 }
@@ -102,8 +102,10 @@ void Spool::open(Moment now) {
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     const int rc = sqlite3_open_v2(path_.c_str(), &opened, flags, nullptr);
     database_.reset(opened);
-    std::string unusable;  // a sound file that is not for us
-    if (rc == SQLITE_OK && lock_file() && is_ours(unusable) && make_table()) return;
+    std::string unusable;  // why a sound file is not usable
+    if (rc == SQLITE_OK && lock_file() && is_ours(unusable) && make_tables() && prepare_statements() &&
+        count_rows())
+      return;
     const int error = unusable.empty() ? sqlite3_errcode(opened) : SQLITE_OK;
     if (error == SQLITE_BUSY || error == SQLITE_LOCKED) {
       throw process::StartupError{
@@ -114,37 +116,31 @@ void Spool::open(Moment now) {
     if (unusable.empty() && error != SQLITE_CORRUPT && error != SQLITE_NOTADB) break;
     set_aside(unusable.empty() ? sqlite3_errmsg(opened) : unusable, now);
   }
-  on_error("opened", now);
+  on_error("open", now);
   close();
 }
 
-// EXCLUSIVE: a second process is refused, and no shared memory file is needed.
+// EXCLUSIVE: a second process gets an error, and no shared memory file is needed.
 bool Spool::lock_file() {
   return execute("PRAGMA locking_mode=EXCLUSIVE") && execute("PRAGMA auto_vacuum=INCREMENTAL") &&
          execute("PRAGMA journal_mode=WAL") && execute("PRAGMA synchronous=NORMAL");
 }
 
-// A new file is made ours. False with the reason in `unusable`, or, where that stays empty, with SQLite's
-// error.
+// Marks a new file as ours. False with the reason in `unusable`; if that is empty, SQLite has the error.
 bool Spool::is_ours(std::string& unusable) {
-  const auto number = [this](const char* query) {
-    const Statement statement = prepare(query);
-    if (!statement || sqlite3_step(statement.get()) != SQLITE_ROW) return -1;
-    return sqlite3_column_int(statement.get(), 0);
-  };
-  const int tables = number("SELECT count(*) FROM sqlite_master");
+  const int tables = read_number("SELECT count(*) FROM sqlite_master");
   if (tables < 0) return false;
   if (tables == 0) {
     return execute(
         fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId, kSpoolVersion)
             .c_str());
   }
-  const int version = number("PRAGMA user_version");
-  if (number("PRAGMA application_id") != kApplicationId) {
-    unusable = "it is no spool of ws-reader";
+  const int version = read_number("PRAGMA user_version");
+  if (read_number("PRAGMA application_id") != kApplicationId) {
+    unusable = "it is not a spool of ws-reader";
   } else if (version != kSpoolVersion) {
     unusable = fmt::format(
-        "it is of spool version {} where this program knows {}; the release that wrote it can send its "
+        "its spool version is {}, and this program supports {}; the release that wrote it can send its "
         "events",
         version, kSpoolVersion);
   } else {
@@ -156,31 +152,36 @@ bool Spool::is_ours(std::string& unusable) {
   return unusable.empty();
 }
 
-bool Spool::make_table() {
-  if (!execute(
-          "CREATE TABLE IF NOT EXISTS batch (row INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, first_seq "
-          "INTEGER NOT NULL, count INTEGER NOT NULL, follows INTEGER NOT NULL, reports_losses INTEGER NOT "
-          "NULL, crc INTEGER NOT NULL, payload BLOB NOT NULL); CREATE TABLE IF NOT EXISTS life (epoch "
-          "INTEGER NOT "
-          "NULL)"))
-    return false;
+// -1 if it cannot be read.
+int Spool::read_number(const char* query) {
+  const Statement statement = prepare(query);
+  if (!statement || sqlite3_step(statement.get()) != SQLITE_ROW) return -1;
+  return sqlite3_column_int(statement.get(), 0);
+}
+
+bool Spool::make_tables() {
+  return execute(
+      "CREATE TABLE IF NOT EXISTS batch (row INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
+      " first_seq INTEGER NOT NULL, count INTEGER NOT NULL, follows INTEGER NOT NULL,"
+      " reports_losses INTEGER NOT NULL, crc INTEGER NOT NULL, payload BLOB NOT NULL);"
+      "CREATE TABLE IF NOT EXISTS life (epoch INTEGER NOT NULL)");
+}
+
+bool Spool::prepare_statements() {
   insert_ = prepare(
-      "INSERT INTO batch (epoch, first_seq, count, follows, reports_losses, crc, payload, row) VALUES (?, ?, "
-      "?, "
-      "?, ?, ?, ?, ?)");
+      "INSERT INTO batch (epoch, first_seq, count, follows, reports_losses, crc, payload, row)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
   replace_ = prepare(
-      "UPDATE batch SET epoch=?, first_seq=?, count=?, follows=?, reports_losses=?, crc=?, payload=? WHERE "
-      "row=?");
+      "UPDATE batch SET epoch=?, first_seq=?, count=?, follows=?, reports_losses=?, crc=?, payload=?"
+      " WHERE row=?");
   next_ = prepare(
-      "SELECT row, epoch, first_seq, count, follows, reports_losses, crc, payload FROM batch WHERE row > ? "
-      "ORDER "
-      "BY row LIMIT 1");
-  size_of_ = prepare("SELECT count, length(payload) FROM batch WHERE row = ?");
-  size_through_ = prepare("SELECT sum(count), sum(length(payload)) FROM batch WHERE row <= ?");
+      "SELECT row, epoch, first_seq, count, follows, reports_losses, crc, payload FROM batch"
+      " WHERE row > ? ORDER BY row LIMIT 1");
+  totals_of_ = prepare("SELECT count, length(payload) FROM batch WHERE row = ?");
+  totals_through_ = prepare("SELECT sum(count), sum(length(payload)) FROM batch WHERE row <= ?");
   remove_ = prepare("DELETE FROM batch WHERE row = ?");
   remove_through_ = prepare("DELETE FROM batch WHERE row <= ?");
-  return insert_ && replace_ && next_ && size_of_ && size_through_ && remove_ && remove_through_ &&
-         count_rows();
+  return insert_ && replace_ && next_ && totals_of_ && totals_through_ && remove_ && remove_through_;
 }
 
 bool Spool::count_rows() {
@@ -214,7 +215,7 @@ std::uint64_t Spool::begin_epoch(Moment now) {
   }
   const std::string sql = fmt::format("BEGIN; DELETE FROM life; INSERT INTO life VALUES ({}); COMMIT", epoch);
   if (!execute(sql.c_str())) {
-    on_error("written", now);
+    on_error("write", now);
     if (database_) execute("ROLLBACK");
   }
   return epoch;
@@ -241,15 +242,15 @@ bool Spool::append(const std::vector<Batch*>& batches, Moment now) {
   std::size_t bytes = 0;
   std::uint64_t events = 0;
   for (std::size_t i = 0; written && i < batches.size(); ++i) {
-    Run run(insert_.get());
-    bind_batch(run, *batches[i]);
-    run.bind(8, ++row);
-    written = run.step() == SQLITE_DONE;
+    Execution execution(insert_.get());
+    bind_batch(execution, *batches[i]);
+    execution.bind(8, ++row);
+    written = execution.step() == SQLITE_DONE;
     bytes += batches[i]->payload.size();
     events += batches[i]->count;
   }
   if (!written || !execute("COMMIT")) {
-    on_error("written", now);
+    on_error("write", now);
     if (database_) execute("ROLLBACK");
     return false;
   }
@@ -262,65 +263,54 @@ bool Spool::append(const std::vector<Batch*>& batches, Moment now) {
 
 bool Spool::replace(const Batch& batch, Moment now) {
   if (!is_writable(now)) return false;
-  std::size_t bytes_before = 0;
-  std::uint64_t events_before = 0;
-  {
-    Run run(size_of_.get());
-    run.bind(1, batch.row);
-    if (run.step() == SQLITE_ROW) {
-      events_before = column_uint(size_of_.get(), 0);
-      bytes_before = column_uint(size_of_.get(), 1);
-    }
-  }
+  const Totals before = run_totals(totals_of_, batch.row);
   int result = SQLITE_DONE;
   {
-    Run run(replace_.get());
-    bind_batch(run, batch);
-    run.bind(8, batch.row);
-    result = run.step();
+    Execution execution(replace_.get());
+    bind_batch(execution, batch);
+    execution.bind(8, batch.row);
+    result = execution.step();
   }
   if (result != SQLITE_DONE) {
-    on_error("written", now);
+    on_error("write", now);
     return false;
   }
-  bytes_ += batch.payload.size() - bytes_before;
-  events_ += batch.count - events_before;
+  bytes_ += batch.payload.size() - before.bytes;
+  events_ += batch.count - before.events;
   return true;
 }
 
-void Spool::remove(std::int64_t row, Moment now) { remove_where(size_of_, remove_, row, now); }
+void Spool::remove(std::int64_t row, Moment now) { remove_where(totals_of_, remove_, row, now); }
 
 void Spool::remove_through(std::int64_t row, Moment now) {
-  remove_where(size_through_, remove_through_, row, now);
+  remove_where(totals_through_, remove_through_, row, now);
 }
 
-void Spool::remove_where(Statement& sizes, Statement& removal, std::int64_t row, Moment now) {
+Spool::Totals Spool::run_totals(Statement& query, std::int64_t row) {
+  Execution execution(query.get());
+  execution.bind(1, row);
+  if (execution.step() != SQLITE_ROW) return {};
+  return {column_uint(query.get(), 0), column_uint(query.get(), 1)};
+}
+
+void Spool::remove_where(Statement& totals, Statement& removal, std::int64_t row, Moment now) {
   if (!database_) return;
-  std::size_t bytes = 0;
-  std::uint64_t events = 0;
-  {
-    Run run(sizes.get());
-    run.bind(1, row);
-    if (run.step() == SQLITE_ROW) {
-      events = column_uint(sizes.get(), 0);
-      bytes = column_uint(sizes.get(), 1);
-    }
-  }
+  const Totals removed = run_totals(totals, row);
   int result = SQLITE_DONE;
   {
-    Run run(removal.get());
-    run.bind(1, row);
-    result = run.step();
+    Execution execution(removal.get());
+    execution.bind(1, row);
+    result = execution.step();
   }
-  // What stays although it is done comes again at the next start, and md-publisher knows it by its number.
-  if (result != SQLITE_DONE) return on_error("cleared", now);
-  bytes_ -= std::min(bytes, bytes_);
-  events_ -= std::min(events, events_);
-  if (events_ == 0 && bytes_peak_ > kKeptBytes) give_space_back();
+  // A batch that stays is sent again at the next start, and md-publisher recognises it by its number.
+  if (result != SQLITE_DONE) return on_error("clear", now);
+  bytes_ -= std::min(removed.bytes, bytes_);
+  events_ -= std::min(removed.events, events_);
+  if (events_ == 0 && bytes_peak_ > kShrinkAbove) shrink_file();
 }
 
-// An empty file is small again; while there are rows their space is reused.
-void Spool::give_space_back() {
+// For an empty spool. As long as there are rows, SQLite reuses the space of removed ones.
+void Spool::shrink_file() {
   bytes_peak_ = 0;
   execute("PRAGMA incremental_vacuum");
   execute("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -334,10 +324,10 @@ Spool::Read Spool::read_after(std::int64_t row, Batch& batch, Moment now) {
   if (!database_) return Read::Nothing;
   int result = SQLITE_DONE;
   {
-    Run run(next_.get());
-    run.bind(1, row);
-    result = run.step();
-    if (result == SQLITE_ROW) return take_row(next_.get(), batch);
+    Execution execution(next_.get());
+    execution.bind(1, row);
+    result = execution.step();
+    if (result == SQLITE_ROW) return read_row(next_.get(), batch);
   }
   if (result == SQLITE_DONE) return Read::Nothing;
   const unsigned before = times_set_aside_;
@@ -346,7 +336,7 @@ Spool::Read Spool::read_after(std::int64_t row, Batch& batch, Moment now) {
   return times_set_aside_ != before ? Read::Damaged : Read::Nothing;
 }
 
-Spool::Read Spool::take_row(sqlite3_stmt* found, Batch& batch) {
+Spool::Read Spool::read_row(sqlite3_stmt* found, Batch& batch) {
   batch.row = sqlite3_column_int64(found, 0);
   batch.epoch = column_uint(found, 1);
   batch.first_seq = column_uint(found, 2);
@@ -357,7 +347,7 @@ Spool::Read Spool::take_row(sqlite3_stmt* found, Batch& batch) {
                                  static_cast<std::size_t>(sqlite3_column_bytes(found, 7)));
   if (sqlite3_column_int64(found, 6) != crc_of(payload) || batch.count == 0) {
     metrics_.increment_error(metrics::error_type::kSpool);
-    log::error("a batch in the spool is damaged and left out",
+    log::error("skipped a damaged batch in the spool",
                {{"file", path_}, {"row", batch.row}, {"events", std::uint64_t{batch.count}}});
     return Read::Damaged;
   }
@@ -369,14 +359,14 @@ Spool::Read Spool::take_row(sqlite3_stmt* found, Batch& batch) {
 
 void Spool::on_error(const char* action, Moment now) {
   const int error = database_ ? sqlite3_errcode(database_.get()) : SQLITE_CANTOPEN;
-  const std::string reason = database_ ? sqlite3_errmsg(database_.get()) : "cannot be opened";
+  const std::string reason = database_ ? sqlite3_errmsg(database_.get()) : "unable to open database file";
   const int system_error = database_ ? sqlite3_system_errno(database_.get()) : 0;
   retry_at_ = now.steady + kRetryAfter;
   metrics_.increment_error(metrics::error_type::kSpool);
   if (const auto suppressed = error_limit_.admit(now.steady)) {
     log::error(
-        fmt::format("the spool cannot be {}; unconfirmed events are kept in memory alone. Make room on the "
-                    "disk, or name a writable folder with --state-dir",
+        fmt::format("cannot {} the spool; unconfirmed events are only kept in memory. Free disk space, or "
+                    "set --state-dir to a writable folder",
                     action),
         {{"file", path_},
          {"reason", reason},
@@ -386,7 +376,7 @@ void Spool::on_error(const char* action, Moment now) {
   if (error == SQLITE_CORRUPT || error == SQLITE_NOTADB) set_aside(reason, now);
 }
 
-// The file and its journal get other names, so that what is in them can still be looked at.
+// The file and its journal get other names, so that a person can still examine them.
 void Spool::set_aside(const std::string& why, Moment now) {
   close();
   const std::string aside = unused_name(path_ + ".aside-", now.wall.count);
@@ -398,9 +388,9 @@ void Spool::set_aside(const std::string& why, Moment now) {
   }
   ++times_set_aside_;
   metrics_.increment_error(metrics::error_type::kSpool);
-  log::error(failed ? "the spool cannot be used and cannot be set aside"
-                    : "the spool cannot be used; it was set aside",
-             {{"file", path_}, {"now", aside}, {"reason", why}, {"events_at_least", events_}});
+  log::error(
+      failed ? "the spool is unusable and could not be set aside" : "the spool is unusable; it was set aside",
+      {{"file", path_}, {"now", aside}, {"reason", why}, {"events_at_least", events_}});
   last_row_ = 0;
   bytes_ = 0;
   events_ = 0;

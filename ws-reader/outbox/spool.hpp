@@ -1,13 +1,12 @@
 #pragma once
 // Batches on disk, in the order in which they are to be sent: an SQLite file in WAL mode that the sqlite3
-// shell reads. It survives the reader. Nothing here decides what is kept or dropped; the outbox does. A file
-// that cannot be used is set aside under another name, never deleted; a disk that refuses is tried again
-// later.
+// shell can read. It survives the reader. RetainedEvents decides what is kept and dropped, not the spool. A
+// file that cannot be used is renamed, never deleted; after a write error the next try is a second later.
 //
 //   CREATE TABLE batch (row INTEGER PRIMARY KEY, epoch INTEGER, first_seq INTEGER, count INTEGER,
 //                       follows INTEGER, reports_losses INTEGER, crc INTEGER, payload BLOB)
 //
-//   CREATE TABLE life (epoch INTEGER)   the latest life of the reader
+//   CREATE TABLE life (epoch INTEGER)   the epoch of the latest run
 //
 // `payload` is the msgpack array that goes to md-publisher, `crc` the CRC-32 of it. SQLite's integers are
 // signed: epochs and numbers stay below 2^63.
@@ -29,21 +28,21 @@ namespace mdpipe::reader {
 
 class Spool {
  public:
-  // Opens or makes the file. Throws process::StartupError where another process has it open; any other fault
-  // is logged and counted, and the spool is then not usable for now. `metrics` is borrowed.
+  // Opens or makes the file. Throws process::StartupError if another process has it open. Any other error is
+  // logged and counted, and the spool is not writable for now. `metrics` is borrowed.
   Spool(std::string path, metrics::MetricsCollector& metrics, Moment now);
   ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  // A number for this life of the reader: the time, and in any case more than that of the life before, also
-  // where the clock was set back.
+  // A number for this run of the reader: the time, or one more than the previous run's if the clock was set
+  // back.
   std::uint64_t begin_epoch(Moment now);
 
-  // False while the disk refuses: nothing is written before the next try, a second later.
+  // False for a second after a write error.
   [[nodiscard]] bool is_writable(Moment now);
 
-  // Writes all of them, or none and returns false. Each gets its row.
+  // Writes all of them and sets their rows, or writes none and returns false.
   bool append(const std::vector<Batch*>& batches, Moment now);
   // Puts another batch into an existing row.
   bool replace(const Batch& batch, Moment now);
@@ -51,19 +50,19 @@ class Spool {
   void remove_through(std::int64_t row, Moment now);
 
   enum class Read { Batch, Nothing, Damaged };
-  // The first batch behind `row`. Damaged: its row is gone now (count says what it held), or the whole file
-  // was set aside (count 0).
+  // The first batch after `row`. Damaged: either this batch cannot be read and its row can be removed
+  // (`batch` has the row and the count), or the whole file was set aside (the count is 0).
   Read read_after(std::int64_t row, Batch& batch, Moment now);
 
-  // Lets go of the pages of the file that are kept in memory.
+  // Frees the pages of the file that are cached in memory.
   void drop_cache();
 
-  // The highest number of that life's events in it; 0 where there are none.
+  // The highest number of that run's events in it; 0 if there are none.
   [[nodiscard]] std::uint64_t last_seq_of(std::uint64_t epoch);
   [[nodiscard]] std::int64_t last_row() const { return last_row_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   [[nodiscard]] std::uint64_t events() const { return events_; }
-  // How often a file was set aside with events in it.
+  // How often the file was set aside.
   [[nodiscard]] unsigned times_set_aside() const { return times_set_aside_; }
 
  private:
@@ -72,17 +71,24 @@ class Spool {
     void operator()(sqlite3_stmt* statement) const;
   };
   using Statement = std::unique_ptr<sqlite3_stmt, Closer>;
+  struct Totals {
+    std::uint64_t events = 0;
+    std::size_t bytes = 0;
+  };
 
   void open(Moment now);
   bool lock_file();
   bool is_ours(std::string& unusable);
-  bool make_table();
+  int read_number(const char* query);
+  bool make_tables();
+  bool prepare_statements();
   bool count_rows();
-  Read take_row(sqlite3_stmt* found, Batch& batch);
+  Read read_row(sqlite3_stmt* found, Batch& batch);
   bool execute(const char* sql);
   Statement prepare(const char* sql);
-  void remove_where(Statement& sizes, Statement& removal, std::int64_t row, Moment now);
-  void give_space_back();
+  static Totals run_totals(Statement& query, std::int64_t row);
+  void remove_where(Statement& totals, Statement& removal, std::int64_t row, Moment now);
+  void shrink_file();
   void on_error(const char* action, Moment now);
   void set_aside(const std::string& why, Moment now);
   void close();
@@ -90,10 +96,10 @@ class Spool {
   std::string path_;
   metrics::MetricsCollector& metrics_;
   std::unique_ptr<sqlite3, Closer> database_;
-  Statement insert_, replace_, next_, size_of_, size_through_, remove_, remove_through_;
+  Statement insert_, replace_, next_, totals_of_, totals_through_, remove_, remove_through_;
   std::int64_t last_row_ = 0;
   std::size_t bytes_ = 0;
-  std::size_t bytes_peak_ = 0;  // since space was given back to the file system
+  std::size_t bytes_peak_ = 0;  // since the file was shrunk
   std::uint64_t events_ = 0;
   unsigned times_set_aside_ = 0;
   SteadyTime retry_at_{};

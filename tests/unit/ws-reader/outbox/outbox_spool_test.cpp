@@ -33,7 +33,7 @@ struct OutboxSpoolTest : testing::Test {
 
   void SetUp() override { start(); }
 
-  // A new life of the reader; the one before was killed.
+  // A new run of the reader; the previous one was killed.
   void start() {
     outbox.reset();
     spool.reset();
@@ -95,26 +95,26 @@ TEST_F(OutboxSpoolTest, always_means_before_it_can_be_sent) {
   EXPECT_EQ(send_all(*outbox, now), numbers(1, 3));
 }
 
-TEST_F(OutboxSpoolTest, keep_puts_everything_on_disk_for_the_next_start) {
+TEST_F(OutboxSpoolTest, spool_all_puts_everything_on_disk_for_the_next_start) {
   add(3);
   outbox->append(trade(), now);
-  EXPECT_EQ(outbox->keep(now), 0U);
+  EXPECT_EQ(outbox->spool_all(now), 0U);
   start();
   EXPECT_EQ(outbox->unconfirmed_events(), 4U);
 }
 
-TEST_F(OutboxSpoolTest, an_earlier_life_is_confirmed_before_anything_newer_is_sent) {
+TEST_F(OutboxSpoolTest, a_previous_run_is_confirmed_before_anything_newer_is_sent) {
   add(3);
   pass(seconds(1));
-  const std::uint64_t earlier = epoch;
+  const std::uint64_t previous = epoch;
   start();
   add(2);
   const Batch* first = outbox->next();
   ASSERT_NE(first, nullptr);
-  EXPECT_EQ(outbox->header(*first, now.wall).epoch, earlier);
+  EXPECT_EQ(outbox->header(*first, now.wall).epoch, previous);
   EXPECT_EQ(send_all(*outbox, now), numbers(1, 3));
   EXPECT_EQ(outbox->next(), nullptr);
-  confirm(earlier, 3);
+  confirm(previous, 3);
   const Batch* own = outbox->next();
   ASSERT_NE(own, nullptr);
   EXPECT_EQ(outbox->header(*own, now.wall).epoch, epoch);
@@ -127,9 +127,9 @@ TEST_F(OutboxSpoolTest, an_earlier_life_is_confirmed_before_anything_newer_is_se
 TEST_F(OutboxSpoolTest, what_the_publisher_took_from_a_dead_reader_is_not_sent_again) {
   add(3);
   pass(seconds(1));
-  const std::uint64_t earlier = epoch;
+  const std::uint64_t previous = epoch;
   start();
-  confirm(earlier, 5);  // it had got two more that never reached the disk
+  confirm(previous, 5);  // it had got two more that never reached the disk
   EXPECT_EQ(outbox->next(), nullptr);
   EXPECT_TRUE(outbox->everything_confirmed());
 }
@@ -140,7 +140,7 @@ TEST_F(OutboxSpoolTest, a_backlog_beyond_memory_goes_to_disk_and_comes_back_in_o
   add(200);
   EXPECT_LE(outbox->unconfirmed_bytes(), 4000U);
   EXPECT_EQ(outbox->unconfirmed_events(), 200U);
-  EXPECT_TRUE(outbox->take_losses().empty());
+  EXPECT_TRUE(outbox->pop_losses().empty());
   std::vector<std::uint64_t> seen;
   while (!outbox->everything_confirmed()) {
     const auto sent = send_all(*outbox, now);
@@ -158,11 +158,11 @@ TEST_F(OutboxSpoolTest, at_the_bound_of_the_disk_the_oldest_become_a_report) {
   start();
   add(500);
   EXPECT_LE(spool->bytes(), 10'000U);
-  const auto losses = outbox->take_losses();
+  const auto losses = outbox->pop_losses();
   const std::uint64_t lost = losses.at({EventType::Trade, "BTC_JPY"}).count;
   EXPECT_EQ(outbox->unconfirmed_events(), 500 - lost + 1);
-  const std::uint64_t life = epoch;
-  EXPECT_EQ(outbox->keep(now), 0U);
+  const std::uint64_t run = epoch;
+  EXPECT_EQ(outbox->spool_all(now), 0U);
   start();  // the report is on disk too
   ASSERT_NE(outbox->next(), nullptr);
   const auto gap = events_of(outbox->next()->payload.view()).at(0);
@@ -174,7 +174,7 @@ TEST_F(OutboxSpoolTest, at_the_bound_of_the_disk_the_oldest_become_a_report) {
     ASSERT_FALSE(sent.empty());
     EXPECT_EQ(sent.front(), last == 0 ? lost : last + 1);
     last = sent.back();
-    confirm(life, last);
+    confirm(run, last);
   }
   EXPECT_EQ(last, 500U);
 }
@@ -189,10 +189,10 @@ TEST_F(OutboxSpoolTest, a_disk_that_refuses_leaves_memory_and_then_a_report) {
   outbox = std::make_unique<Outbox>("gmo", epoch, limits, now, use);
   add(100);
   EXPECT_LE(outbox->unconfirmed_bytes(), 4000U);
-  const auto losses = outbox->take_losses();
+  const auto losses = outbox->pop_losses();
   const std::uint64_t lost = losses.at({EventType::Trade, "BTC_JPY"}).count;
   EXPECT_GT(lost, 0U);
-  EXPECT_EQ(outbox->keep(now), outbox->unconfirmed_events()) << "and says what is lost at the end";
+  EXPECT_EQ(outbox->spool_all(now), outbox->unconfirmed_events()) << "and says what is lost at the end";
   const auto sent = send_all(*outbox, now);
   EXPECT_EQ(sent.front(), lost);
 }
@@ -204,7 +204,7 @@ TEST_F(OutboxSpoolTest, a_damaged_row_is_counted_and_the_rest_goes_on) {
   spool.reset();
   sqlite_update("UPDATE batch SET payload = x'00' WHERE row = 2");
   start();
-  EXPECT_EQ(outbox->take_damaged(), 1U);
+  EXPECT_EQ(outbox->pop_damaged_events(), 1U);
   EXPECT_EQ(send_all(*outbox, now), (std::vector<std::uint64_t>{1, 3}));
 }
 
@@ -303,8 +303,8 @@ TEST_F(OutboxSpoolTest, exactly_once_in_order_through_crashes_of_reader_and_publ
     for (; calm < 600 && !outbox->everything_confirmed(); ++calm) world.turn(0, false);
     ASSERT_TRUE(outbox->everything_confirmed()) << "nothing moves any more";
     std::vector<std::pair<std::uint64_t, std::uint64_t>> expected;
-    for (const auto& [life, last] : world.produced) {
-      for (std::uint64_t seq = 1; seq <= last; ++seq) expected.emplace_back(life, seq);
+    for (const auto& [run, last] : world.produced) {
+      for (std::uint64_t seq = 1; seq <= last; ++seq) expected.emplace_back(run, seq);
     }
     ASSERT_EQ(world.entries, expected);
     ASSERT_EQ(spool->events(), 0U);

@@ -104,11 +104,11 @@ TEST(Outbox, replaces_the_oldest_at_the_bound_by_a_report_of_what_is_missing) {
   outbox.append(ticker(), kStart);
   for (int i = 0; i < 50; ++i) outbox.append(trade(), kStart);
   EXPECT_LE(outbox.unconfirmed_bytes(), 2000U);
-  const auto losses = outbox.take_losses();
+  const auto losses = outbox.pop_losses();
   EXPECT_EQ(lost_of(losses, EventType::Ticker), 1U);
   const std::uint64_t trades = lost_of(losses, EventType::Trade);
   EXPECT_GT(trades, 10U);
-  EXPECT_TRUE(outbox.take_losses().empty()) << "told once";
+  EXPECT_TRUE(outbox.pop_losses().empty()) << "told once";
 
   const Batch* report = outbox.next();
   ASSERT_NE(report, nullptr);
@@ -128,11 +128,11 @@ TEST(Outbox, replaces_the_oldest_at_the_bound_by_a_report_of_what_is_missing) {
 TEST(Outbox, a_second_report_follows_the_one_that_is_on_its_way) {
   Outbox outbox("gmo", kEpoch, {2000, 1, 400}, kStart);
   for (int i = 0; i < 50; ++i) outbox.append(trade(), kStart);
-  const std::uint64_t first_lost = lost_of(outbox.take_losses(), EventType::Trade);
+  const std::uint64_t first_lost = lost_of(outbox.pop_losses(), EventType::Trade);
   ASSERT_EQ(outbox.next()->last_seq(), first_lost);
   outbox.mark_sent(kStart);
   for (int i = 0; i < 50; ++i) outbox.append(trade(), kStart);
-  const std::uint64_t then_lost = lost_of(outbox.take_losses(), EventType::Trade);
+  const std::uint64_t then_lost = lost_of(outbox.pop_losses(), EventType::Trade);
   const Batch* second = outbox.next();
   ASSERT_NE(second, nullptr);
   EXPECT_EQ(second->follows, first_lost);
@@ -144,7 +144,7 @@ TEST(Outbox, keeps_one_event_larger_than_the_bound) {
   Outbox outbox("gmo", kEpoch, {10, 1, 1U << 20U}, kStart);
   outbox.append(trade(), kStart);
   EXPECT_EQ(outbox.unconfirmed_events(), 1U);
-  EXPECT_TRUE(outbox.take_losses().empty());
+  EXPECT_TRUE(outbox.pop_losses().empty());
 }
 
 TEST(Outbox, never_drops_what_is_on_its_way) {
@@ -167,7 +167,7 @@ TEST_F(OutboxTest, forgets_what_is_confirmed) {
   send_all(outbox, kStart);
   EXPECT_EQ(outbox.on_position(position(2, 3), kStart), Effect::Progress);
   EXPECT_EQ(outbox.unconfirmed_events(), 1U);
-  EXPECT_EQ(outbox.confirmed_seq(), 2U);
+  EXPECT_EQ(outbox.heartbeat(kStart.wall).confirmed, 2U);
   outbox.on_position(position(3, 3), kStart);
   EXPECT_TRUE(outbox.everything_confirmed());
   EXPECT_EQ(outbox.unconfirmed_bytes(), 0U);
@@ -221,7 +221,7 @@ TEST_F(OutboxTest, says_once_that_redis_lost_what_it_had_confirmed) {
   wire::Position lost = position(3, 3, kPublisher + 1);
   lost.lost_after = 1;
   lost.lost_to = 3;
-  EXPECT_EQ(outbox.on_position(lost, kStart), Effect::RedisLostData);
+  EXPECT_EQ(outbox.on_position(lost, kStart), Effect::RedisLostEvents);
   EXPECT_EQ(send_all(outbox, kStart), numbers(4, 4));  // the rest is gone
   EXPECT_EQ(outbox.on_position(lost, kStart), Effect::Progress);
   EXPECT_EQ(outbox.header(Batch(), kStart.wall).oldest, 4U);
@@ -230,7 +230,7 @@ TEST_F(OutboxTest, says_once_that_redis_lost_what_it_had_confirmed) {
 TEST_F(OutboxTest, is_told_that_another_reader_has_its_name) {
   wire::Position refused = position(0, 0);
   refused.refused = true;
-  EXPECT_EQ(outbox.on_position(refused, kStart), Effect::Refused);
+  EXPECT_EQ(outbox.on_position(refused, kStart), Effect::DuplicateReader);
 }
 
 TEST_F(OutboxTest, a_heartbeat_tells_what_was_confirmed_and_holds_nothing) {

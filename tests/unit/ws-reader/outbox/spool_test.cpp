@@ -17,7 +17,7 @@ using testing::SizeIs;
 constexpr Moment kOpened{UnixNanos{1'700'000'000'000'000'000}, SteadyTime(std::chrono::hours(1))};
 constexpr Moment kLater{kOpened.wall, kOpened.steady + std::chrono::seconds(2)};
 
-Moment at(std::int64_t wall) { return {UnixNanos{wall}, kOpened.steady}; }
+Moment opened_at(std::int64_t wall) { return {UnixNanos{wall}, kOpened.steady}; }
 
 Batch make_batch(std::uint64_t epoch, std::uint64_t first, std::uint32_t count, std::size_t bytes = 100) {
   Batch batch;
@@ -61,7 +61,7 @@ struct SpoolTest : testing::Test {
   }
 };
 
-TEST_F(SpoolTest, gives_back_what_was_written_in_order_also_to_the_next_life) {
+TEST_F(SpoolTest, gives_back_what_was_written_in_order_also_to_the_next_run) {
   Batch one = make_batch(7, 1, 3);
   one.follows = 0;
   one.reports_losses = true;
@@ -107,13 +107,13 @@ TEST_F(SpoolTest, gives_its_space_back_once_it_is_empty) {
   EXPECT_LT(std::filesystem::file_size(path) + std::filesystem::file_size(path + "-wal"), 200'000U);
 }
 
-TEST_F(SpoolTest, each_life_has_a_later_epoch_also_where_the_clock_was_set_back) {
-  EXPECT_EQ(spool->begin_epoch(at(5000)), 5000U);
+TEST_F(SpoolTest, each_run_has_a_later_epoch_even_if_the_clock_was_set_back) {
+  EXPECT_EQ(spool->begin_epoch(opened_at(5000)), 5000U);
   reopen();
-  EXPECT_EQ(spool->begin_epoch(at(1000)), 5001U);
+  EXPECT_EQ(spool->begin_epoch(opened_at(1000)), 5001U);
   ASSERT_TRUE(append(make_batch(9000, 1, 1)));
   reopen();
-  EXPECT_EQ(spool->begin_epoch(at(2000)), 9001U);
+  EXPECT_EQ(spool->begin_epoch(opened_at(2000)), 9001U);
 }
 
 TEST_F(SpoolTest, is_readable_with_the_sqlite3_shell_after_the_reader_ended) {

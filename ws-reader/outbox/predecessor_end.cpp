@@ -1,0 +1,38 @@
+#include "ws-reader/outbox/predecessor_end.hpp"
+
+namespace mdpipe::reader {
+namespace {
+
+// Messages that the killed reader left in its connection arrive during this time. It is far more than a
+// publisher needs that has written all it accepted; what arrives later is rejected and counted as lost.
+constexpr auto kDrainQuiet = std::chrono::milliseconds(250);
+// If the publisher answers for this long and has still not confirmed all it accepted, its position is taken
+// as it is.
+constexpr auto kAckLagMax = std::chrono::seconds(5);
+
+}  // namespace
+
+// Without a spool only the clock tells the runs apart, and it may have been set back: the own epoch comes
+// after the predecessor whatever its number is.
+const Predecessor* PredecessorEnd::before(std::uint64_t epoch, std::uint64_t own_epoch) const {
+  if (!predecessor_ || (epoch != own_epoch && epoch <= predecessor_->epoch)) return nullptr;
+  return &*predecessor_;
+}
+
+// The publisher has accepted and written some of it, and more may still arrive. Once that seems over, the
+// publisher is told that there is no more, and its answer is final.
+bool PredecessorEnd::on_position(const wire::Position& position, SteadyTime now) {
+  const bool has_moved =
+      position.accepted != accepted_ || position.confirmed != confirmed_ || !position.redis_up;
+  if (has_moved || quiet_since_ == SteadyTime{}) quiet_since_ = now;
+  accepted_ = position.accepted;
+  confirmed_ = position.confirmed;
+  const auto quiet = now - quiet_since_;
+  const bool is_even = position.accepted == position.confirmed || quiet >= kAckLagMax;
+  is_closing_ = is_closing_ || (is_even && quiet >= kDrainQuiet);
+  const bool is_final = position.refused || (is_closing_ && position.closed && is_even);
+  if (is_final) predecessor_.reset();
+  return is_final;
+}
+
+}  // namespace mdpipe::reader
