@@ -132,7 +132,7 @@ bool Pipeline::conflate(const Event& event, SteadyTime now) {
     is_kept_elsewhere = true;
   }
   bool replaced = false;
-  if (!parts_.conflator->take(event, parts_.outbox.oldest_age(now), is_kept_elsewhere, replaced))
+  if (!parts_.conflator->hold(event, parts_.outbox.oldest_age(now), is_kept_elsewhere, replaced))
     return false;
   if (replaced) parts_.metrics.conflated(event.type(), event.symbol, 1);
   return true;

@@ -7,7 +7,7 @@
 namespace mdpipe::reader {
 namespace {
 
-// Events that wait for one slow consumer before ZeroMQ drops for it.
+// Events that wait for one slow consumer before ZeroMQ drops its messages.
 constexpr int kHighWaterMark = 10'000;
 
 }  // namespace

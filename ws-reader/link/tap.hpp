@@ -1,7 +1,7 @@
 #pragma once
-// Offers each event to other programs on a ZeroMQ PUB socket: topic "exchange.type.symbol", then the event as
-// msgpack. A consumer that is slow or gone costs the collector nothing: ZeroMQ drops for it at its high-water
-// mark.
+// Publishes each event to other programs on a ZeroMQ PUB socket: topic "exchange.type.symbol", then the event
+// as msgpack. A slow or dead consumer does not slow the reader down: ZeroMQ drops its messages at the
+// high-water mark.
 #include <asio/io_context.hpp>
 #include <string>
 #include <zmq.hpp>
@@ -22,7 +22,8 @@ class Tap {
  private:
   bool count_subscriptions();
 
-  transport::Socket socket_;  // XPUB: it tells who subscribes, so that nothing is encoded for nobody
+  transport::Socket
+      socket_;  // XPUB: shows whether anybody subscribes, so that events are only encoded for somebody
   long subscriptions_ = 0;
   std::string topic_;
   wire::ByteBuffer payload_;

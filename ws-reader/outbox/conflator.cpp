@@ -5,7 +5,7 @@
 namespace mdpipe::reader {
 namespace {
 
-// Calls `visit` with each text of an event, so that one walk measures and another one moves them.
+// Calls `visit` with each text of an event: once to measure them, and once to move them.
 template <typename Visit>
 void visit_texts(Event& event, std::vector<Level>& levels, Visit visit) {
   visit(event.exchange);
@@ -31,7 +31,7 @@ bool is_delta(const Event& event) {
 Conflator::Conflator(const std::vector<EventType>& types, std::chrono::nanoseconds behind_limit)
     : types_(types), behind_limit_(behind_limit) {}
 
-bool Conflator::take(const Event& event, std::chrono::nanoseconds backlog_age, bool is_kept_elsewhere,
+bool Conflator::hold(const Event& event, std::chrono::nanoseconds backlog_age, bool is_kept_elsewhere,
                      bool& replaced) {
   if (types_.empty() || backlog_age < behind_limit_ || (is_delta(event) && !is_kept_elsewhere) ||
       std::find(types_.begin(), types_.end(), event.type()) == types_.end())
@@ -60,7 +60,7 @@ void Conflator::copy(const Event& event, bool is_kept_elsewhere, Held& held) {
   std::size_t bytes = 0;
   visit_texts(held.event, held.levels, [&bytes](std::string_view text) { bytes += text.size(); });
   held.text.clear();
-  held.text.reserve(bytes);  // so that nothing moves while views into it are made
+  held.text.reserve(bytes);  // so that it is not reallocated while views into it are made
   visit_texts(held.event, held.levels, [&held](std::string_view& text) {
     const std::size_t at = held.text.size();
     held.text.append(text);

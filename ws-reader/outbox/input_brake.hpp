@@ -1,8 +1,8 @@
 #pragma once
-// Decides when the reader stops taking frames for a moment, so that what it has and Redis has not stays
-// small: an exchange or a file can be read faster than Redis takes it, and what is read then only waits here.
-// The kernel's window passes the pause on to the sender. An exchange cuts a client that does not read, so a
-// pause has an end: where Redis does not catch up in time, the frames are taken again and kept (outbox.hpp).
+// Decides when the reader pauses its input, so that few events are unconfirmed: an exchange or a file can be
+// read faster than Redis writes, and the difference would only wait in memory. The TCP window passes the
+// pause on to the sender. An exchange disconnects a client that does not read, so a pause is limited: if
+// Redis does not catch up in time, frames are read again and their events are kept (outbox.hpp).
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -15,14 +15,14 @@ class InputBrake {
  public:
   struct Limits {
     std::size_t bytes_max = 4U << 20U;  // a pause begins above it and ends below half of it
-    // A pause is never longer; none where the sender waits for ever, as a file does.
+    // The longest pause; none if the sender waits for ever, as a file does.
     std::optional<std::chrono::milliseconds> pause_max = std::chrono::milliseconds(500);
   };
 
   explicit InputBrake(Limits limits) : limits_(limits) {}
 
-  // Call with what is unconfirmed after each frame, after each confirmation and a few times a second. True
-  // while no frame should be taken.
+  // Call after each frame, after each confirmation and a few times a second. True while no frame should be
+  // read.
   bool should_pause(std::size_t unconfirmed_bytes, SteadyTime now) {
     if (unconfirmed_bytes < limits_.bytes_max / 2) {
       state_ = State::Off;
@@ -39,7 +39,7 @@ class InputBrake {
   enum class State {
     Off,
     On,
-    Exhausted,  // a pause did not help: no other one until Redis has caught up
+    Exhausted,  // a pause did not help: no other pause until Redis has caught up
   };
 
   Limits limits_;

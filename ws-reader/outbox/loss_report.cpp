@@ -18,7 +18,7 @@ std::optional<EventType> parse_type(std::string_view name) {
   return std::nullopt;
 }
 
-// The keys of one event that matter here.
+// The fields of an event that a report needs.
 struct Keys {
   std::string_view type, exchange, symbol, channel, state;
   std::int64_t recv = 0, from = 0, to = 0;

@@ -1,7 +1,7 @@
 #pragma once
-// What was dropped, counted by feed from the dropped batches themselves, and the gap events that say so. They
-// take the highest numbers of the events they stand for, so that they come in the place of what is missing.
-// Runs only when the last bound of retention is reached; nothing here is on the hot path.
+// Counts dropped events by feed, from the dropped batches themselves, and makes the gap events that report
+// them. A gap event takes the highest numbers of the events it reports, so that consumers read it in their
+// place. Used only when the last limit of retention is reached; nothing here is on the hot path.
 #include <map>
 #include <string>
 #include <string_view>
@@ -20,11 +20,11 @@ class LossReport {
   };
   using Losses = std::map<std::pair<EventType, std::string>, Loss, std::less<>>;  // by channel and symbol
 
-  // Adds the events of a batch. What its gap events report was counted when it was lost, so that only `total`
-  // takes it over; every other event is lost now.
+  // Adds the events of a batch. Losses that its gap events report were counted when they happened, so they
+  // are added to the report, but are not newly lost. Every other event is lost now.
   void add(std::string_view payload);
 
-  // A batch with one gap event a feed, the last of them numbered `last_seq`. Its payload is sealed.
+  // A batch with one gap event per feed; the last one has the number `last_seq`. Its payload is sealed.
   [[nodiscard]] Batch make_batch(std::uint64_t epoch, std::uint64_t last_seq, UnixNanos now) const;
 
   [[nodiscard]] const Losses& newly_lost() const { return newly_lost_; }

@@ -1,6 +1,6 @@
 #pragma once
-// A queue in one ring of memory that grows by doubling and is given back once it is empty again. Where a
-// std::deque takes a new block for every few elements that pass through, this one takes none in steady state.
+// A queue in one ring of memory. It grows by doubling, and shrinks once it is empty. A std::deque allocates a
+// block for every few elements that pass through it; this queue allocates nothing in steady state.
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -29,12 +29,12 @@ class RingQueue {
     front() = T();
     first_ = at(1);
     --size_;
-    if (size_ == 0 && slots_.size() > kKeptSlots) resize(kFirstSlots);
+    if (size_ == 0 && slots_.size() > kShrinkAbove) resize(kFirstSlots);
   }
 
  private:
-  static constexpr std::size_t kFirstSlots = 16;  // a power of two, as every later size
-  static constexpr std::size_t kKeptSlots = 4096;
+  static constexpr std::size_t kFirstSlots = 16;  // a power of two, like every later size
+  static constexpr std::size_t kShrinkAbove = 4096;
 
   [[nodiscard]] std::size_t at(std::size_t index) const { return (first_ + index) & (slots_.size() - 1); }
 

@@ -15,7 +15,7 @@ struct ConflatorTest : testing::Test {
 
   bool take(const Event& event, seconds age, bool expect_replaced = false) {
     bool replaced = false;
-    const bool taken = conflator.take(event, age, false, replaced);
+    const bool taken = conflator.hold(event, age, false, replaced);
     EXPECT_EQ(replaced, taken && expect_replaced);
     return taken;
   }
@@ -85,9 +85,9 @@ TEST_F(ConflatorTest, remembers_that_somebody_else_keeps_the_book) {
   Event delta = ticker();
   delta.body = OrderBook{BookKind::Delta, {}, {}, 7};
   bool replaced = true;
-  EXPECT_TRUE(conflator.take(delta, seconds(9), true, replaced));
+  EXPECT_TRUE(conflator.hold(delta, seconds(9), true, replaced));
   EXPECT_FALSE(replaced);
-  EXPECT_TRUE(conflator.take(delta, seconds(9), true, replaced));
+  EXPECT_TRUE(conflator.hold(delta, seconds(9), true, replaced));
   EXPECT_TRUE(replaced);
   release(seconds(0));
   EXPECT_EQ(out, std::vector<std::string>{"whole book of BTC_JPY"});
@@ -102,7 +102,7 @@ TEST_F(ConflatorTest, never_holds_trades_deltas_or_types_nobody_named) {
   Event book = ticker();
   book.body = OrderBook{};
   bool replaced = false;
-  EXPECT_FALSE(tickers.take(book, seconds(60), false, replaced));
+  EXPECT_FALSE(tickers.hold(book, seconds(60), false, replaced));
 }
 
 }  // namespace
