@@ -141,10 +141,10 @@ behind it
             self.assertIn(kept, page)
 
 
-class AxisTest(unittest.TestCase):
+class ScaleTest(unittest.TestCase):
     def test_ticks_are_round_and_cover_the_values(self):
-        self.assertEqual(plots.Axis(0, 47, 0, 100).ticks(), [0, 10, 20, 30, 40, 50])
-        self.assertEqual(plots.Axis(0.3, 200, 0, 100, log=True).ticks(), [0.1, 1, 10, 100, 1000])
+        self.assertEqual(plots.scale(0, 47, 0, 100).ticks, [0, 10, 20, 30, 40, 50])
+        self.assertEqual(plots.scale(0.3, 200, 0, 100, log=True).ticks, [0.1, 1, 10, 100, 1000])
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 import math
 import time
 
-from . import svg
+import svg
+from svg import Box, Scale
+
+from . import theme
 from .looks import Look
-from .svg import INK, LINE, MUTED, Box, Scale
+from .theme import INK, LINE, MUTED
 
 LEGEND_ROW = 15
 TIME_STEPS_S = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600)
@@ -157,7 +160,7 @@ def _threshold_lines(panel, scale, plot):
     defaults = panel["fieldConfig"]["defaults"]
     if defaults["custom"].get("thresholdsStyle", {}).get("mode", "off") == "off":
         return []
-    return [svg.line(plot.x, scale.pixel(step["value"]), plot.right, scale.pixel(step["value"]), svg.colour(step["color"]), "6 4")
+    return [svg.line(plot.x, scale.pixel(step["value"]), plot.right, scale.pixel(step["value"]), theme.colour(step["color"]), "6 4")
             for step in defaults["thresholds"]["steps"] if step["value"] is not None and scale.low < step["value"] <= scale.high]
 
 
@@ -242,7 +245,7 @@ def draw_timeline(panel, answers, box, view):
                 out.append(svg.rect(left, y + height * 0.1, right - left, height * 0.8, answer.look.text_and_colour(value)[1], opacity=0.8))
     x = box.x
     for state in states:
-        out += [svg.rect(x, box.bottom - 11, 9, 9, svg.colour(state["color"]), 1), svg.text(x + 14, box.bottom - 3, state["text"], 11)]
+        out += [svg.rect(x, box.bottom - 11, 9, 9, theme.colour(state["color"]), 1), svg.text(x + 14, box.bottom - 3, state["text"], 11)]
         x += 14 + svg.text_width(state["text"], 11) + 14
     return out
 
@@ -298,7 +301,7 @@ def draw_table(panel, answers, box, _view):
     width, height = box.width / (len(names) + len(columns)), 22
     out = []
     for index, name in enumerate([*names, *columns]):
-        out.append(svg.text(box.x + index * width + 4, box.y + 12, name, 11, svg.COLOURS["blue"], weight=600))
+        out.append(svg.text(box.x + index * width + 4, box.y + 12, name, 11, theme.COLOURS["blue"], weight=600))
     for number, (key, values) in enumerate(ordered[:max(1, int((box.height - 20) / height))]):
         y = box.y + 20 + number * height
         out.append(svg.line(box.x, y, box.right, y, LINE))

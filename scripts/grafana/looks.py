@@ -2,7 +2,7 @@
 
 import math
 
-from . import svg
+from . import theme
 from .units import shown
 
 
@@ -29,7 +29,7 @@ class Look:
         """As a value mapping says, else as the unit and the thresholds do."""
         mapped = self._mapped(value)
         if mapped:
-            return mapped["text"], svg.colour(mapped["color"])
+            return mapped["text"], theme.colour(mapped["color"])
         return self.unit_text(value), self.threshold_colour(value)
 
     def _mapped(self, value):
@@ -49,8 +49,8 @@ class Look:
         for step in self.properties["thresholds"]["steps"]:
             if step["value"] is None or (value is not None and value >= step["value"]):
                 name = step["color"]
-        return svg.colour(name)
+        return theme.colour(name)
 
     def series_colour(self, index):
         wanted = self.properties.get("color", {})
-        return svg.colour(wanted["fixedColor"]) if wanted.get("mode") == "fixed" else svg.SERIES[index % len(svg.SERIES)]
+        return theme.colour(wanted["fixedColor"]) if wanted.get("mode") == "fixed" else theme.SERIES[index % len(theme.SERIES)]

@@ -4,9 +4,11 @@ import json
 import time
 from pathlib import Path
 
-from . import svg
+import svg
+from svg import Box
+
 from .drawings import DRAWINGS, Answer
-from .svg import INK, LINE, MUTED, PAGE, PANEL, Box
+from .theme import FONT, INK, LINE, MUTED, PAGE, PANEL
 
 WIDTH = 1240
 MARGIN = 12
@@ -21,12 +23,10 @@ def draw(dashboard_path, api, view):
     dashboard = json.loads(Path(dashboard_path).read_text(encoding="utf-8"))
     variables = dashboard["templating"]["list"]
     height = HEADER + ROW_HEIGHT * max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard["panels"]) + MARGIN
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-           f'font-family="{svg.FONT}">', f"<title>{dashboard['title']}</title>", svg.rect(0, 0, WIDTH, height, PAGE, 6)]
-    out += _header(dashboard, view)
+    out = _header(dashboard, view)
     for panel in dashboard["panels"]:
         out += _panel(panel, _answers(panel, api, view, variables), view)
-    return "\n".join([*out, "</svg>", ""])
+    return svg.document(WIDTH, height, dashboard["title"], out, FONT, PAGE, radius=6)
 
 
 def _header(dashboard, view):

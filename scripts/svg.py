@@ -1,21 +1,19 @@
-"""Shapes, texts, colours and scales for pictures of dashboards, as SVG. The same input gives the same bytes."""
+"""Shapes, texts and scales for pictures as SVG: of dashboards (scripts/grafana) and of measurements (bench/plots.py). Standard library only;
+the same input gives the same bytes."""
 
 import math
 from xml.sax.saxutils import escape
 
-FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, sans-serif"
-CHARACTER_EM = 0.56  # what a character of such a font takes on average
-BOLD_EM = 0.7  # and of a bold one at most, so that it stays inside of its box whatever font is there
-INK, MUTED, LINE, PANEL, PAGE = "#24292f", "#6a737d", "#e4e7eb", "#ffffff", "#f0f2f5"
-# Grafana's names, in the tones of its light theme.
-COLOURS = {"green": "#3f9b4b", "light-green": "#73bf69", "super-light-green": "#a5d6a0", "orange": "#e8850c", "yellow": "#e5b700", "red": "#d6303f",
-           "blue": "#3274d9", "light-blue": "#73a9f0", "dark-blue": "#1f4fa8", "purple": "#8f3bb8", "light-purple": "#c49be0",
-           "dark-purple": "#6d2f91", "text": INK}
-SERIES = ("#3274d9", "#e8850c", "#3f9b4b", "#8f3bb8", "#0d9aa5", "#c2417c", "#8a7a1f", "#52657a", "#d6303f", "#6aa84f", "#7c6ad6", "#a0522d")
+CHARACTER_EM = 0.56  # average width of a character of a sans-serif font
+BOLD_EM = 0.7  # greatest width of a bold character, so that bold text fits into its box in any such font
+INK = "#24292f"
 
 
-def colour(name):
-    return COLOURS.get(name, name)
+def document(width, height, title, shapes, font="sans-serif", background="#ffffff", radius=0):
+    """The text of the whole file."""
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+                      f'font-family="{font}">', f"<title>{escape(title)}</title>", rect(0, 0, width, height, background, radius),
+                      *shapes, "</svg>", ""])
 
 
 def number(value):
@@ -54,9 +52,13 @@ def path(points):
     return "".join(f"{'L' if index else 'M'}{number(x)} {number(y)}" for index, (x, y) in enumerate(points))
 
 
-def curve(points, stroke, dash=None):
+def curve(points, stroke, dash=None, width=1.6):
     dashes = f' stroke-dasharray="{dash}"' if dash else ""
-    return f'<path d="{path(points)}" fill="none" stroke="{stroke}" stroke-width="1.6" stroke-linejoin="round"{dashes}/>'
+    return f'<path d="{path(points)}" fill="none" stroke="{stroke}" stroke-width="{width}" stroke-linejoin="round"{dashes}/>'
+
+
+def circle(x, y, radius, fill):
+    return f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(radius)}" fill="{fill}"/>'
 
 
 def area(upper, lower, fill, opacity):
