@@ -18,7 +18,7 @@ FORMS = {"OpenMetrics, gzip": PROMETHEUS, "OpenMetrics": {**PROMETHEUS, "Accept-
 
 
 class OtlpSink(http.server.BaseHTTPRequestHandler):
-    """Takes every request and says so; what is in it is the tests' business."""
+    """Accepts every request. Tests of the agent check the contents."""
 
     def do_POST(self):  # pylint: disable=invalid-name
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -33,7 +33,7 @@ class OtlpSink(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def receivers():
-    """Receivers of every destination besides /metrics and the window log; gives the options that switch them on."""
+    """Receivers for all destinations except /metrics and the window log, and the options that enable them."""
     otlp = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OtlpSink)
     statsd = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     statsd.bind(("127.0.0.1", 0))
@@ -65,7 +65,7 @@ def sample_count(page):
 
 
 def time_pages(world, pages):
-    """{form: {"ms": [...], "bytes": sent, "series": samples on the page}}, the forms in turn"""
+    """{form: {"ms": [...], "bytes": sent, "series": samples on the page}}, one form after the other"""
     out = {form: {"ms": []} for form in FORMS}
     for _ in range(pages):
         for form, headers in FORMS.items():
@@ -77,7 +77,7 @@ def time_pages(world, pages):
 
 
 def share_of_a_core(world, seconds):
-    """Of metrics-agent over a span of whole scrape intervals, each with its scrape."""
+    """The figures of metrics-agent over whole scrape intervals, with one scrape in each."""
     before, began = world.cpu()["metrics-agent"], time.monotonic()
     while time.monotonic() - began < seconds:
         world.scrape()

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Measures mdpipe beside a collector in Node.js and a program that does the least possible. bench/run.sh builds what it
+"""Measures mdpipe, a collector in Node.js, and a program that does the least possible. bench/run.sh builds what this
 needs; docs/performance.md says what is measured and how."""
 
 import argparse
@@ -49,7 +49,7 @@ def interrupt(*_):
 
 def main():
     options = arguments()
-    # However it is ended, also as a background job, what it started ends with it.
+    # However this program ends, also as a background job, the processes that it started end too.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     os.makedirs(options.results, exist_ok=True)

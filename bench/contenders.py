@@ -9,7 +9,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def read_port(path):
-    """0 while the program has not written it, or not all of it."""
+    """The port in the file; 0 until the program has written all of it."""
     if not os.path.exists(path):
         return 0
     with open(path, encoding="ascii") as file:
@@ -18,7 +18,7 @@ def read_port(path):
 
 
 class Contender:
-    """Its processes by name; all of them together are what collecting costs."""
+    """The processes by name; the cost of collecting is the sum over all of them."""
     name = ""
 
     def __init__(self, build):
@@ -52,7 +52,7 @@ class Mdpipe(Contender):
         self.metrics_port = wait_for(lambda: read_port(port_file), "metrics-agent listens")
         run("ws-reader", "--exchange=gmo", f"--symbols={','.join(work.symbol_names())}", f"--url=ws://127.0.0.1:{feed_port}/",
             *work.reader_flags)
-        self.processes.reverse()  # ended in the order of the data
+        self.processes.reverse()  # stop them in the order of the data
 
 
 def baseline_from(folder):

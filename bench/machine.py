@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine that the figures were measured on."""
 
 import os
 import platform
@@ -32,7 +32,7 @@ def distribution():
 
 
 def busy_seconds():
-    """Processor time of everything on the machine so far, and what the host took from it."""
+    """Processor time that the whole machine has used so far, and the time that its host took away (steal)."""
     with open("/proc/stat", encoding="ascii") as file:
         user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")

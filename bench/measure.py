@@ -1,4 +1,4 @@
-"""One measurement: a fresh Redis, feed and contender, one piece of work, and what came of it."""
+"""One measurement: a new Redis, feed and contender, one piece of work, and its figures."""
 
 import array
 import dataclasses
@@ -37,7 +37,7 @@ class Work:
     mix: str = "60,25,15"
     burst: str = ""
     count: int = 0
-    watch: bool = None  # whether delays are taken; default where there is a pace
+    watch: bool = None  # whether delays are measured; by default if there is a rate
     metrics: bool = True
     maxlen: int = 100000
     maxlen_books: int = 20000
@@ -74,7 +74,7 @@ def read_table(path, columns):
 
 
 class World:
-    """Redis, feed, contender and watch in a folder of their own, which goes with them."""
+    """Redis, feed, contender and watch in a folder of their own, which is removed with them."""
 
     def __init__(self, contender, work, build):
         self.contender, self.work, self.build = contender, work, build
@@ -144,7 +144,7 @@ class World:
         self.feed.process.stdin.flush()
 
     def report(self):
-        """What the feed sent, once it is done."""
+        """What the feed sent; waits until the feed is done."""
         if not os.path.exists(self.path("report")):
             return None
         with open(self.path("report"), encoding="ascii") as file:
@@ -155,7 +155,7 @@ class World:
         return self.redis.xadd_calls() - self.redis.entries_added("md:feed")
 
     def scrape(self, headers=None):
-        """The page as Prometheus asks for it, and the milliseconds it took."""
+        """The page as Prometheus requests it, and how many milliseconds that took."""
         if not self.contender.metrics_port:
             return b"", 0
         began = time.monotonic()
@@ -221,8 +221,8 @@ def run(contender_class, work, build):
 
 
 def measure(world):
-    time.sleep(0.3)  # the contender settles after its first subscription
-    first = world.snapshot()  # taken again once it is warm, if it is not done by then
+    time.sleep(0.3)  # the contender is still busy after its first subscription
+    first = world.snapshot()  # a second one follows after the warm-up, unless the work is done by then
     world.go()
     began = time.monotonic()
     warm_up = min(WARM_UP_SECONDS, world.work.seconds / 4)

@@ -1,4 +1,4 @@
-"""What can be measured, one function a sub command. Each returns {"runs": [figures of each run]} for the results folder."""
+"""The modes of the benchmark, one function for each sub command. Each returns {"runs": [figures of each run]} for the results folder."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from measure import Work, World, run
 from processes import BenchError, Process
 
 MIB = 1 << 20
-QUIET_CORES = 0.2  # what others may use before a run is marked as disturbed
+QUIET_CORES = 0.2  # if other programs use more, the run is marked as disturbed
 
 
 def say(line):
@@ -21,7 +21,7 @@ def say(line):
 
 
 def contenders(options):
-    """mdpipe and what it is compared with; the Node collector only where node and its packages are."""
+    """mdpipe and the programs that it is compared with; the Node collector only if node and its packages are installed."""
     found = [Mdpipe, Limit]
     if options.baseline:
         found.insert(1, baseline_from(options.baseline))
@@ -42,7 +42,7 @@ def describe(figures):
 
 
 def alternate(options, works, classes=None):
-    """All pieces of work with all contenders in turn, and that so many rounds: what else the machine does hits all alike."""
+    """All pieces of work with all contenders in turn, for several rounds, so that other load on the machine affects all of them."""
     runs = []
     for number in range(options.rounds):
         for label, work in works.items():
@@ -87,7 +87,7 @@ def burst(options):
 
 
 def memory(options):
-    """1,000 symbols at 5,000 frames a second: is it small, and does it stay?"""
+    """1,000 symbols at 5,000 frames a second: how large is resident memory, and does it grow?"""
     work = Work(seconds=options.seconds or (20 if options.quick else 120), rate=5000, symbols=1000, watch=False)
     return alternate(options, {"1,000 symbols": work}, [Mdpipe])
 
@@ -103,12 +103,12 @@ def agent(options):
 
 
 def idle(options):
-    """Connected and subscribed, and no data comes."""
+    """Connected and subscribed, but without data."""
     seconds = options.seconds or (10 if options.quick else 60)
     runs = []
     for contender in contenders(options):
         with World(contender(options.build), Work(symbols=2, watch=False), options.build) as world:
-            time.sleep(8)  # its six subscriptions are out, one in 1.05 s as GMO Coin asks
+            time.sleep(8)  # until its six subscriptions are sent, one every 1.05 s as GMO Coin requires
             before, began = world.cpu(), time.monotonic()
             time.sleep(seconds)
             after, span = world.cpu(), time.monotonic() - began
@@ -119,7 +119,7 @@ def idle(options):
 
 
 def start(options):
-    """From the start of a process to its READY, as systemd hears it."""
+    """From the start of a process to its READY, as systemd receives it."""
     times = {}
     for _ in range(5 if options.quick else 20):
         for name, ms in start_once(options).items():
@@ -130,7 +130,7 @@ def start(options):
 
 
 def start_once(options):
-    """The programs in turn, each with what it needs already there; ws-reader subscribes to one stream."""
+    """The programs one after the other, each with what it needs already running; ws-reader subscribes to one stream."""
     work = Work(symbols=1, watch=False, reader_flags=("--channels=ticker",))
     times = {}
 

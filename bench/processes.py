@@ -1,19 +1,19 @@
-"""Processes of a measurement and what the kernel says of them: processor time, memory. Standard library only."""
+"""Processes of a measurement, with their processor time and memory from the kernel. Standard library only."""
 
 import os
 import signal
 import subprocess
 import time
 
-DEADLINE = 30.0  # seconds; generous, as nothing waits for it when all is well
+DEADLINE = 30.0  # seconds; long, because it is only reached if something is wrong
 
 
 class BenchError(Exception):
-    """A measurement that cannot be made; its text is for the reader."""
+    """A measurement that cannot be made; the user sees its text."""
 
 
 def wait_for(condition, what, deadline=DEADLINE, interval=0.005):
-    """Returns the first true value of condition(), looking again until the deadline."""
+    """Calls condition() until it returns a true value, which is returned, or until the deadline."""
     end = time.monotonic() + deadline
     while True:
         value = condition()
@@ -60,7 +60,7 @@ class Process:
             self.process.stdin.close()
 
     def cpu_seconds(self):
-        """Processor time of all its threads, from the scheduler's own account: exact, where stat counts ticks of 10 ms."""
+        """Processor time of all its threads, from the scheduler's statistics, which are exact; stat counts ticks of 10 ms."""
         total = 0
         for thread in os.listdir(f"/proc/{self.pid}/task"):
             try:

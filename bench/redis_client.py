@@ -1,4 +1,4 @@
-"""As much of a Redis client as the benchmark needs."""
+"""A Redis client with what the benchmark needs."""
 
 import socket
 
@@ -37,7 +37,7 @@ class Redis:
         return [self._reply() for _ in range(size)]
 
     def entries_added(self, stream):
-        """How many entries were ever added to the stream, those trimmed since included."""
+        """How many entries were ever added to the stream, including those that were trimmed."""
         try:
             reply = self.call("XINFO", "STREAM", stream)
         except ValueError:

@@ -69,7 +69,7 @@ def table(head, rows):
 
 
 def lost_text(results, label, contender):
-    """Of all rounds together."""
+    """Of all rounds."""
     lost = sum(abs(count) for run in results.runs(label, contender) for count in run["lost"].values())
     return "none" if lost == 0 else f"{lost:,}"
 
@@ -91,7 +91,7 @@ COMPARED = (("events/s", lambda r: r["rate"]), ("CPU s per million events", lamb
 
 
 def beside_baseline(results):
-    """mdpipe divided by the baseline, both of one round: what else the machine does hits both alike."""
+    """mdpipe divided by the baseline, both of the same round, because other load on the machine affects both."""
     rows = []
     for label in results.labels():
         pairs = list(zip(results.runs(label, "mdpipe"), results.runs(label, "baseline")))
@@ -123,7 +123,7 @@ def median(results, label, contender, value):
 
 
 def targets_of_main(results):
-    """[(target, measured, met)]; None where a side of it was not measured."""
+    """[(target, measured, met)]; None if one side of it was not measured."""
     def rate(name, label="flat out"):
         return median(results, label, name, lambda r: r["rate"])
 
@@ -208,14 +208,14 @@ def start_table(results):
 
 
 def micro_table(results):
-    """Time of the processor for one event, message or page."""
+    """Processor time for one event, message or page."""
     return table(["stage", "ns", "MB/s"],
                  [[run["label"].replace("_", " "), f"{run['ns']:,.0f}",
                    f"{run['bytes_per_second'] / 1e6:,.0f}" if run["bytes_per_second"] else "-"] for run in results.runs()])
 
 
 def memory_table(results):
-    """Of the last run: resident memory when it was warm, half-way and at the end."""
+    """Resident memory in the last run: after the warm-up, half-way and at the end."""
     run = results.runs()[-1]
     samples = run["memory_curve"]
     chosen = [samples[min(len(samples) - 1, 4)], samples[len(samples) // 2], samples[-1]]
@@ -302,7 +302,7 @@ def all_plots(folder):
 
 
 def circumstances(results):
-    """When it was measured, and how quiet the machine was; the benchmark's own bookkeeping is among the others."""
+    """When it was measured, and how busy the machine was; the benchmark's own bookkeeping is among the other programs."""
     data = results.data
     others = [run["others"] for run in data["runs"] if "others" in run]
     load = f"; other programs used {statistics.median(others):.2f} cores (median)" if others else ""
@@ -317,13 +317,13 @@ def machine_table(folder):
 
 
 def sections_of(block):
-    """{title: text} of what stands in the page; the machine has no title."""
+    """{title: text} of the sections of the page; the machine has no title."""
     first, *rest = ("\n" + block.strip()).split("\n### ")
     return {"": first.strip()} | {title: body.strip() for title, _, body in (part.partition("\n") for part in rest)}
 
 
 def merged_targets(old, new):
-    """Rows of the page, those measured now in the place of the earlier ones."""
+    """Rows of the page; what was measured now replaces the earlier rows."""
     kept = [[cell.strip() for cell in line.strip("|").split("|")] for line in old.splitlines()[2:]]
     fresh = {row[0]: row for row in new}
     rows = [fresh.pop(row[0], row) for row in kept]
@@ -331,7 +331,7 @@ def merged_targets(old, new):
 
 
 def write_docs(folder, docs):
-    """Into docs/performance.md and its plots. What was not measured stays as it is, with its date."""
+    """Writes docs/performance.md and its plots. What was not measured stays as it is, with its date."""
     plot_folder = os.path.join(docs, "performance")
     os.makedirs(plot_folder, exist_ok=True)
     made = all_plots(folder)

@@ -20,14 +20,14 @@ if ! help_asked "$@"; then
     rm -f "${TMPDIR:-/tmp}/mdpipe-apt-$$.log"
   fi
   arguments=()
-  # What follows an option may be its value; a folder of results named micro costs a longer build and nothing else.
+  # A word after an option may be its value: a results folder named micro only makes the build longer.
   if [[ " $* " == *" micro "* || " $* " == *" all "* ]]; then
     arguments+=(-DMDPIPE_BENCH=ON)
     TARGETS+=" bench-micro"
   fi
   [[ -e $BUILD/CMakeCache.txt ]] || arguments+=(-DCMAKE_BUILD_TYPE=Release -DMDPIPE_TESTS=OFF)
   mdpipe_build "$BUILD" "$BUILD/bench-build.log" "$TARGETS" "${arguments[@]}" || exit 70
-  # The Node collector is left out where there is no node; a failed installation says why.
+  # Without node, the Node collector is left out. If its installation fails, the reason is printed.
   if command -v npm >/dev/null && [[ ! -d bench/node/node_modules/ws ]]; then
     mdpipe_quiet "set-up: npm ci" "$BUILD/bench-npm.log" npm --prefix bench/node ci --no-audit --no-fund ||
       { echo "npm could not install the Node collector's packages; the end of $BUILD/bench-npm.log:" && tail -n 5 "$BUILD/bench-npm.log"; } >&2

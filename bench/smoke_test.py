@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The benchmark still measures: each collector brings a small feed into Redis, nothing is lost, delays are taken, and a report
-comes of it. No figure is looked at."""
+"""The benchmark works: each collector writes a small feed to Redis, nothing is lost, delays are measured, and a report is
+made. No figure is judged."""
 
 import json
 import os
@@ -20,7 +20,7 @@ FRAMES = 2000
 
 
 def work(**more):
-    """More time than it takes, so that the number of frames ends it."""
+    """More time than needed, so that the number of frames ends the run."""
     return Work(count=FRAMES, seconds=30, symbols=3, **more)
 
 

@@ -5,7 +5,7 @@
 if [[ -t 1 ]]; then MDPIPE_TTY=true; else MDPIPE_TTY=false; fi
 MDPIPE_QUIET_PID=
 
-# Replaces the current line on a terminal; says nothing elsewhere, where lines cannot be replaced.
+# Replaces the current line on a terminal; prints nothing elsewhere, where lines cannot be replaced.
 mdpipe_transient() {
   if [[ $MDPIPE_TTY == true ]]; then printf '\r\033[K%s' "$*"; fi
 }
@@ -21,8 +21,8 @@ mdpipe_error() {
 }
 
 # mdpipe_quiet TITLE LOG COMMAND...: runs the command in a process group of its own, so that an interrupt ends all of it;
-# its output goes to LOG, a terminal sees TITLE with ninja's counter. With MDPIPE_NICE=N it is that nice, to other sessions too, among
-# which the scheduler divides the processors first (sched(7), autogroup).
+# its output goes to LOG, a terminal shows TITLE with ninja's counter. MDPIPE_NICE=N sets its niceness, also that of its autogroup,
+# because the scheduler divides the processors among those first (sched(7)).
 mdpipe_quiet() {
   local title=$1 log=$2 started=$SECONDS rc=0 step
   shift 2
@@ -60,7 +60,7 @@ mdpipe_sleep() {
   wait $!
 }
 
-# As many compilers as there are cores, but no more than memory allows: the largest file takes about 1.2 GB.
+# As many compilers as there are cores, but not more than memory allows: the largest file takes about 1.2 GB.
 mdpipe_jobs() {
   local available_kb jobs
   available_kb=$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo)
@@ -70,7 +70,7 @@ mdpipe_jobs() {
   echo "$jobs"
 }
 
-# mdpipe_build DIR LOG TARGETS CMAKE-ARGUMENT...: configures and builds; two at a time wait for each other.
+# mdpipe_build DIR LOG TARGETS CMAKE-ARGUMENT...: configures and builds; a second call for DIR waits for the first.
 mdpipe_build() {
   local dir=$1 log=$2 targets=$3
   shift 3
@@ -87,7 +87,7 @@ mdpipe_build() {
     cmake -S . -B "$dir" -G Ninja "$@"
     # shellcheck disable=SC2086
     ninja -C "$dir" -j "$jobs" $targets
-    # As root in the tree of another user, built files stay theirs.
+    # If root builds in the tree of another user, the files belong to that user.
     if [[ $EUID -eq 0 && $(stat -c %u .) -ne 0 ]]; then chown -R --reference=. "$dir"; fi
   ' mdpipe-build "$dir" "$(mdpipe_jobs)" "$targets" "$@" && return 0
   mdpipe_error "the build in $dir failed; the whole log is $log, here is its end:"

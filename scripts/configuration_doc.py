@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes docs/configuration.md to standard output from what the programs say of themselves:
+"""Writes docs/configuration.md to standard output from the output of the programs:
 scripts/configuration_doc.py WS-READER MD-PUBLISHER METRICS-AGENT EXCHANGE-SIM MDPIPE-KEYGEN > docs/configuration.md"""
 import os
 import re

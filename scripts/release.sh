@@ -43,7 +43,7 @@ section() {
     inside' CHANGELOG.md | sed -e '/./,$!d' | tac | sed -e '/./,$!d' | tac
 }
 
-# step TEXT: true where the step is to be carried out.
+# step TEXT: true if the step is to be carried out.
 step() {
   if [[ $DRY_RUN == true ]]; then
     mdpipe_line "would: $1"

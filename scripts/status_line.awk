@@ -22,7 +22,7 @@ file == 2 && /^collector_errors_total\{/ { errors += $NF }
 file == 2 && /^collector_dropped_events_total\{/ { dropped += $NF }
 file == 2 && /^collector_unconfirmed_events\{/ { unconfirmed += $NF }
 
-# The 99th percentile inside its bucket, in ms; "-" where nothing was published.
+# The 99th percentile inside its bucket, in ms; "-" if nothing was published.
 function p99(   total, wanted, i, below, here, lower, upper) {
   total = latency[2, "+Inf"] - latency[1, "+Inf"]
   if (total <= 0) return "-"

@@ -17,7 +17,7 @@ def document(width, height, title, shapes, font="sans-serif", background="#fffff
 
 
 def number(value):
-    """A coordinate, to a tenth of a pixel."""
+    """A coordinate, rounded to a tenth of a pixel."""
     return f"{value:.1f}".removesuffix(".0")
 
 
@@ -26,7 +26,7 @@ def text_width(content, size):
 
 
 def cut(content, width, size):
-    """As much of it as fits."""
+    """As many characters of the text as fit."""
     fits = max(1, int(width / (size * CHARACTER_EM)))
     return content if len(content) <= fits else content[:max(1, fits - 1)].rstrip() + "…"
 

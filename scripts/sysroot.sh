@@ -34,10 +34,10 @@ apt() {
     -o "APT::Architecture=$architecture" -o "APT::Architectures=$architecture" -o APT::Sandbox::User= -o Dpkg::Use-Pty=0 \
     -o Debug::NoLocking=true "$@" </dev/null
 }
-# A source without this architecture is a warning, not an end: what is missing is named by the next command.
+# A source without this architecture is only a warning here: the next command names what is missing.
 apt update >"$work/log" 2>&1 || true
 if ! apt install -y --download-only --no-install-recommends "${wanted[@]}" >>"$work/log" 2>&1; then
-  echo "error: apt-get could not download the packages for $architecture; its last words:" >&2
+  echo "error: apt-get could not download the packages for $architecture; the end of its output:" >&2
   tail -n 15 "$work/log" >&2
   exit 69
 fi

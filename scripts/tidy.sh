@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # scripts/tidy.sh BUILD [all]: clang-tidy over our own sources as BUILD compiles them; those of the tests, which take longer than
-# all others together, only with "all". Most of its time goes into the headers of the libraries, so files that are compiled
-# with the same flags are looked at as one unit that includes them; exchanges, which know nothing of each other and may use the same
-# names, each alone. A unit is looked at again only when one of its files, what they include, .clang-tidy or clang-tidy itself has changed.
+# all others together, only with "all". Most of the time is spent on the headers of libraries, so files that are compiled with the
+# same flags are checked as one unit that includes them; each exchange is a unit of its own, because exchanges may use the same
+# names. A unit is checked again only if one of its files, what they include, .clang-tidy or clang-tidy itself has changed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 70
 build=$(realpath "${1:?usage: scripts/tidy.sh BUILD [all]}")
@@ -10,7 +10,7 @@ skip=$PWD/tests/
 [[ ${2-} != all ]] || skip=//
 readonly UNIT_FILES=12  # more files in a unit cost memory and leave a processor idle at the end
 export MDPIPE_TIDY_UNITS=$build/tidy-units
-export MDPIPE_TIDY_CLEAN=$build/tidy-clean  # one empty file for each content that was found clean
+export MDPIPE_TIDY_CLEAN=$build/tidy-clean  # one empty file for each content without findings
 if [[ ! -s $build/compile_commands.json ]]; then
   echo "$build/compile_commands.json is missing; configure the build first" >&2
   exit 1
@@ -38,7 +38,7 @@ tidy_unit() {
   local unit=$1 directory=$2 command=$3 key
   key=$({ echo "$MDPIPE_TIDY_SETUP"; (cd "$directory" && eval "${command/ -c / -E -C }" 2>/dev/null) || date +%N; } | sha256sum | cut -c 1-40)
   [[ ! -e $MDPIPE_TIDY_CLEAN/$key ]] || return 0
-  # Flags are g++'s; what clang does not know of them is no finding.
+  # The flags are those of g++; a flag that clang does not know is no finding.
   if clang-tidy -p "$MDPIPE_TIDY_UNITS" --quiet --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option \
     --extra-arg=-Wno-unused-command-line-argument "$unit" 2>&1 |
     grep -vE '^[0-9]+ warnings? (generated|treated as error)|^Suppressed|^Use -header-filter'; then

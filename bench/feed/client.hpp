@@ -1,6 +1,6 @@
 #pragma once
-// The one client of the feed: the upgrade to WebSocket, what the client says, and bytes to it with back
-// pressure. Pings are answered between frames; nothing is checked that a correct client does right.
+// The only client of the feed: the upgrade to WebSocket, messages from the client, and bytes to it with back
+// pressure. Pings are answered between frames. The client is assumed to follow the protocol.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,13 +13,13 @@ int listen_on_free_port(const std::string& port_file);
 
 class Client {
  public:
-  // Waits for the client and its upgrade. Throws std::runtime_error where it is none.
+  // Waits for the client and its upgrade. Throws std::runtime_error if it is no WebSocket client.
   explicit Client(int listener);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Reads what the client has said by now, or waits at most so long for it to say something.
+  // Reads what the client has sent. If it has sent nothing, waits at most this long for something.
   void listen(int wait_ms);
   // Blocks until all is in the socket. False once the client is gone.
   bool send(std::string_view bytes);

@@ -10,8 +10,8 @@
 namespace mdpipe::bench {
 namespace {
 
-// Enough that frames differ and few enough that they stay in the processor's cache, as what just arrived
-// would be.
+// Enough frames to differ, and few enough to stay in the processor's cache, like frames that have just
+// arrived.
 constexpr std::size_t kFramesMin = 4096;
 constexpr std::size_t kFramesPerSymbol = 16;
 constexpr std::size_t kBytesMax = 96U << 20U;
@@ -35,7 +35,7 @@ class Renderer {
     }
   }
 
-  // Each symbol once in turn, so that all of them are there however few frames there are.
+  // One symbol after the other, so that each is there even if there are few frames.
   std::string_view render(FrameKind kind, std::size_t turn) {
     Market& market = markets_[turn % markets_.size()];
     market.price += between(-20, 20);

@@ -1,8 +1,8 @@
 #pragma once
-// The frames that the feed sends, rendered before the first one goes out, complete with their WebSocket
-// headers and one behind the other in one buffer, so that sending many is one write. Only the timestamp in a
-// frame is written when it goes out. Frames differ in prices, sizes and symbols; after the last one the first
-// one comes again.
+// The frames that the feed sends. They are rendered before the first one is sent, with their WebSocket
+// headers, and stand one after the other in one buffer, so that many can be sent by one write. Only the
+// timestamp in a frame is written when the frame is sent. Frames differ in prices, sizes and symbols; after
+// the last one the feed starts again with the first one.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +24,7 @@ struct Frame {
   FrameKind kind;
 };
 
-// "2026-09-23T03:25:47.765Z", made anew once a millisecond.
+// "2026-09-23T03:25:47.765Z", renewed once a millisecond.
 class TimestampText {
  public:
   static constexpr std::size_t kSize = 24;
@@ -42,7 +42,7 @@ class FramePool {
   [[nodiscard]] std::size_t size() const { return frames_.size(); }
   [[nodiscard]] const Frame& operator[](std::size_t index) const { return frames_[index]; }
   void stamp(const Frame& frame, std::string_view timestamp);
-  // Its JSON alone.
+  // The JSON of a frame, without the header.
   [[nodiscard]] std::string_view text(const Frame& frame) const;
   // The bytes of neighbouring frames, first to last included.
   [[nodiscard]] std::string_view bytes(std::size_t first, std::size_t last) const;

@@ -1,5 +1,5 @@
-// The benchmark's exchange. It is apart from exchange-sim because it must never be the bottleneck: everything
-// is rendered beforehand, and it serves one client that behaves.
+// The benchmark's exchange. It is not exchange-sim because it must never be the bottleneck: it renders
+// everything beforehand, and serves one client that follows the protocol.
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -20,7 +20,7 @@
 namespace mdpipe::bench {
 namespace {
 
-// A line on standard input, or its end; the client is served meanwhile.
+// Waits for a line on standard input, or for its end; serves the client meanwhile.
 void wait_for_go(Client& client) {
   std::array<char, 64> line{};
   while (client.is_open()) {

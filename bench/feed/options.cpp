@@ -27,7 +27,7 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-// A number makes up so many names; the first ones are real.
+// A number stands for that many names; the first ones are real.
 std::vector<std::string> read_symbols(const std::string& text) {
   if (text.find_first_not_of("0123456789") != std::string::npos) return split(text, ',');
   std::vector<std::string> symbols = {"BTC_JPY", "ETH_JPY", "XRP_JPY", "SOL_JPY", "DOGE_JPY"};

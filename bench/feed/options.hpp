@@ -1,5 +1,5 @@
 #pragma once
-// What the benchmark's feed is told on its command line. It has no configuration file or environment: only
+// The options of the benchmark's feed. It has no configuration file and reads no environment, because only
 // bench.py starts it.
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +13,7 @@ struct Mix {
 };
 
 struct Burst {
-  double factor = 1;   // by which the rate rises
+  double factor = 1;   // the rate is multiplied by it
   double seconds = 0;  // how long; 0: no burst
   double at = 5;       // seconds after the first frame
 };
@@ -21,7 +21,7 @@ struct Burst {
 struct Options {
   std::vector<std::string> symbols = {"BTC_JPY", "ETH_JPY"};
   std::size_t depth = 20;       // levels a side
-  std::size_t frame_bytes = 0;  // books are made this large instead; 0: by depth
+  std::size_t frame_bytes = 0;  // books of this size instead; 0: by depth
   Mix mix;
   double rate = 0;          // frames a second; 0: as fast as the client takes them
   std::uint64_t count = 0;  // frames; 0: until `seconds` are over

@@ -1,7 +1,7 @@
 #pragma once
-// Sends the pool's frames at the pace asked for and keeps account of it. Paced frames go out evenly: each has
-// its due time, and the feed wakes at most every 200 us, so that up to 5,000 a second each frame is written
-// on its own and at 20,000 a second four go together. Without a pace the socket is kept full.
+// Sends the pool's frames at the configured rate and records when. Frames with a rate are spread evenly: each
+// has a due time, and the feed wakes at most every 200 us. So up to 5,000 a second each frame is a write of
+// its own, and at 20,000 a second four share a write. Without a rate the socket is kept full.
 #include <array>
 #include <cstdint>
 #include <string>

@@ -1,8 +1,8 @@
-// What this machine could do at most: reads the feed's WebSocket frames and writes one XADD of fixed fields
-// for each through hiredis, without looking at more of a frame than which kind it is. Many frames a read,
-// many commands a write, a bounded number of answers outstanding. Everything a collector does for a living
-// (parsing, numbering, metrics, keeping events until they are confirmed) is left out, so nothing that does it
-// can be faster.
+// The most that this machine could do: reads the feed's WebSocket frames and writes one XADD of fixed fields
+// for each frame through hiredis. Of a frame it looks only at the kind. It reads many frames at once, writes
+// many commands at once, and has a bounded number of answers outstanding. It leaves out the work of a
+// collector (parsing, numbering, metrics, keeping events until they are confirmed), so no collector can be
+// faster.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +68,7 @@ static void write_all(int fd, const char* bytes, size_t size) {
   }
 }
 
-// The upgrade, and one subscription: the feed begins with it. What came behind the upgrade's answer is kept.
+// The upgrade, and one subscription, which starts the feed. Keeps the bytes after the upgrade's answer.
 static void subscribe(struct limit* limit) {
   static const char upgrade[] =
       "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -143,7 +143,7 @@ static void add(struct limit* limit, const char* payload) {
   ++limit->entries;
 }
 
-// One frame off the front of the buffer; returns its bytes there, 0 where more is needed to know it.
+// Takes one frame from the front of the buffer. Returns its size there, 0 if more bytes are needed.
 static size_t take_frame(struct limit* limit, const unsigned char* bytes, size_t size) {
   if (size < kPeekBytes) return 0;
   size_t payload = bytes[1], header = 2;
@@ -186,7 +186,7 @@ static void read_answers(struct limit* limit) {
     void* reply = NULL;
     if (redisGetReplyFromReader(limit->redis, &reply) != REDIS_OK) fail("reading an answer");
     if (reply == NULL) return;
-    // Without reply functions the reader gives an answer's kind alone.
+    // Without reply functions the reader returns only the kind of an answer.
     if ((uintptr_t)reply == REDIS_REPLY_ERROR) fail("an answer of Redis");
     --limit->outstanding;
   }

@@ -1,4 +1,4 @@
-// Frame to events: what an exchange's adapter costs.
+// An exchange's adapter: from a frame to events.
 #include <benchmark/benchmark.h>
 
 #include "bench/micro/frames.hpp"

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kFrames = 2048;
 
-// The same mix in the same order in every run, with the kinds well mingled.
+// The same mix in the same order in every run, with the kinds well mixed.
 FrameKind kind_at(std::size_t index, const Mix& mix) {
   constexpr std::size_t kStride = 37;  // prime to 100
   const std::size_t place = index * kStride % 100;

@@ -25,7 +25,7 @@ std::vector<std::string> symbol_names(std::size_t count);
 std::vector<std::string> gmo_frames(const Shape& shape);
 std::vector<std::string> bitflyer_frames(const Shape& shape);
 std::vector<std::string> binance_frames(const Shape& shape);
-// Of the exchange by its name.
+// Frames of the exchange with this name.
 std::vector<std::string> frames_of(const std::string& exchange, const Shape& shape);
 
 }  // namespace mdpipe::bench

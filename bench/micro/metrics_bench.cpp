@@ -1,4 +1,5 @@
-// What counting costs a component: each event's share, and the message of each second by number of symbols.
+// The cost of counting in a component: for each event, and for the message of each second by number of
+// symbols.
 #include <benchmark/benchmark.h>
 
 #include "bench/micro/frames.hpp"
@@ -11,7 +12,7 @@ namespace {
 
 using metrics::Metric;
 
-// The series that a reader has of each symbol and channel, and the histogram of each channel.
+// The series that a reader has for each symbol and channel, and the histogram of each channel.
 struct Counted {
   std::vector<metrics::Series> messages, bytes, last;
   metrics::Series latency;

@@ -1,4 +1,4 @@
-// md-publisher: a batch of msgpack events into the commands of a transaction, and Redis's answer to it.
+// md-publisher: from a batch of msgpack events to the commands of a transaction, and reading Redis's answer.
 #include <benchmark/benchmark.h>
 
 #include <string>
@@ -12,7 +12,7 @@
 namespace mdpipe::bench {
 namespace {
 
-// Batches as ws-reader makes them of the feed's frames.
+// Batches as ws-reader makes them from the feed's frames.
 class Batches final : private venues::EventSink {
  public:
   explicit Batches(const Shape& shape) {

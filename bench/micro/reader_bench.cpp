@@ -1,4 +1,4 @@
-// The rest of ws-reader: an event into the batch, the outbox, and a frame all the way through.
+// The rest of ws-reader: an event into a batch, the outbox, and a frame through all stages.
 #include <benchmark/benchmark.h>
 
 #include <memory>
@@ -49,7 +49,7 @@ void encode_book(benchmark::State& state) {
 }
 BENCHMARK(encode_book)->Arg(10)->Arg(20)->Arg(100)->Arg(1000);
 
-// Numbered, encoded, sent, confirmed: batches of so many events as the argument says.
+// Numbered, encoded, sent, confirmed: batches with as many events as the argument says.
 void outbox_append_confirm(benchmark::State& state) {
   const auto batch = static_cast<benchmark::IterationCount>(state.range(0));
   reader::Outbox outbox("gmo", 77, {}, kNow);

@@ -1,6 +1,6 @@
-// A collector as one writes it with care in Node.js, of the usual parts: ws, ioredis with automatic pipelining, prom-client,
-// pino. It reads GMO Coin's frames and writes the same entries to the same Redis streams as mdpipe. What mdpipe promises beyond
-// that (exactly once, feed states, a spool) it does not have, and does not pay for.
+// A collector as a careful programmer writes it in Node.js, with the usual packages: ws, ioredis with automatic pipelining,
+// prom-client, pino. It reads GMO Coin's frames and writes the same entries to the same Redis streams as mdpipe. It does not have
+// mdpipe's further guarantees (exactly once, feed states, a spool), and does not pay for them.
 'use strict';
 
 const http = require('node:http');
@@ -16,9 +16,9 @@ const maxlen = Number(process.env.MAXLEN ?? 100000);
 const maxlenOfBooks = Number(process.env.MAXLEN_BOOKS ?? 20000);
 const metricsPort = Number(process.env.METRICS_PORT ?? 0);
 const metricsOn = process.env.ENABLE_METRICS !== 'false';
-const requestSpacingMs = 1050; // GMO Coin takes one request a second
+const requestSpacingMs = 1050; // GMO Coin allows one request a second
 const windowMs = 10000;
-// Entries that Redis has not answered for: reading pauses at the first, and goes on at the second.
+// Entries that Redis has not confirmed: reading pauses at the first number and continues at the second.
 const outstandingMax = 10000;
 const outstandingLow = 5000;
 
@@ -40,7 +40,7 @@ prometheus.collectDefaultMetrics();
 
 const types = { trades: 'trade', ticker: 'ticker', orderbooks: 'orderbook' };
 
-// Everything that is the same for all events of a channel and symbol is looked up once.
+// Values that are the same for all events of a channel and symbol are looked up once.
 const feeds = new Map();
 function feedOf(channel, symbol) {
   const key = channel + '\0' + symbol;

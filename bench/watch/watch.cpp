@@ -1,8 +1,7 @@
-// Notes when each entry of the benchmark's streams becomes visible: reads the streams with XREAD BLOCK as a
-// strategy does, and keeps the time at which each answer arrived. Entries are only counted, not looked at;
-// the n-th entry of a stream is the n-th frame of its kind, as every collector keeps their order. Usage:
-// bench-watch REDIS-PORT TABLE-FILE STREAM...; SIGTERM writes the table: rows of two int64, stream and ns
-// since 1970.
+// Records when each entry of the benchmark's streams becomes visible: reads the streams with XREAD BLOCK as a
+// strategy does, and stores the time at which each answer arrived. It only counts entries: the n-th entry of
+// a stream is the n-th frame of its kind, because every collector keeps their order. Usage: bench-watch
+// REDIS-PORT TABLE-FILE STREAM...; SIGTERM writes the table: rows of two int64, stream and ns since 1970.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -35,12 +34,12 @@ std::int64_t now_ns() {
   return now.tv_sec * kNsPerSecond + now.tv_nsec;
 }
 
-// Walks a reply without making objects of it: at this rate hiredis' own would cost more than Redis.
+// Walks a reply without making objects of it: at this rate hiredis's objects would cost more than Redis.
 class ReplyWalker {
  public:
   explicit ReplyWalker(std::string_view bytes) : left_(bytes), size_(bytes.size()) {}
 
-  // Of '*': the number of elements; -1 is nil. Of '$': the text is kept. Nothing where more bytes are needed.
+  // Of '*': the number of elements; -1 is nil. Of '$': the text is kept. Nothing if more bytes are needed.
   std::optional<std::int64_t> head() {
     const std::size_t end = left_.find("\r\n");
     if (end == std::string_view::npos) return std::nullopt;
@@ -57,7 +56,7 @@ class ReplyWalker {
     return number;
   }
 
-  // False where more bytes are needed.
+  // False if more bytes are needed.
   bool skip(int values) {
     for (std::int64_t waiting = values; waiting > 0; --waiting) {
       const bool is_array = !left_.empty() && left_.front() == '*';

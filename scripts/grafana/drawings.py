@@ -1,4 +1,4 @@
-"""One function for each kind of panel: from its answers and a box to draw in to SVG."""
+"""One function for each kind of panel: draws the answers to its queries into a box."""
 
 import math
 import time
@@ -28,7 +28,7 @@ class Answer:
 
 
 class Nothing:
-    """What a stat shows where its query found nothing."""
+    """What a stat shows if its query found nothing."""
 
     def __init__(self, panel, target):
         self.look = Look(panel, target["refId"])
@@ -102,7 +102,7 @@ def _is_stacked(answer):
 
 
 def _stacked(panel, answers, view):
-    """[(answer, [(time, from, to)])]: what is stacked begins where the one before it ends."""
+    """[(answer, [(time, from, to)])]: each stacked series begins where the one below it ends."""
     floor, out = {}, []
     for answer in answers:
         layers = []
@@ -183,7 +183,7 @@ def _shape(panel, answer, layers, scale, times, view):
 
 
 def _pieces(layers, step_s):
-    """Cut where points are missing."""
+    """The layers in pieces: a piece ends where points are missing."""
     pieces = []
     for layer in layers:
         if pieces and layer[0] - pieces[-1][-1][0] <= step_s * 1.5:
@@ -194,7 +194,7 @@ def _pieces(layers, step_s):
 
 
 def _thinned(points):
-    """Without those in the middle of a level stretch."""
+    """The points without those inside a level stretch."""
     return [point for index, point in enumerate(points)
             if index in (0, len(points) - 1) or not points[index - 1][1] == point[1] == points[index + 1][1]]
 
@@ -266,7 +266,7 @@ def draw_heatmap(_panel, answers, box, view):
     times = _time_scale(view, plot)
     buckets = sorted(answers, key=lambda answer: float(answer.labels["le"]))
     counts, below = [], {}
-    for bucket in buckets:  # each holds those of the smaller ones too
+    for bucket in buckets:  # a bucket counts the observations of the smaller ones too
         counts.append({at: value - below.get(at, 0) for at, value in bucket.points})
         below = dict(bucket.points)
     used = [index for index, bucket in enumerate(counts) if any(value > 0 for value in bucket.values())]

@@ -5,35 +5,35 @@ never sees that event; most counters of lost data are such counters. And a query
 which looks like a fault although it means "none".
 """
 
-# Zero while metrics-agent is scraped, nothing while it is not: a dead agent must not look like a healthy pipeline.
+# 0 while metrics-agent is scraped, otherwise nothing: a dead agent must not look like a healthy pipeline.
 ZERO = "0 * max(collector_component_up)"
-# Order book events that an exchange's recipe leaves out on purpose: a snapshot holds what they said (docs/books.md).
+# Order book events that an exchange's recipe leaves out on purpose: a snapshot contains them (docs/books.md).
 BY_RECIPE = "before_snapshot|stale_delta|stale_snapshot"
-# How far back a series is looked for before it counts as new: outages of metrics-agent shorter than this change nothing.
+# A series that did not exist in this span counts as new; so a shorter outage of metrics-agent changes nothing.
 KNOWN_FOR = "1h"
 # Names are the stream's, and --stream-name may change what stands around the type.
 MARKET_STREAMS = 'stream!~".*feed"'
 
 
 def grown(series, span):
-    """By how much each counter grew in the span; a counter that was not there before grew by all it has. Exact, in whole
-    events. Where Prometheus knows less than the span, it is what was counted since the host started."""
+    """By how much each counter grew in the span, exactly, in whole events; a counter that is new grew by its whole value.
+    If Prometheus has less data than the span, this is the count since the host started."""
     return f"({series} - last_over_time({series}[{KNOWN_FOR}] offset {span}) >= 0 or {series})"
 
 
 def grown_lately(series, span):
-    """The same for curves: what the first scrape of all finds is not news."""
+    """The same for curves: what the very first scrape finds does not count as growth."""
     known = f"last_over_time(collector_component_up[{KNOWN_FOR}] offset {span})"
     return f"({series} - last_over_time({series}[{KNOWN_FOR}] offset {span}) >= 0 or {series} and on () {known})"
 
 
 def total(expr):
-    """The sum, 0 where there is nothing to add up."""
+    """The sum; 0 if there is nothing to add up."""
     return f"(sum({expr}) or {ZERO})"
 
 
 def or_none(expr, label, text="none"):
-    """The series, or one of 0 that is called `text`."""
+    """The series; if there are none, a series with the value 0 that is called `text`."""
     return f'{expr} or on () label_replace({ZERO}, "{label}", "{text}", "", "")'
 
 

@@ -1,4 +1,4 @@
-"""What a panel's fieldConfig says of a value: its unit, its text, its colour, with the exceptions of its query or column."""
+"""How a panel's fieldConfig shows a value: unit, text and colour, with the overrides for its query or column."""
 
 import math
 
@@ -26,7 +26,7 @@ class Look:
         return shown(value, self.properties["unit"], self.properties.get("decimals"))
 
     def text_and_colour(self, value):
-        """As a value mapping says, else as the unit and the thresholds do."""
+        """From a value mapping; if none fits, from the unit and the thresholds."""
         mapped = self._mapped(value)
         if mapped:
             return mapped["text"], theme.colour(mapped["color"])

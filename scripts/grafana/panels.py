@@ -1,4 +1,4 @@
-"""The parts that a Grafana dashboard is put together from, as the JSON of Grafana 11 has them (schemaVersion 39)."""
+"""The parts of a Grafana dashboard in the JSON of Grafana 11 (schemaVersion 39)."""
 
 SCHEMA_VERSION = 39
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -6,12 +6,12 @@ GREEN, AMBER, RED, BLUE, GREY = "green", "orange", "red", "blue", "text"
 
 
 class Query:
-    """What one query of a panel asks. The panel decides whether it is asked for a moment or for a span of time."""
+    """One query of a panel. The panel decides whether it is evaluated at a moment or over a span of time."""
 
     def __init__(self, expr, legend, unit=None, steps=None, colour=None, line=None):
         self.expr = " ".join(expr.split())
         self.legend = legend
-        self.unit = unit  # this and the rest: where this query's differ from those of its panel
+        self.unit = unit  # this and the rest: if they differ from those of the panel
         self.steps = steps
         self.colour = colour
         self.line = line  # "dashed" or "bars"
@@ -76,7 +76,7 @@ def panel(kind, title, description, size, queries, unit, thresholds, options, in
 
 
 def stat(title, description, size, queries, unit, thresholds, mappings=(), background=False, text="auto", decimals=None, beneath=False):
-    """Single values, now, side by side or one beneath the other. text: auto, value, name or value_and_name."""
+    """Single present values, side by side or one below the other. text: auto, value, name or value_and_name."""
     options = {"colorMode": "background" if background else "value", "graphMode": "none", "justifyMode": "center",
                "orientation": "horizontal" if beneath else "vertical", "textMode": text, "wideLayout": False,
                "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}}
@@ -88,7 +88,7 @@ def stat(title, description, size, queries, unit, thresholds, mappings=(), backg
 
 def timeseries(title, description, size, queries, unit, thresholds, stacked=False, bars=False, logarithmic=False, line=False,
                legend=("lastNotNull",), low=0, table=False, solid=False):
-    """Curves. line: the thresholds are drawn as lines, as far as the scale reaches. bars: counts of each interval. solid:
+    """Curves. line: the thresholds are drawn as lines, within the scale. bars: counts of each interval. solid:
     areas without an outline, so that one of height 0 is not seen."""
     custom = {"drawStyle": "bars" if bars else "line", "lineWidth": 0 if solid else 1,
               "fillOpacity": 80 if bars else 70 if solid else 35 if stacked else 0 if table else 10,
@@ -124,7 +124,7 @@ def heatmap(title, description, size, query, unit):
 
 
 class Column:
-    """A column of a table: what its query is called in it, its unit and its colours."""
+    """A column of a table: the name of its query in the table, its unit and its colours."""
 
     def __init__(self, name, unit, thresholds, mappings=()):
         self.name, self.unit, self.thresholds, self.mappings = name, unit, thresholds, list(mappings)
@@ -155,7 +155,7 @@ def row(title):
 
 
 def placed(panels):
-    """Gives each panel its id and its place: from left to right, and from top to bottom where a line of 24 is full."""
+    """Gives each panel its id and place: from left to right; a new line begins if a line of 24 columns is full."""
     x = y = height = 0
     for number, made in enumerate(panels, 1):
         place = made["gridPos"]
@@ -173,7 +173,7 @@ def datasource_variable():
 
 
 def label_variable(name, label, metric, of, all_value=".*"):
-    """Every value of the label, several or all of them to be chosen."""
+    """A variable with every value of the label; the user can choose several or all."""
     return {"name": name, "label": label, "type": "query", "datasource": DATASOURCE, "hide": 0,
             "query": {"query": f"label_values({metric}, {of})", "qryType": 1, "refId": f"variable-{name}"}, "refresh": 2, "regex": "", "sort": 1,
             "includeAll": True, "multi": True, "allValue": all_value, "options": [], "current": {"text": ["All"], "value": ["$__all"]}}

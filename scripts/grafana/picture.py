@@ -1,4 +1,4 @@
-"""A picture of what a dashboard shows: its own queries, asked of a Prometheus, drawn panel by panel in the dashboard's grid."""
+"""Draws a dashboard: runs its queries in a Prometheus and draws each panel at its place in the grid."""
 
 import json
 import time

@@ -1,5 +1,5 @@
-"""Asks a Prometheus what a dashboard asks it, the way Grafana would: variables filled in, each query for the moment or the
-span its panel shows. Standard library only."""
+"""Runs the queries of a dashboard in a Prometheus as Grafana would: replaces the variables, and evaluates each query at the
+moment or over the span that its panel shows. Standard library only."""
 
 import json
 import math
@@ -14,11 +14,11 @@ NICE_STEPS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 72
 
 
 class QueryError(Exception):
-    """Prometheus could not answer; says what was asked."""
+    """Prometheus could not answer; the text contains the query."""
 
 
 class Series:
-    """Labels, and points (time, value) in the order of time; one point where the query was for a moment."""
+    """Labels, and points (time, value) in the order of time; one point if the query was for a moment."""
 
     def __init__(self, labels, points):
         self.labels = labels
@@ -33,7 +33,7 @@ class Series:
 
 
 class View:
-    """The span that a dashboard shows, how many points fit on a panel, and what was chosen in its variables: lists of
+    """The span that a dashboard shows, how many points fit on a panel, and the values chosen in its variables: lists of
     values, or nothing for All."""
 
     def __init__(self, start, end, scrape_interval_s=5, points_max=600, chosen=None):
@@ -46,7 +46,7 @@ class View:
 
     def fill_in(self, text, variables):
         """`variables`: those of the dashboard."""
-        # What Grafana calls __rate_interval: four scrapes at least, so that a missed one leaves two to compare.
+        # Grafana's __rate_interval: at least four scrapes, so that two remain to compare if one is missed.
         rate_interval = max(self.step_s + self.scrape_interval_s, 4 * self.scrape_interval_s)
         values = {"__interval": f"{self.step_s}s", "__rate_interval": f"{rate_interval}s", "__range": f"{math.ceil(self.end - self.start)}s"}
         for variable in variables:
@@ -90,7 +90,7 @@ class Prometheus:
         return self.now(expr, view.end) if target["instant"] else self.over(expr, view)
 
     def values_of(self, variable, view, variables):
-        """What a variable of the dashboard has to choose from."""
+        """The values that a variable of the dashboard offers."""
         found = LABEL_VALUES.fullmatch(view.fill_in(variable["query"]["query"], variables))
         matching = {"match[]": found["series"]} if found["series"] else {}
         return self.get(f"label/{found['label']}/values", start=view.start, end=view.end, **matching)

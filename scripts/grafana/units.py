@@ -1,4 +1,4 @@
-"""Numbers as a panel shows them: three digits and the unit that fits."""
+"""Numbers as a panel shows them: three digits and a suitable unit."""
 
 import math
 
@@ -9,7 +9,7 @@ SECONDS = ((86_400, " d"), (3600, " h"), (60, " min"), (1, " s"), (1e-3, " ms"),
 
 
 def digits(value, decimals=None):
-    """Three significant digits unless told how many after the point; none after it that say nothing."""
+    """Three significant digits without trailing zeros, or `decimals` digits after the point."""
     if decimals is None:
         decimals = 0 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value)) + 1e-9))
         text = f"{value:.{decimals}f}"
