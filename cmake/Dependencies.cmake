@@ -23,6 +23,12 @@ pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
 # Header-only without a CMake target of their own.
 find_path(MDPIPE_ASIO_INCLUDE_DIR asio.hpp REQUIRED)
 find_path(MDPIPE_WEBSOCKETPP_INCLUDE_DIR websocketpp/client.hpp REQUIRED)
+find_path(MDPIPE_PROTOZERO_INCLUDE_DIR protozero/pbf_builder.hpp REQUIRED)
+
+# Texts are std::string_view in its interface; every user has to see the same.
+add_library(mdpipe_protozero INTERFACE)
+target_include_directories(mdpipe_protozero SYSTEM INTERFACE ${MDPIPE_PROTOZERO_INCLUDE_DIR})
+target_compile_definitions(mdpipe_protozero INTERFACE PROTOZERO_USE_VIEW=std::string_view)
 
 # Standalone Asio, one event loop on one thread in each process.
 add_library(mdpipe_asio INTERFACE)

@@ -9,7 +9,7 @@ MDPIPE_PACKAGES_BUILD=(
   libasio-dev libhiredis-dev libssl-dev libwebsocketpp-dev zlib1g-dev
   libzmq3-dev cppzmq-dev libmsgpack-cxx-dev
   prometheus-cpp-dev libsimdjson-dev libtomlplusplus-dev libfmt-dev
-  libsqlite3-dev libcurl4-openssl-dev
+  libsqlite3-dev libcurl4-openssl-dev libprotozero-dev
 )
 MDPIPE_PACKAGES_RUN=(
   ca-certificates curl procps redis-server redis-tools
@@ -25,7 +25,7 @@ MDPIPE_PACKAGES_TEST=(
 )
 
 # npm brings the definitions that the OTLP receiver of the tests decodes with. A Node.js from elsewhere has an npm of its own, which
-# Debian's would drive out.
+# Debian's would remove.
 if ! command -v npm >/dev/null; then
   MDPIPE_PACKAGES_TEST+=(nodejs npm)
 fi
@@ -46,7 +46,7 @@ mdpipe_missing_packages() {
   done
 }
 
-# As root, or through sudo; says what to do where there is neither.
+# As root, or through sudo.
 mdpipe_as_root() {
   if [[ $EUID -eq 0 ]]; then
     "$@"
@@ -55,8 +55,8 @@ mdpipe_as_root() {
   fi
 }
 
-# While packages are installed no service may start: a second redis-server or Prometheus on this host is not ours to
-# start. A policy that is already there is the administrator's and stays.
+# While packages are installed no service may start: mdpipe must not start a second redis-server or Prometheus on this
+# host. A policy that exists already is the administrator's and stays.
 mdpipe_apt() {
   local policy=/usr/sbin/policy-rc.d made=false rc=0
   if [[ ! -e $policy ]]; then

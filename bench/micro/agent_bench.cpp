@@ -1,9 +1,11 @@
-// metrics-agent: a component's message merged, and /metrics rendered, by number of symbols.
+// metrics-agent: a component's message merged, /metrics rendered and OTLP requests encoded, by number of
+// symbols.
 #include <benchmark/benchmark.h>
 
 #include "bench/micro/frames.hpp"
 #include "libshared/event/event.hpp"
 #include "libshared/metrics/collector.hpp"
+#include "metrics-agent/forward/otlp/otlp_encode.hpp"
 #include "metrics-agent/http/page/exposition.hpp"
 #include "metrics-agent/store/snapshot_store.hpp"
 
@@ -80,6 +82,28 @@ BENCHMARK_TEMPLATE(render_metrics, agent::TextFormat::OpenMetrics100, true)
     ->Name("render_metrics/open_metrics_gzip")
     ->Arg(1000)
     ->Unit(benchmark::kMicrosecond);
+
+// The requests of one round over all series.
+void encode_otlp(benchmark::State& state) {
+  metrics::MetricsCollector collector({"ws-reader", "gmo", "gmo"});
+  agent::SnapshotStore store(agent::StoreLimits{});
+  agent::OtlpCounts counts(agent::Temporality::Cumulative);
+  agent::WindowBook book(kNow.steady, {});
+  count_all(collector, static_cast<std::size_t>(state.range(0)));
+  metrics::Delta delta;
+  collector.snapshot(true, delta);
+  store.apply(delta, kNow);
+  counts.add(store, book.close(store, kNow.steady + std::chrono::seconds(1)), kNow.wall);
+  agent::OtlpEncoder encoder({}, store, counts);
+  std::size_t bytes = 0;
+  while (state.KeepRunning()) {
+    bytes = 0;
+    encoder.begin_round();
+    while (!encoder.is_done()) bytes += encoder.next_request().body.size();
+  }
+  state.counters["bytes"] = static_cast<double>(bytes);
+}
+BENCHMARK(encode_otlp)->Arg(10)->Arg(1000)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace mdpipe::bench

@@ -1,10 +1,9 @@
 #include "metrics-agent/forward/otlp/otlp_answer.hpp"
 
 #include <algorithm>
-#include <optional>
 
 #include "libshared/json/json_string.hpp"
-#include "metrics-agent/forward/otlp/protobuf_reader.hpp"
+#include "metrics-agent/forward/otlp/otlp_response.hpp"
 
 namespace mdpipe::agent {
 namespace {
@@ -12,44 +11,15 @@ namespace {
 constexpr std::size_t kMessageCharsMax = 300;
 constexpr std::string_view kProtobufType = "application/x-protobuf";
 
-struct PartialSuccess {
-  std::uint64_t rejected = 0;
-  std::string_view message;
-};
-
-// ExportMetricsPartialSuccess: rejected_data_points = 1, error_message = 2.
-std::optional<PartialSuccess> read_partial_success(std::string_view bytes) {
-  PartialSuccess out;
-  ProtobufReader reader(bytes);
-  while (const auto field = reader.next()) {
-    if (field->number == 1) out.rejected = field->value;
-    if (field->number == 2) out.message = field->bytes;
-  }
-  if (!reader.is_whole()) return std::nullopt;
-  return out;
+bool is_protobuf(const http::Response& response) {
+  return response.content_type.substr(0, kProtobufType.size()) == kProtobufType;
 }
 
-// ExportMetricsServiceResponse: partial_success = 1.
-std::optional<PartialSuccess> read_response(std::string_view bytes) {
-  std::optional<PartialSuccess> out = PartialSuccess();
-  ProtobufReader reader(bytes);
-  while (const auto field = reader.next()) {
-    if (field->number == 1) out = read_partial_success(field->bytes);
-    if (!out) return std::nullopt;
-  }
-  if (!reader.is_whole()) return std::nullopt;
-  return out;
-}
-
-// google.rpc.Status: message = 2. Of a proxy's page the text itself.
+// The body itself if it is something else, for example a proxy's page.
 std::string_view message_of_failure(const http::Response& response) {
-  if (response.content_type.substr(0, kProtobufType.size()) != kProtobufType) return response.body;
-  std::string_view message;
-  ProtobufReader reader(response.body);
-  while (const auto field = reader.next()) {
-    if (field->number == 2) message = field->bytes;
-  }
-  return message;
+  if (!is_protobuf(response)) return response.body;
+  const auto message = read_status_message(response.body);
+  return message ? message.value() : response.body;
 }
 
 // Replaces each word of a header's value, but for the scheme before a credential ("Bearer"), by ***.
@@ -76,18 +46,18 @@ std::string sample_of(std::string_view answer, const std::vector<std::string>& h
 
 OtlpVerdict judge_success(const http::Response& response, const std::vector<std::string>& headers) {
   OtlpVerdict verdict;
-  const bool is_protobuf = response.content_type.substr(0, kProtobufType.size()) == kProtobufType;
   // Some receivers answer with an empty body and no type at all; that is a success in any encoding.
-  std::optional<PartialSuccess> read;
-  if (is_protobuf || response.body.empty()) read = read_response(response.body);
+  const bool is_readable = is_protobuf(response) || response.body.empty();
+  const auto read = is_readable ? read_export_response(response.body)
+                                : Error{ErrorKind::Protocol, "the answer is of another type"};
   if (!read) {
     verdict.reason = otlp_reason::kBadAnswer;
     verdict.message = sample_of(response.body, headers);
     return verdict;
   }
-  verdict.rejected = read->rejected;
-  if (read->rejected > 0) verdict.reason = otlp_reason::kRejected;
-  verdict.message = sample_of(read->message, headers);
+  verdict.rejected = read.value().rejected;
+  if (read.value().rejected > 0) verdict.reason = otlp_reason::kRejected;
+  verdict.message = sample_of(read.value().message, headers);
   return verdict;
 }
 

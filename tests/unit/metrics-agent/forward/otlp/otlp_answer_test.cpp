@@ -2,9 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <protozero/pbf_writer.hpp>
+
 #include "metrics-agent/forward/otlp/otlp_options.hpp"
 #include "metrics-agent/forward/otlp/otlp_retry.hpp"
-#include "metrics-agent/forward/otlp/protobuf_writer.hpp"
 
 namespace mdpipe::agent {
 namespace {
@@ -25,12 +26,13 @@ http::Response answer(int status, std::string_view body = {},
 }
 
 std::string partial_success(std::uint64_t rejected, std::string_view message) {
-  ProtobufWriter writer;
-  writer.message(1, [&] {
-    if (rejected > 0) writer.varint(1, rejected);
-    writer.text(2, message);
-  });
-  return writer.release();
+  std::string bytes;
+  protozero::pbf_writer response(bytes);
+  protozero::pbf_writer partial(response, 1);
+  if (rejected > 0) partial.add_uint64(1, rejected);
+  partial.add_string(2, message);
+  partial.commit();
+  return bytes;
 }
 
 TEST(OtlpAnswer, receiver_that_repeats_the_headers_does_not_get_them_into_the_log) {
@@ -100,10 +102,10 @@ TEST(OtlpAnswer, a_success_that_nobody_can_read_is_not_sent_again) {
 }
 
 TEST(OtlpAnswer, the_message_of_a_failure_is_told) {
-  ProtobufWriter writer;
-  writer.varint(1, 3);
-  writer.text(2, "no such tenant");
-  const std::string status = writer.release();
+  std::string status;
+  protozero::pbf_writer writer(status);
+  writer.add_int32(1, 3);
+  writer.add_string(2, "no such tenant");
   EXPECT_EQ(judge(answer(400, status)).message, "no such tenant");
   EXPECT_EQ(judge(answer(404, "404 page not found", "text/plain")).message, "404 page not found");
 }

@@ -5,10 +5,10 @@
 #include <cstring>
 #include <map>
 #include <numeric>
+#include <protozero/pbf_reader.hpp>
 
 #include "metrics-agent/forward/gzip.hpp"
 #include "metrics-agent/forward/otlp/otlp_metric.hpp"
-#include "metrics-agent/forward/otlp/protobuf_reader.hpp"
 #include "tests/unit/metrics-agent/forward/otlp/otlp_fixture.hpp"
 
 namespace mdpipe::agent {
@@ -16,14 +16,28 @@ namespace {
 
 using metrics::Metric;
 
+struct Field {
+  std::uint64_t value = 0;  // of numbers, as bits
+  std::string_view bytes;   // of texts, messages and packed lists
+};
 // Fields of a message by number; those that repeat in their order.
-using Message = std::multimap<unsigned, ProtobufField>;
+using Message = std::multimap<unsigned, Field>;
 
 Message read(std::string_view bytes) {
   Message out;
-  ProtobufReader reader(bytes);
-  while (const auto field = reader.next()) out.emplace(field->number, *field);
-  EXPECT_TRUE(reader.is_whole());
+  protozero::pbf_reader reader(bytes);
+  while (reader.next()) {
+    const unsigned number = reader.tag();
+    Field field;
+    if (reader.wire_type() == protozero::pbf_wire_type::varint) {
+      field.value = reader.get_uint64();
+    } else if (reader.wire_type() == protozero::pbf_wire_type::fixed64) {
+      field.value = reader.get_fixed64();
+    } else {
+      field.bytes = reader.get_view();
+    }
+    out.emplace(number, field);
+  }
   return out;
 }
 
@@ -33,12 +47,12 @@ std::vector<std::string_view> all(const Message& message, unsigned field) {
   return out;
 }
 
-ProtobufField one(const Message& message, unsigned field) {
+Field one(const Message& message, unsigned field) {
   EXPECT_EQ(message.count(field), 1U) << field;
   return message.find(field)->second;
 }
 
-double number(const ProtobufField& field) {
+double number(const Field& field) {
   double out = 0;
   std::memcpy(&out, &field.value, sizeof out);
   return out;
@@ -193,8 +207,9 @@ TEST_F(OtlpEncodeTest, explicit_histograms_have_the_bounds_of_the_page) {
   const auto counts_of = [&](const char* name) {
     const Message point = read(one(read(one(metrics.at(name), kHistogram).bytes), 1).bytes);
     std::vector<std::uint64_t> counts;
-    ProtobufReader packed(one(point, 6).bytes);
-    while (const auto count = packed.raw_fixed64()) counts.push_back(*count);
+    const std::string_view packed = one(point, 6).bytes;
+    counts.resize(packed.size() / sizeof counts[0]);
+    std::memcpy(counts.data(), packed.data(), packed.size());
     EXPECT_EQ(one(point, 4).value, std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}));
     EXPECT_EQ(one(point, 7).bytes.size(), 8 * metrics::kLatencyBounds.size());
     EXPECT_EQ(counts.size(), metrics::kLatencyBounds.size() + 1);
