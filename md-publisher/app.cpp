@@ -51,10 +51,11 @@ RedisOptions redis_options(const Config& config) {
   return options;
 }
 
-std::unique_ptr<EventWriter> make_writer(asio::io_context& io, RedisOptions options, RedisEvents events) {
+std::unique_ptr<EventWriter> make_writer(asio::io_context& io, RedisOptions options, StreamLengths& lengths,
+                                         RedisEvents events) {
   if (!options.address.cluster.empty())
-    return std::make_unique<ClusterWriter>(io, std::move(options), std::move(events));
-  return std::make_unique<RedisWriter>(io, std::move(options), std::move(events));
+    return std::make_unique<ClusterWriter>(io, std::move(options), lengths, std::move(events));
+  return std::make_unique<RedisWriter>(io, std::move(options), lengths, std::move(events));
 }
 
 }  // namespace
@@ -69,7 +70,7 @@ App::App(const Config& config, std::function<void(App&)> on_reload)
           transport::make_gatekeeper(io_, zmq_, collector_, {"events", "positions"}, config.security)),
       events_(io_, zmq_, zmq::socket_type::pull),
       positions_(io_, zmq_, zmq::socket_type::pub),
-      redis_(make_writer(io_, redis_options(config), redis_events())),
+      redis_(make_writer(io_, redis_options(config), lengths_, redis_events())),
       sender_(io_, zmq_, collector_, config.security.agent(config.metrics_endpoint),
               [this] { metrics_.buffered(filling_->commands().size() + writing_->commands().size()); }),
       signals_(
@@ -280,7 +281,7 @@ void App::read_cursors(const Cursors& cursors) {
   for (const auto& source : ledger_.on_cursors(cursors)) {
     const Progress& progress = ledger_.sources().find(source)->second;
     metrics_.redis_lost_data(source, progress.lost_to - progress.lost_after);
-    streams_.forget_lengths();  // nobody deleted from them: they are older
+    lengths_.forget_all();  // nobody deleted from them: they are older
   }
 }
 

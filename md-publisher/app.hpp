@@ -17,6 +17,7 @@
 #include "md-publisher/config.hpp"
 #include "md-publisher/publisher_metrics.hpp"
 #include "md-publisher/source_ledger.hpp"
+#include "md-publisher/streams/stream_lengths.hpp"
 #include "md-publisher/streams/stream_table.hpp"
 #include "md-publisher/transaction/batch_writer.hpp"
 #include "md-publisher/transaction/gap_notes.hpp"
@@ -72,6 +73,7 @@ class App {
   PublisherMetrics metrics_;
   SourceLedger ledger_;
   StreamTable streams_;
+  StreamLengths lengths_;
   BatchWriter writer_;
   GapNotes gaps_;
   std::unique_ptr<transport::Gatekeeper> gatekeeper_;  // null where nothing is encrypted

@@ -47,13 +47,14 @@ void write_batches(benchmark::State& state, const Shape& shape) {
   publisher::StreamTable streams(publisher::StreamNaming::parse("md:{type}").value(),
                                  publisher::TrimPolicy::parse("100000,orderbook=20000").value(), collector);
   publisher::BatchWriter writer(streams, publisher::EntryFormat::Fields);
+  const publisher::StreamLengths lengths;
   publisher::Transaction transaction;
   std::int64_t events = 0, bytes = 0;
   while (state.KeepRunningBatch(kBatchEvents)) {
     transaction.clear();
     const auto result = writer.write(batches.next(), 0, kBatchEvents, transaction);
     transaction.set_cursor("gmo", {77, 1});
-    transaction.seal("md:cursor", "md:state", SteadyTime(std::chrono::hours(1)));
+    transaction.seal("md:cursor", "md:state", lengths, SteadyTime(std::chrono::hours(1)));
     if (!result.complete || result.malformed > 0) return state.SkipWithError("a batch was not taken whole");
     events += result.added;
     bytes += static_cast<std::int64_t>(transaction.commands().size());

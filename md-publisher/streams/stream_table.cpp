@@ -22,18 +22,16 @@ const Stream* StreamTable::find(std::string_view type, std::string_view exchange
   const auto id = index_.find_or_add(key_);
   if (!id) return nullptr;
   if (*id == streams_.size()) {
-    streams_.push_back(std::make_unique<Stream>(make(type, exchange, symbol)));
+    RedisKey& key = key_of(type, exchange, symbol);
+    streams_.push_back(std::make_unique<Stream>(make(key, type, exchange, symbol)));
     streams_.back()->id = *id;
-    streams_.back()->key->feeds.push_back(streams_.back().get());
+    key.feeds.push_back(streams_.back().get());
   }
   return streams_[*id].get();
 }
 
-void StreamTable::forget_lengths() {
-  for (const auto& [name, key] : keys_) key->watch.forget();
-}
-
-RedisKey& StreamTable::key_of(const std::string& name) {
+RedisKey& StreamTable::key_of(std::string_view type, std::string_view exchange, std::string_view symbol) {
+  const std::string name = naming_.name(type, exchange, symbol);
   auto& key = keys_[name];
   if (!key) {
     key = std::make_unique<RedisKey>();
@@ -41,15 +39,19 @@ RedisKey& StreamTable::key_of(const std::string& name) {
     key->id = static_cast<std::uint32_t>(keys_.size() - 1);
     key->removed = collector_.series(metrics::Metric::StreamEntriesRemoved, {name});
   }
+  if (const std::uint64_t maxlen = trim_.maxlen(type); maxlen > 0)
+    key->maxlen = key->maxlen == 0 ? maxlen : std::min(key->maxlen, maxlen);
+  if (const auto maxage = trim_.maxage(type); maxage.count() > 0)
+    key->maxage = key->maxage.count() == 0 ? maxage : std::min(key->maxage, maxage);
   return *key;
 }
 
-Stream StreamTable::make(std::string_view type, std::string_view exchange, std::string_view symbol) {
+Stream StreamTable::make(const RedisKey& key, std::string_view type, std::string_view exchange,
+                         std::string_view symbol) {
   Stream stream;
   stream.type = type;
   stream.exchange = exchange;
   stream.symbol = symbol;
-  RedisKey& key = key_of(naming_.name(type, exchange, symbol));
   stream.key = &key;
   resp::append_bulk("XADD", stream.xadd_front);
   resp::append_bulk(key.name, stream.xadd_front);
@@ -59,10 +61,7 @@ Stream StreamTable::make(std::string_view type, std::string_view exchange, std::
     resp::append_bulk("~", stream.xadd_front);
     resp::append_bulk(std::to_string(maxlen), stream.xadd_front);
     stream.front_words += 3;
-    key.maxlen = key.maxlen == 0 ? maxlen : std::min(key.maxlen, maxlen);
   }
-  if (const auto maxage = trim_.maxage(type); maxage.count() > 0)
-    key.maxage = key.maxage.count() == 0 ? maxage : std::min(key.maxage, maxage);
   resp::append_bulk("*", stream.xadd_front);
   ++stream.front_words;
   using metrics::Metric;

@@ -1,7 +1,7 @@
 #pragma once
 // Everything that is the same for all events of one (type, exchange, symbol), made once: the front of its
-// XADD command and the series it is counted in. And everything that is the same for all that totals_of one
-// key of Redis: its length and its limit.
+// XADD command and the series it is counted in. And everything that is the same for all that is written to
+// one key of Redis: its name and its limits. Only the table changes them.
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -12,7 +12,6 @@
 #include "libshared/intern/string_index.hpp"
 #include "libshared/metrics/collector.hpp"
 #include "md-publisher/streams/stream_key.hpp"
-#include "md-publisher/streams/stream_watch.hpp"
 
 namespace mdpipe::publisher {
 
@@ -25,15 +24,12 @@ struct RedisKey {
   std::chrono::milliseconds maxage{0};  // the same
   std::vector<const Stream*> feeds;     // what is written to it
   metrics::Series removed;              // entries that someone else removed
-  StreamWatch watch;
-  std::uint64_t checked_in = 0;  // the round of checks (Preflight) it passed last
-  bool guarded = false;          // its length may be asked for
 };
 
 struct Stream {
   std::uint32_t id = 0;  // 0, 1, 2, ...
   std::string type, exchange, symbol;
-  RedisKey* key = nullptr;
+  const RedisKey* key = nullptr;
   std::string xadd_front;  // the command up to its first field, without the argument count in front
   std::size_t front_words = 0;
   metrics::Series published, bytes, latency;
@@ -46,12 +42,9 @@ class StreamTable {
   // Null where the limit of streams is reached.
   const Stream* find(std::string_view type, std::string_view exchange, std::string_view symbol);
 
-  // Redis itself lost data: no stream's length means anything any more.
-  void forget_lengths();
-
  private:
-  Stream make(std::string_view type, std::string_view exchange, std::string_view symbol);
-  RedisKey& key_of(const std::string& name);
+  Stream make(const RedisKey& key, std::string_view type, std::string_view exchange, std::string_view symbol);
+  RedisKey& key_of(std::string_view type, std::string_view exchange, std::string_view symbol);
 
   StreamNaming naming_;
   TrimPolicy trim_;

@@ -17,8 +17,8 @@ class StreamWatch {
 
   // Redis confirmed so many more entries of ours.
   void on_written(std::uint64_t entries) { written_ += entries; }
-  // So many of them it did not take.
-  void on_refused(std::uint64_t entries) { written_ -= entries; }
+  // Redis rejected so many of them.
+  void on_rejected(std::uint64_t entries) { written_ -= entries; }
   // So many we removed ourselves, besides what `maxlen` of on_length removes.
   void on_trimmed(std::uint64_t entries) { trimmed_ += entries; }
   // About how many entries there are.

@@ -13,22 +13,23 @@ std::optional<RedisError> error_of(const Reply::Element& element, Transaction::C
 
 }  // namespace
 
-std::optional<Outcome> read_outcome(const Reply& exec, const Transaction& transaction, SteadyTime now) {
+std::optional<Outcome> read_outcome(const Reply& exec, const Transaction& transaction, StreamLengths& lengths,
+                                    SteadyTime now) {
   if (exec.element_count != transaction.exec_count()) return std::nullopt;
   Outcome outcome;
-  for (const auto& touched : transaction.touched()) touched.key->watch.on_written(touched.entries);
+  for (const auto& touched : transaction.touched()) lengths.on_written(*touched.key, touched.entries);
   const auto* element = exec.elements.data();
   for (const auto& entry : transaction.entries()) {
     if (element->type == Type::Error) {
       outcome.refused.push_back({&entry, element->text});
-      entry.stream->key->watch.on_refused(1);
+      lengths.on_rejected(*entry.stream->key, 1);
     }
     ++element;
   }
-  for (RedisKey* key : transaction.length_checks()) {
+  for (const RedisKey* key : transaction.length_checks()) {
     if (element->type == Type::Integer) {
       const auto length = static_cast<std::uint64_t>(element->integer);
-      if (const auto entries = key->watch.on_length(length, key->maxlen, now); entries > 0)
+      if (const auto entries = lengths.on_length(*key, length, now); entries > 0)
         outcome.removed.push_back({key, entries});
     }
     ++element;

@@ -1,5 +1,6 @@
 #pragma once
-// What EXEC's answer says became of a transaction, entry by entry. Pure; updates the lengths of the streams.
+// What EXEC's answer says became of a transaction, entry by entry. Pure: what it says of
+// the lengths of streams goes into the object that is handed in.
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,7 +25,9 @@ struct Outcome {
   bool cursors_gone = false;  // some of them should have existed: Redis lost data while it was connected
 };
 
-// Nothing where the answer does not fit the transaction.
-std::optional<Outcome> read_outcome(const Reply& exec, const Transaction& transaction, SteadyTime now);
+// Nothing if the answer does not fit the transaction. Reports to `lengths` what was written and the
+// lengths that the answer holds.
+std::optional<Outcome> read_outcome(const Reply& exec, const Transaction& transaction, StreamLengths& lengths,
+                                    SteadyTime now);
 
 }  // namespace mdpipe::publisher

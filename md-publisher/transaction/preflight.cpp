@@ -12,7 +12,7 @@ bool Preflight::prepare(const std::vector<Transaction::TouchedKey>& streams, std
   problem_.reset();
   unguarded_.reset();
   for (const auto& touched : streams) {
-    if (touched.key->checked_in == round_) continue;
+    if (lengths_.is_checked(*touched.key, round_)) continue;
     keys_.push_back(touched.key);
     resp::append_command(commands_, "XLEN", touched.key->name);
   }
@@ -34,18 +34,16 @@ bool Preflight::on_reply(const Reply& reply, SteadyTime now) {
   return answered_ == question_count();
 }
 
-void Preflight::on_length(RedisKey& key, const Reply& reply, SteadyTime now) {
-  key.guarded = reply.type == Reply::Type::Integer;
-  if (key.guarded) {
-    key.checked_in = round_;
+void Preflight::on_length(const RedisKey& key, const Reply& reply, SteadyTime now) {
+  if (reply.type == Reply::Type::Integer) {
     const auto length = static_cast<std::uint64_t>(reply.integer);
-    if (const auto entries = key.watch.on_length(length, key.maxlen, now); entries > 0)
+    if (const auto entries = lengths_.on_checked(key, round_, length, now); entries > 0)
       removed_.push_back({&key, entries});
   } else if (classify(reply.text) == RedisErrorKind::NoPerm) {
-    key.checked_in = round_;  // whether it may be written, XADD will say
-    key.watch.forget();
+    lengths_.on_forbidden(key, round_);
     if (!unguarded_) unguarded_ = RedisError{RedisErrorKind::NoPerm, reply.text, "XLEN", key.name};
   } else {
+    lengths_.on_check_failed(key);
     refuse(reply, "XLEN", key.name);
   }
 }

@@ -22,6 +22,9 @@ struct Removed {
 
 class Preflight {
  public:
+  // What it learns of the streams' lengths goes to `lengths`, which outlives it.
+  explicit Preflight(StreamLengths& lengths) : lengths_(lengths) {}
+
   // Everything has to be asked again, of a new connection or after a refusal that may come from any key.
   void forget() { ++round_; }
 
@@ -43,14 +46,15 @@ class Preflight {
   [[nodiscard]] const std::optional<RedisError>& unguarded() const { return unguarded_; }
 
  private:
-  void on_length(RedisKey& key, const Reply& reply, SteadyTime now);
+  void on_length(const RedisKey& key, const Reply& reply, SteadyTime now);
   void on_state(const Reply& reply);
   void refuse(const Reply& reply, const char* command, const std::string& key);
 
+  StreamLengths& lengths_;
   std::uint64_t round_ = 1;
   std::uint64_t state_checked_in_ = 0;
   std::string commands_, state_key_;
-  std::vector<RedisKey*> keys_;
+  std::vector<const RedisKey*> keys_;
   std::size_t answered_ = 0;
   bool asks_state_ = false;
   std::vector<Removed> removed_;

@@ -101,7 +101,7 @@ void StreamMaintenance::ask_of_streams(UnixNanos wall) {
       ask({Kind::TrimAge, place}, "XTRIM", name, "MINID", "~", std::to_string(oldest));
     }
     if (too_many && kept.bytes > 0 && may(Kind::TrimBytes)) {
-      const auto entries = std::llround(keep * static_cast<double>(kept.key->watch.length()));
+      const auto entries = std::llround(keep * static_cast<double>(lengths_.length(*kept.key)));
       ask({Kind::TrimBytes, place}, "XTRIM", name, "MAXLEN", "~", std::to_string(entries));
     }
     if (stream_bytes_max_ > 0 && (kept.grown || too_many) && may(Kind::Size))
@@ -133,7 +133,7 @@ bool StreamMaintenance::on_reply(std::size_t index, const Reply& reply, std::str
     total_bytes_ += number - std::exchange(kept.bytes, number);
     kept.grown = false;
   } else {
-    kept.key->watch.on_trimmed(number);
+    lengths_.on_trimmed(*kept.key, number);
     was_cut_ = was_cut_ || asked.kind == Kind::TrimBytes;
     has_given_ = has_given_ || (asked.kind == Kind::TrimBytes && number > 0);
     report_.trimmed += number;
@@ -143,7 +143,7 @@ bool StreamMaintenance::on_reply(std::size_t index, const Reply& reply, std::str
 
 bool StreamMaintenance::on_unheard(std::size_t index) {
   const Asked& asked = asked_[index];
-  if (asked.kind != Kind::Memory) kept_[asked.kept].key->watch.forget();
+  if (asked.kind != Kind::Memory) lengths_.forget(*kept_[asked.kept].key);
   return is_last();
 }
 

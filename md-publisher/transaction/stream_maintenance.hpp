@@ -38,7 +38,9 @@ class StreamMaintenance {
   };
 
   // 0: all streams together may have any size.
-  explicit StreamMaintenance(std::uint64_t stream_bytes_max) : stream_bytes_max_(stream_bytes_max) {}
+  // `lengths` outlives it.
+  StreamMaintenance(StreamLengths& lengths, std::uint64_t stream_bytes_max)
+      : lengths_(lengths), stream_bytes_max_(stream_bytes_max) {}
 
   // The streams of a transaction that is about to be written.
   void touch(const Transaction& transaction);
@@ -63,7 +65,7 @@ class StreamMaintenance {
  private:
   enum class Kind { Memory, TrimAge, TrimBytes, Size };
   struct Kept {
-    RedisKey* key = nullptr;
+    const RedisKey* key = nullptr;
     std::uint64_t bytes = 0;
     bool grown = true;  // written to since its size was asked for
   };
@@ -81,6 +83,7 @@ class StreamMaintenance {
   bool is_last();
   [[nodiscard]] bool may(Kind kind) const { return !forbidden_[static_cast<std::size_t>(kind)]; }
 
+  StreamLengths& lengths_;
   std::uint64_t stream_bytes_max_;
   std::vector<Kept> kept_;
   std::vector<std::size_t> places_;  // by number of the key: where it stands in kept_, plus one

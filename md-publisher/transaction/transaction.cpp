@@ -55,7 +55,7 @@ Transaction::StreamTotals& Transaction::totals_of(const Stream& stream) {
   return stream_totals_[place - 1];
 }
 
-void Transaction::touch(RedisKey& key) {
+void Transaction::touch(const RedisKey& key) {
   if (key.id >= touched_places_.size()) touched_places_.resize(key.id + 1);
   std::uint32_t& place = touched_places_[key.id];
   if (place != 0) return;
@@ -63,7 +63,8 @@ void Transaction::touch(RedisKey& key) {
   place = static_cast<std::uint32_t>(touched_.size());
 }
 
-void Transaction::seal(std::string_view cursor_key, std::string_view state_key, SteadyTime now) {
+void Transaction::seal(std::string_view cursor_key, std::string_view state_key, const StreamLengths& lengths,
+                       SteadyTime now) {
   if (sealed_at_ == 0) sealed_at_ = commands_.size();
   commands_.resize(sealed_at_);
   length_checks_.clear();
@@ -73,7 +74,7 @@ void Transaction::seal(std::string_view cursor_key, std::string_view state_key, 
   for (const StreamTotals& totals_of : stream_totals_)
     touched_[touched_places_[totals_of.stream->key->id] - 1].entries += totals_of.entries;
   for (const TouchedKey& touched : touched_) {
-    if (!touched.key->guarded || !touched.key->watch.is_due(now)) continue;
+    if (!lengths.is_check_due(*touched.key, now)) continue;
     length_checks_.push_back(touched.key);
     resp::append_command(commands_, "XLEN", touched.key->name);
   }

@@ -10,6 +10,7 @@
 #include "libshared/process/burst_memory.hpp"
 #include "libshared/time/time.hpp"
 #include "md-publisher/redis/cursor.hpp"
+#include "md-publisher/streams/stream_lengths.hpp"
 #include "md-publisher/streams/stream_table.hpp"
 
 namespace mdpipe::publisher {
@@ -35,7 +36,7 @@ class Transaction {
     std::uint64_t bytes = 0;
   };
   struct TouchedKey {
-    RedisKey* key = nullptr;
+    const RedisKey* key = nullptr;
     std::uint64_t entries = 0;
   };
   // A command between MULTI and EXEC, for error messages.
@@ -61,7 +62,8 @@ class Transaction {
 
   // Adds what comes behind the entries: the length of each guarded stream that is due, the states, the
   // cursors, EXEC. Nothing may be added afterwards; sealing again replaces the end.
-  void seal(std::string_view cursor_key, std::string_view state_key, SteadyTime now);
+  void seal(std::string_view cursor_key, std::string_view state_key, const StreamLengths& lengths,
+            SteadyTime now);
   void clear();
 
   [[nodiscard]] bool empty() const { return entries_.empty() && cursors_.empty() && states_.empty(); }
@@ -80,13 +82,13 @@ class Transaction {
   [[nodiscard]] const std::vector<Batch>& batches() const { return batches_; }
   [[nodiscard]] const std::vector<StreamTotals>& stream_totals() const { return stream_totals_; }
   [[nodiscard]] const std::vector<TouchedKey>& touched() const { return touched_; }
-  [[nodiscard]] const std::vector<RedisKey*>& length_checks() const { return length_checks_; }
+  [[nodiscard]] const std::vector<const RedisKey*>& length_checks() const { return length_checks_; }
   [[nodiscard]] const States& states() const { return states_; }
   [[nodiscard]] const Cursors& cursors() const { return cursors_; }
 
  private:
   StreamTotals& totals_of(const Stream& stream);
-  void touch(RedisKey& key);
+  void touch(const RedisKey& key);
 
   std::string commands_;
   BurstMemory burst_;  // of commands_ and entries_
@@ -98,7 +100,7 @@ class Transaction {
   std::vector<TouchedKey> touched_;
   // By number of the stream or key: where it stands in stream_totals_ or touched_, plus one.
   std::vector<std::uint32_t> totals_places_, touched_places_;
-  std::vector<RedisKey*> length_checks_;
+  std::vector<const RedisKey*> length_checks_;
   States states_;
   Cursors cursors_;
   std::string cursor_key_, state_key_;

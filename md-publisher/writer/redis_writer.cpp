@@ -26,9 +26,11 @@ std::string in_words(const RedisError& error) {
 
 }  // namespace
 
-RedisWriter::RedisWriter(asio::io_context& io, RedisOptions options, RedisEvents events)
+RedisWriter::RedisWriter(asio::io_context& io, RedisOptions options, StreamLengths& lengths,
+                         RedisEvents events)
     : io_(io),
       options_(std::move(options)),
+      lengths_(lengths),
       events_(std::move(events)),
       timeout_timer_(io),
       retry_timer_(io),
@@ -36,7 +38,8 @@ RedisWriter::RedisWriter(asio::io_context& io, RedisOptions options, RedisEvents
       random_(std::random_device{}()),
       target_(options_.address),
       read_buffer_(kReadBufferBytes),
-      maintenance_(options_.stream_bytes_max) {
+      preflight_(lengths),
+      maintenance_(lengths, options_.stream_bytes_max) {
   if (!target_.sentinel.hosts.empty()) sentinel_ = std::make_unique<Sentinel>(io, target_);
   if (options_.wait_replicas > 0)
     resp::append_command(wait_, "WAIT", std::to_string(options_.wait_replicas), kWaitMs);
@@ -145,7 +148,7 @@ void RedisWriter::ask_or_send() {
 }
 
 void RedisWriter::send_transaction() {
-  in_flight_->seal(options_.cursor_key, options_.state_key, steady_now());
+  in_flight_->seal(options_.cursor_key, options_.state_key, lengths_, steady_now());
   step_ = Step::Writing;
   replies_seen_ = 0;
   queue_error_.reset();
@@ -260,7 +263,7 @@ void RedisWriter::on_exec(const Reply& reply) {
 }
 
 void RedisWriter::on_executed(const Reply& reply) {
-  auto outcome = read_outcome(reply, *in_flight_, steady_now());
+  auto outcome = read_outcome(reply, *in_flight_, lengths_, steady_now());
   if (!outcome) return disconnect("the answer does not fit the transaction");
   if (options_.wait_replicas == 0) return finish(std::move(*outcome));
   outcome_ = std::move(*outcome);

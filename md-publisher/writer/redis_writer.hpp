@@ -30,7 +30,8 @@ namespace mdpipe::publisher {
 
 class RedisWriter final : public EventWriter {
  public:
-  RedisWriter(asio::io_context& io, RedisOptions options, RedisEvents events);
+  // `lengths` outlives it.
+  RedisWriter(asio::io_context& io, RedisOptions options, StreamLengths& lengths, RedisEvents events);
 
   void start() override { connect(); }
   void stop() override;
@@ -80,6 +81,7 @@ class RedisWriter final : public EventWriter {
 
   asio::io_context& io_;
   RedisOptions options_;
+  StreamLengths& lengths_;
   RedisEvents events_;
   asio::steady_timer timeout_timer_, retry_timer_, maintenance_timer_;
   std::mt19937_64 random_;

@@ -29,9 +29,9 @@ class ClusterMaintenance::StreamTotals final : public NodeClient {
   std::size_t answered_ = 0;
 };
 
-ClusterMaintenance::ClusterMaintenance(ClusterNodes& nodes, std::uint64_t stream_bytes_max,
-                                       OnKept on_maintenance)
-    : nodes_(nodes), maintenance_(stream_bytes_max), on_kept_(std::move(on_maintenance)) {}
+ClusterMaintenance::ClusterMaintenance(ClusterNodes& nodes, StreamLengths& lengths,
+                                       std::uint64_t stream_bytes_max, OnKept on_maintenance)
+    : nodes_(nodes), maintenance_(lengths, stream_bytes_max), on_kept_(std::move(on_maintenance)) {}
 
 ClusterMaintenance::~ClusterMaintenance() = default;
 

@@ -14,7 +14,8 @@ class ClusterMaintenance {
  public:
   using OnKept = std::function<void(const StreamMaintenance::Report&)>;
 
-  ClusterMaintenance(ClusterNodes& nodes, std::uint64_t stream_bytes_max, OnKept on_maintenance);
+  ClusterMaintenance(ClusterNodes& nodes, StreamLengths& lengths, std::uint64_t stream_bytes_max,
+                     OnKept on_maintenance);
   ~ClusterMaintenance();
 
   void touch(const Transaction& transaction) { maintenance_.touch(transaction); }

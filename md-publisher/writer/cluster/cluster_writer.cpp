@@ -12,12 +12,14 @@ constexpr milliseconds kLookInterval{1'000};
 
 }  // namespace
 
-ClusterWriter::ClusterWriter(asio::io_context& io, RedisOptions options, RedisEvents events)
+ClusterWriter::ClusterWriter(asio::io_context& io, RedisOptions options, StreamLengths& lengths,
+                             RedisEvents events)
     : options_(std::move(options)),
+      lengths_(lengths),
       events_(std::move(events)),
       nodes_(io, options_.address, options_.timeout, node_events()),
       runner_(io, nodes_, {options_.wait_replicas, options_.reconnect_delay_max}, runner_events()),
-      maintenance_(nodes_, options_.stream_bytes_max,
+      maintenance_(nodes_, lengths, options_.stream_bytes_max,
                    [this](const StreamMaintenance::Report& report) { on_maintenance(report); }),
       states_(runner_, options_.state_key),
       cursors_(runner_, options_.cursor_key),
@@ -149,13 +151,13 @@ void ClusterWriter::split(const Transaction& transaction) {
   }
 }
 
-ShardJob& ClusterWriter::shard_of(RedisKey& key) {
+ShardJob& ClusterWriter::shard_of(const RedisKey& key) {
   if (key.id >= shard_of_key_.size()) shard_of_key_.resize(key.id + 1);
   ShardJob*& job = shard_of_key_[key.id];
   if (job == nullptr) {
     auto& shard = shards_[std::string(hash_tag(key.name))];
     if (!shard)
-      shard = std::make_unique<ShardJob>(runner_, round_, events_,
+      shard = std::make_unique<ShardJob>(runner_, round_, lengths_, events_,
                                          cursor_key_beside(options_.cursor_key, key.name), slot_of(key.name));
     shard->keys.push_back(&key);
     job = shard.get();

@@ -21,7 +21,8 @@ namespace mdpipe::publisher {
 
 class ClusterWriter final : public EventWriter {
  public:
-  ClusterWriter(asio::io_context& io, RedisOptions options, RedisEvents events);
+  // `lengths` outlives it.
+  ClusterWriter(asio::io_context& io, RedisOptions options, StreamLengths& lengths, RedisEvents events);
 
   void start() override;
   void stop() override;
@@ -46,12 +47,13 @@ class ClusterWriter final : public EventWriter {
 
   void begin_round();
   void split(const Transaction& transaction);
-  ShardJob& shard_of(RedisKey& key);
+  ShardJob& shard_of(const RedisKey& key);
   void on_done(SlotJob& job);
   void write_cursors();
   void commit();
 
   RedisOptions options_;
+  StreamLengths& lengths_;
   RedisEvents events_;
   ClusterNodes nodes_;
   SlotRunner runner_;

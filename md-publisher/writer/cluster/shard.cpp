@@ -50,7 +50,7 @@ std::size_t Shard::write(const Transaction& transaction, const RoundId& round, S
   }
   if (sent_.empty()) return out.resize(start), 0;
   for (const auto& touched : touched_) {
-    if (!touched.key->guarded || !touched.key->watch.is_due(now)) continue;
+    if (!lengths_.is_check_due(*touched.key, now)) continue;
     length_checks_.push_back({touched.key, {}, now});
     resp::append_command(out, "XLEN", touched.key->name);
   }
@@ -190,10 +190,10 @@ void Shard::on_cursors_set(const Reply::Element& answer) {
 }
 
 void Shard::end_round(Outcome& outcome) {
-  for (RedisKey* stream : written_) stream->watch.on_written(1);
+  for (const RedisKey* stream : written_) lengths_.on_written(*stream, 1);
   for (const Look& look : length_checks_) {
     if (!look.length) continue;
-    const auto removed = look.stream->watch.on_length(*look.length, look.stream->maxlen, look.at);
+    const auto removed = lengths_.on_length(*look.stream, *look.length, look.at);
     if (removed > 0) outcome.removed.push_back({look.stream, removed});
   }
   for (const auto& [source, cursor] : changed_) cursors_[source] = cursor;

@@ -30,7 +30,9 @@ struct RoundId {
 
 class Shard {
  public:
-  Shard(std::string cursor_key, std::uint16_t slot) : cursor_key_(std::move(cursor_key)), slot_(slot) {}
+  // `lengths` outlives it.
+  Shard(StreamLengths& lengths, std::string cursor_key, std::uint16_t slot)
+      : lengths_(lengths), cursor_key_(std::move(cursor_key)), slot_(slot), preflight_(lengths) {}
 
   [[nodiscard]] std::uint16_t slot() const { return slot_; }
 
@@ -41,7 +43,7 @@ class Shard {
   }
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   // A stream that entries are for.
-  void touch(RedisKey& stream) { touched_.push_back({&stream, 0}); }
+  void touch(const RedisKey& stream) { touched_.push_back({&stream, 0}); }
 
   // Adds the commands to be sent next, the questions for the cursors and lengths where they are not known;
   // returns how many answers they have. None: all is there already.
@@ -85,11 +87,12 @@ class Shard {
   void take_executed(const Reply& exec, const Transaction& transaction, SteadyTime now, Outcome& outcome);
   void on_cursors_set(const Reply::Element& answer);
 
+  StreamLengths& lengths_;
   std::string cursor_key_;
   std::uint16_t slot_;
   // A stream's length behind our entries.
   struct Look {
-    RedisKey* stream = nullptr;
+    const RedisKey* stream = nullptr;
     std::optional<std::uint64_t> length;
     SteadyTime at{};
   };
@@ -97,7 +100,7 @@ class Shard {
 
   std::vector<ShardEntry> entries_, sent_;
   std::vector<Transaction::TouchedKey> touched_;
-  std::vector<RedisKey*> written_;  // one for each entry that Redis took
+  std::vector<const RedisKey*> written_;  // one for each entry that Redis took
   std::vector<Look> length_checks_;
   Preflight preflight_;
   Cursors cursors_;        // what Redis holds

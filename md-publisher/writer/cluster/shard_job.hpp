@@ -19,10 +19,14 @@ struct Round {
 
 class ShardJob final : public SlotJob {
  public:
-  // Round and events outlive it.
-  ShardJob(SlotRunner& runner, Round& round, const RedisEvents& events, std::string cursor_key,
-           std::uint16_t slot)
-      : SlotJob(runner, slot), shard(std::move(cursor_key), slot), round_(round), events_(events) {}
+  // Round, lengths and events outlive it.
+  ShardJob(SlotRunner& runner, Round& round, StreamLengths& lengths, const RedisEvents& events,
+           std::string cursor_key, std::uint16_t slot)
+      : SlotJob(runner, slot),
+        shard(lengths, std::move(cursor_key), slot),
+        round_(round),
+        lengths_(lengths),
+        events_(events) {}
 
   std::size_t prepare(std::string& out) override {
     return shard.prepare(*round_.transaction, round_.id, steady_now(), out);
@@ -30,8 +34,8 @@ class ShardJob final : public SlotJob {
   Next judge(const Reply& reply) override {
     const Next next = shard.on_reply(reply, *round_.transaction, steady_now(), round_.outcome);
     if (shard.take_loss()) {
-      for (RedisKey* key : keys) {
-        key->watch.forget();  // nobody cut them
+      for (const RedisKey* key : keys) {
+        lengths_.forget(*key);  // nobody cut them
         events_.on_stream_lost(*key);
       }
     }
@@ -42,10 +46,11 @@ class ShardJob final : public SlotJob {
   void forget() override { shard.forget(); }
 
   Shard shard;
-  std::vector<RedisKey*> keys;  // all streams that totals_of the hash tag
+  std::vector<const RedisKey*> keys;  // all streams of the hash tag
 
  private:
   Round& round_;
+  StreamLengths& lengths_;
   const RedisEvents& events_;
 };
 

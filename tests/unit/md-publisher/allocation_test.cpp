@@ -44,10 +44,10 @@ class Way {
       written_ += writer_.write(batch_.view(), 0, events_, transaction_).added;
       transaction_.set_cursor("gmo", {7, written_});
       metrics_.sending(transaction_);
-      transaction_.seal("md:cursor", "md:state", kNow);
+      transaction_.seal("md:cursor", "md:state", lengths_, kNow);
       replies_.feed(answer_);
       ASSERT_EQ(replies_.next(), ReplyReader::Next::Reply);
-      const auto outcome = read_outcome(replies_.reply(), transaction_, kNow);
+      const auto outcome = read_outcome(replies_.reply(), transaction_, lengths_, kNow);
       ASSERT_TRUE(outcome);
       metrics_.committed(transaction_, *outcome, UnixNanos{3});
     }
@@ -64,6 +64,7 @@ class Way {
   StreamTable streams_{StreamNaming::parse("md:{type}").value(), TrimPolicy::parse("100000").value(),
                        collector_};
   BatchWriter writer_{streams_, EntryFormat::Fields};
+  StreamLengths lengths_;
   Transaction transaction_;
   ReplyReader replies_;
   std::uint64_t written_ = 0;

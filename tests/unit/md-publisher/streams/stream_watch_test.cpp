@@ -39,7 +39,7 @@ TEST(StreamWatch, entries_that_redis_refused_are_not_missed) {
   StreamWatch watch;
   watch.on_length(100, 0, kStart);
   watch.on_written(20);
-  watch.on_refused(20);
+  watch.on_rejected(20);
   EXPECT_EQ(watch.on_length(100, 0, kStart), 0U);
 }
 

@@ -20,6 +20,7 @@ struct UpkeepTest : testing::Test {
                       TrimPolicy::parse("0", "1h,ticker=0,orderbook=500ms").value(), collector};
   const Stream& trade = *streams.find("trade", "gmo", "BTC_JPY");
   const Stream& ticker = *streams.find("ticker", "gmo", "BTC_JPY");
+  StreamLengths lengths;
   SteadyTime now{};
 
   static void touch(StreamMaintenance& maintenance, std::initializer_list<const Stream*> touched) {
@@ -41,7 +42,7 @@ struct UpkeepTest : testing::Test {
 };
 
 TEST_F(UpkeepTest, asks_redis_for_its_memory_every_five_seconds) {
-  StreamMaintenance maintenance(0);
+  StreamMaintenance maintenance(lengths, 0);
   EXPECT_EQ(round(maintenance), (std::vector<Words>{{"INFO", "memory"}}));
   answer(maintenance, {"$53\r\n# Memory\r\nused_memory:90\r\nmaxmemory:100\r\nmaxmemory_p:\r\n\r\n"});
   ASSERT_TRUE(maintenance.report().memory);
@@ -61,7 +62,7 @@ TEST(RedisMemory, knows_the_policies_that_delete_what_was_not_asked_for) {
 }
 
 TEST_F(UpkeepTest, trims_by_age_what_has_one) {
-  StreamMaintenance maintenance(0);
+  StreamMaintenance maintenance(lengths, 0);
   touch(maintenance, {&trade, &ticker, streams.find("orderbook", "gmo", "BTC_JPY")});
   EXPECT_EQ(round(maintenance), (std::vector<Words>{{"INFO", "memory"},
                                                     {"XTRIM", "md:trade", "MINID", "~", "996400000"},
@@ -69,34 +70,34 @@ TEST_F(UpkeepTest, trims_by_age_what_has_one) {
 }
 
 TEST_F(UpkeepTest, what_it_trims_itself_is_not_missed) {
-  StreamMaintenance maintenance(0);
+  StreamMaintenance maintenance(lengths, 0);
   touch(maintenance, {&trade});
-  trade.key->watch.on_length(100, 0, now);
+  lengths.on_length(*trade.key, 100, now);
   round(maintenance);
   answer(maintenance, {"$0\r\n\r\n", ":30\r\n"});
   EXPECT_EQ(maintenance.report().trimmed, 30U);
-  EXPECT_EQ(trade.key->watch.length(), 70U);
-  EXPECT_EQ(trade.key->watch.on_length(69, 0, now), 1U);
+  EXPECT_EQ(lengths.length(*trade.key), 70U);
+  EXPECT_EQ(lengths.on_length(*trade.key, 69, now), 1U);
 }
 
 TEST_F(UpkeepTest, an_answer_that_was_not_heard_makes_the_length_unknown) {
-  StreamMaintenance maintenance(0);
+  StreamMaintenance maintenance(lengths, 0);
   touch(maintenance, {&trade});
-  trade.key->watch.on_length(100, 0, now);
+  lengths.on_length(*trade.key, 100, now);
   round(maintenance);
   EXPECT_FALSE(maintenance.on_unheard(0));
   EXPECT_TRUE(maintenance.on_unheard(1));
-  EXPECT_EQ(trade.key->watch.on_length(1, 0, now), 0U);
+  EXPECT_EQ(lengths.on_length(*trade.key, 1, now), 0U);
 }
 
 TEST_F(UpkeepTest, every_stream_gives_the_same_part_of_what_is_too_much) {
   StreamTable plain(StreamNaming::parse("{type}").value(), TrimPolicy::parse("0").value(), collector);
   const Stream& a = *plain.find("a", "x", "s");
   const Stream& b = *plain.find("b", "x", "s");
-  StreamMaintenance maintenance(1000);
+  StreamMaintenance maintenance(lengths, 1000);
   touch(maintenance, {&a, &b});
-  a.key->watch.on_length(100, 0, now);
-  b.key->watch.on_length(10, 0, now);
+  lengths.on_length(*a.key, 100, now);
+  lengths.on_length(*b.key, 10, now);
   EXPECT_EQ(round(maintenance),
             (std::vector<Words>{{"INFO", "memory"}, {"MEMORY", "USAGE", "a"}, {"MEMORY", "USAGE", "b"}}));
   answer(maintenance, {"$0\r\n\r\n", ":1500\r\n", ":500\r\n"});
@@ -113,9 +114,9 @@ TEST_F(UpkeepTest, every_stream_gives_the_same_part_of_what_is_too_much) {
 TEST_F(UpkeepTest, asks_for_more_while_no_stream_has_a_whole_node_to_give) {
   StreamTable plain(StreamNaming::parse("{type}").value(), TrimPolicy::parse("0").value(), collector);
   const Stream& a = *plain.find("a", "x", "s");
-  StreamMaintenance maintenance(1000);
+  StreamMaintenance maintenance(lengths, 1000);
   touch(maintenance, {&a});
-  a.key->watch.on_length(200, 0, now);
+  lengths.on_length(*a.key, 200, now);
   round(maintenance);
   answer(maintenance, {"$0\r\n\r\n", ":1100\r\n"});
   std::vector<std::string> asked;
@@ -130,9 +131,9 @@ TEST_F(UpkeepTest, asks_for_more_while_no_stream_has_a_whole_node_to_give) {
 TEST_F(UpkeepTest, however_long_nothing_could_be_cut_the_next_cut_has_a_bound) {
   StreamTable plain(StreamNaming::parse("{type}").value(), TrimPolicy::parse("0").value(), collector);
   const Stream& a = *plain.find("a", "x", "s");
-  StreamMaintenance maintenance(1000);
+  StreamMaintenance maintenance(lengths, 1000);
   touch(maintenance, {&a});
-  a.key->watch.on_length(200, 0, now);
+  lengths.on_length(*a.key, 200, now);
   round(maintenance);
   answer(maintenance, {"$0\r\n\r\n", ":1100\r\n"});
   const auto cut_to = [&](const char* answered) {
@@ -149,7 +150,7 @@ TEST_F(UpkeepTest, however_long_nothing_could_be_cut_the_next_cut_has_a_bound) {
 }
 
 TEST_F(UpkeepTest, a_missing_right_is_told_once_and_tried_again_on_the_next_connection) {
-  StreamMaintenance maintenance(0);
+  StreamMaintenance maintenance(lengths, 0);
   touch(maintenance, {&trade});
   round(maintenance);
   answer(maintenance, {"$0\r\n\r\n", kNoPerm});
@@ -165,7 +166,7 @@ TEST_F(UpkeepTest, a_missing_right_is_told_once_and_tried_again_on_the_next_conn
 
 TEST_F(UpkeepTest, many_streams_take_turns) {
   StreamTable many(StreamNaming::parse("{symbol}").value(), TrimPolicy::parse("0", "1h").value(), collector);
-  StreamMaintenance maintenance(0);
+  StreamMaintenance maintenance(lengths, 0);
   std::set<std::string> seen;
   for (int i = 0; i < 800; ++i) touch(maintenance, {many.find("trade", "x", std::to_string(i))});
   for (int i = 0; i < 2; ++i) {

@@ -22,13 +22,14 @@ struct TransactionTest : testing::Test {
   const Stream& other_trade = *streams.find("trade", "gmo", "ETH_JPY");
   const Stream& ticker = *streams.find("ticker", "gmo", "BTC_JPY");
   Transaction transaction;
-  Preflight preflight;
+  StreamLengths lengths;
+  Preflight preflight{lengths};
 
   void add(const Stream& stream, int count = 1) {
     for (int i = 0; i < count; ++i) transaction.add(stream, kBody, 2, UnixNanos{1});
   }
   std::vector<Words> sealed(SteadyTime now = kNow) {
-    transaction.seal("md:cursor", "md:state", now);
+    transaction.seal("md:cursor", "md:state", lengths, now);
     return read_commands(transaction.commands());
   }
   // Asks and answers all questions; returns how many there were.
@@ -44,7 +45,7 @@ struct TransactionTest : testing::Test {
   }
   Outcome outcome(const std::string& exec, SteadyTime now = kNow) {
     reply = reply_of(exec);
-    auto read = read_outcome(reply, transaction, now);
+    auto read = read_outcome(reply, transaction, lengths, now);
     EXPECT_TRUE(read.has_value());
     return read.value_or(Outcome{});
   }
@@ -151,7 +152,7 @@ TEST_F(TransactionTest, sealing_again_replaces_the_end) {
   add(trade);
   ask({":10\r\n"});
   sealed(kNow + kOneSecond);
-  trade.key->guarded = false;
+  lengths.on_check_failed(*trade.key);
   transaction.set_cursor("gmo", {7, 1});
   EXPECT_EQ(
       sealed(kNow + kOneSecond),
@@ -186,8 +187,8 @@ TEST_F(TransactionTest, each_refused_entry_is_told_and_not_missed_later) {
   const auto found = outcome(std::string("*2\r\n$3\r\n1-1\r\n") + kWrongType);
   ASSERT_EQ(found.refused.size(), 1U);
   EXPECT_EQ(found.refused[0].entry->stream, &ticker);
-  EXPECT_EQ(ticker.key->watch.on_length(0, 0, kNow), 0U);
-  EXPECT_EQ(trade.key->watch.on_length(0, 0, kNow), 1U);
+  EXPECT_EQ(lengths.on_length(*ticker.key, 0, kNow), 0U);
+  EXPECT_EQ(lengths.on_length(*trade.key, 0, kNow), 1U);
 }
 
 TEST_F(TransactionTest, refused_states_and_cursors_are_told_apart) {
@@ -205,7 +206,7 @@ TEST_F(TransactionTest, refused_states_and_cursors_are_told_apart) {
 TEST_F(TransactionTest, an_answer_of_another_length_is_none) {
   add(trade);
   sealed();
-  EXPECT_FALSE(read_outcome(reply_of("*0\r\n"), transaction, kNow));
+  EXPECT_FALSE(read_outcome(reply_of("*0\r\n"), transaction, lengths, kNow));
 }
 
 TEST_F(TransactionTest, a_cut_stream_gives_each_feed_in_it_a_note_and_a_number_where_it_is_alone) {

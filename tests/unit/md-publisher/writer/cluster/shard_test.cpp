@@ -19,7 +19,8 @@ struct ShardTest : testing::Test {
   metrics::MetricsCollector collector{{"md-publisher", "p", "", true, 1000}};
   StreamTable streams{StreamNaming::parse("md:{type}").value(), TrimPolicy::parse("0").value(), collector};
   const Stream& trade = *streams.find("trade", "gmo", "BTC_JPY");
-  Shard shard{"md:cursor:{md:trade}", 11'429};
+  StreamLengths lengths;
+  Shard shard{lengths, "md:cursor:{md:trade}", 11'429};
   Transaction transaction;
   RoundId round{"publisher/p", 5, 0};
   Outcome outcome;
