@@ -5,6 +5,7 @@
 
 namespace mdpipe::publisher {
 
+using metrics::DropReason;
 using metrics::Metric;
 namespace error_type = metrics::error_type;
 
@@ -73,7 +74,7 @@ void PublisherMetrics::entry_refused(const RefusedEntry& refused) {
   const Stream& stream = *refused.entry->stream;
   collector_.increment_error(error_type::kPublish);
   count_redis_error(classify(refused.error));
-  drop(stream, "redis_refused", 1);
+  drop(stream, DropReason::RedisRefused, 1);
   if (const auto suppressed = refused_entry_limit_.admit(steady_now())) {
     log::error("Redis refused an event; its stream's key holds something else",
                {{"stream", stream.key->name}, {"error", refused.error}, {"suppressed", *suppressed}});
@@ -183,7 +184,7 @@ void PublisherMetrics::batch_refused(std::string_view why) {
 
 void PublisherMetrics::events_malformed(std::string_view source, std::uint64_t count) {
   collector_.increment_error(error_type::kLink);
-  drop({}, "malformed", count);
+  drop({}, DropReason::Malformed, count);
   if (const auto suppressed = malformed_limit_.admit(steady_now())) {
     log::error("events without type, exchange or symbol dropped",
                {{"source", source}, {"count", count}, {"suppressed", *suppressed}});
@@ -224,9 +225,9 @@ void PublisherMetrics::buffered(std::size_t bytes) {
   collector_.set(buffer_bytes_, static_cast<double>(bytes));
 }
 
-void PublisherMetrics::drop(const Stream& of, std::string_view reason, std::uint64_t count) {
-  collector_.add(collector_.series(Metric::DroppedEvents,
-                                   {collector_.options().component, of.exchange, of.type, of.symbol, reason}),
+void PublisherMetrics::drop(const Stream& of, DropReason reason, std::uint64_t count) {
+  collector_.add(collector_.series(Metric::DroppedEvents, {collector_.options().component, of.exchange,
+                                                           of.type, of.symbol, to_string(reason)}),
                  count);
 }
 

@@ -8,6 +8,7 @@
 
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/collector.hpp"
+#include "libshared/metrics/drop_reason.hpp"
 #include "md-publisher/redis/redis_error.hpp"
 #include "md-publisher/transaction/outcome.hpp"
 #include "md-publisher/transaction/transaction.hpp"
@@ -40,7 +41,7 @@ class PublisherMetrics {
   void buffered(std::size_t bytes);
 
  private:
-  void drop(const Stream& of, std::string_view reason, std::uint64_t count);
+  void drop(const Stream& of, metrics::DropReason reason, std::uint64_t count);
   void entry_refused(const RefusedEntry& refused);
   void count_redis_error(RedisErrorKind kind);
   void memory(const RedisMemory& memory);

@@ -285,7 +285,7 @@ void App::watch_retention() {
 void App::report_losses() {
   bool states_lost = false;
   for (const auto& [feed, loss] : outbox_.pop_losses()) {
-    metrics_.dropped(feed.first, feed.second, drop_reason::kRetention, loss.count);
+    metrics_.dropped(feed.first, feed.second, metrics::DropReason::Retention, loss.count);
     states_lost = states_lost || feed.first == EventType::Feed;
   }
   if (const std::uint64_t damaged = outbox_.pop_damaged_events(); damaged > 0) {

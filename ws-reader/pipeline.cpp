@@ -159,7 +159,7 @@ void Pipeline::keep_whole_book(const Event& newest, Moment now) {
   after_event_();
 }
 
-void Pipeline::drop(std::string_view symbol, BookDrop why, std::uint64_t count) {
+void Pipeline::drop(std::string_view symbol, DropReason why, std::uint64_t count) {
   parts_.metrics.book_dropped(symbol, why, count);
 }
 

@@ -78,7 +78,7 @@ class Pipeline final : private venues::EventSink, private BookSink {
   void on_event(const Event& event) override;
   void on_order_book(const Event& event);
   void publish(const Event& event) override;
-  void drop(std::string_view symbol, BookDrop why, std::uint64_t count) override;
+  void drop(std::string_view symbol, DropReason why, std::uint64_t count) override;
   void gap(std::string_view symbol, std::string_view reason, std::optional<std::uint64_t> lost) override;
   void recovered(std::string_view symbol) override;
   void request_snapshot(std::string_view symbol) override { hooks_.request_snapshot(symbol); }

@@ -156,13 +156,13 @@ void ReaderMetrics::disconnected() { collector_.set(connection_up_, 0); }
 
 void ReaderMetrics::connection_failed() { collector_.increment_error(error_type::kConnection); }
 
-void ReaderMetrics::dropped(EventType type, std::string_view symbol, std::string_view reason,
+void ReaderMetrics::dropped(EventType type, std::string_view symbol, metrics::DropReason reason,
                             std::uint64_t count) {
   collector_.add(collector_.series(Metric::DroppedEvents, {collector_.options().component, exchange_,
-                                                           to_string(type), symbol, reason}),
+                                                           to_string(type), symbol, to_string(reason)}),
                  count);
   if (const auto suppressed = dropped_limit_.admit(steady_now())) {
-    log::error("events dropped", {{"reason", reason},
+    log::error("events dropped", {{"reason", to_string(reason)},
                                   {"channel", to_string(type)},
                                   {"symbol", symbol},
                                   {"count", count},
@@ -173,12 +173,12 @@ void ReaderMetrics::dropped(EventType type, std::string_view symbol, std::string
 // Which events they were cannot be read any more.
 void ReaderMetrics::spool_damaged(std::uint64_t events) {
   collector_.add(collector_.series(Metric::DroppedEvents, {collector_.options().component, exchange_, "", "",
-                                                           drop_reason::kSpoolDamaged}),
+                                                           to_string(metrics::DropReason::SpoolDamaged)}),
                  events);
   log::error("events were lost with a damaged spool", {{"events", events}});
 }
 
-void ReaderMetrics::book_dropped(std::string_view symbol, BookDrop why, std::uint64_t count) {
+void ReaderMetrics::book_dropped(std::string_view symbol, metrics::DropReason why, std::uint64_t count) {
   const auto id = symbols_.find_or_add(symbol);
   if (!id) return;
   if (*id >= book_drops_.size()) book_drops_.resize(*id + 1);

@@ -12,19 +12,11 @@
 #include "libshared/intern/string_index.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/collector.hpp"
-#include "ws-reader/books/book_guard.hpp"
+#include "libshared/metrics/drop_reason.hpp"
 #include "ws-reader/outbox/outbox.hpp"
 #include "ws-reader/venues/adapter.hpp"
 
 namespace mdpipe::reader {
-
-// The closed list behind the label reason of collector_dropped_events_total, as far as ws-reader drops.
-namespace drop_reason {
-inline constexpr std::string_view kRetention = "retention";  // the last bound of memory or disk
-inline constexpr std::string_view kSpoolDamaged =
-    "spool_damaged";                                 // a file or row of the spool cannot be read
-inline constexpr std::string_view kCrash = "crash";  // in memory alone when the reader ended
-}  // namespace drop_reason
 
 class ReaderMetrics {
  public:
@@ -48,12 +40,11 @@ class ReaderMetrics {
   void input_paused();
   void disconnected();
   void connection_failed();
-  // Events that were counted as received and will never reach Redis. `reason` is of the closed list
-  // drop_reason.
-  void dropped(EventType type, std::string_view symbol, std::string_view reason, std::uint64_t count);
+  // Events that were counted as received and will never reach Redis.
+  void dropped(EventType type, std::string_view symbol, metrics::DropReason reason, std::uint64_t count);
   void spool_damaged(std::uint64_t events);
   // Order book events that BookGuard held back for good; what it means is logged by book_gap.
-  void book_dropped(std::string_view symbol, BookDrop why, std::uint64_t count);
+  void book_dropped(std::string_view symbol, metrics::DropReason why, std::uint64_t count);
   void book_gap(std::string_view symbol, std::string_view reason);
   void book_recovered(std::string_view symbol);
   // A book could not be fetched over HTTP; it is tried again.
@@ -79,8 +70,9 @@ class ReaderMetrics {
   StringIndex symbols_;
   std::vector<std::array<StreamSeries, std::size(kMarketTypes)>> streams_;  // by symbol, then type
   std::vector<std::array<bool, std::size(kMarketTypes)>> made_;
-  std::vector<std::array<std::optional<metrics::Series>, kBookDrops>> book_drops_;  // by symbol
-  std::array<metrics::Series, 5> frames_;                                           // by FrameKind
+  std::vector<std::array<std::optional<metrics::Series>, metrics::kDropReasons.size()>>
+      book_drops_;                         // by symbol
+  std::array<metrics::Series, 5> frames_;  // by FrameKind
   std::array<metrics::Series, std::size(kMarketTypes)> exchange_latency_;
   metrics::Series reconnects_, input_pauses_, connection_up_, unconfirmed_events_, unconfirmed_bytes_,
       spool_bytes_;

@@ -1,6 +1,6 @@
 """The second dashboard: everything that is counted, by symbol, channel and component, to find a cause."""
 
-from .expressions import ZERO, grown_lately, or_none, quantile
+from .expressions import LEFT_OUT, ZERO, grown_lately, or_none, quantile
 from .panels import (AMBER, BLUE, GREEN, GREY, RED, UP_OR_DOWN, Column, Query, dashboard, datasource_variable, heatmap, label_variable, link,
                      row, stat, steps, table, texts, timeline, timeseries)
 
@@ -100,18 +100,17 @@ def latency():
 
 def faults():
     dropped = "collector_dropped_events_total"
-    books = "before_snapshot|stale_delta|stale_snapshot|book_gap|crossed_book|wrong_mid_price|book_number|book_buffer"
     return [
         row("Faults"),
         counts("Errors, by type", "Each error is also logged, with a sample.", (8, 8),
                [Query(counted("component, error_type", "collector_errors_total", COMPONENT) + " > 0 " +
                       f'or on () label_replace({ZERO}, "error_type", "none", "", "")', "{{component}} {{error_type}}")], SOME_IS_NORMAL),
         counts("Dropped, by feed and reason", "Events that were read but never reached Redis, except those of order books. docs/guarantees.md.",
-               (8, 8), [Query(or_none(counted("exchange, channel, symbol, reason", dropped, f'{FEED}, reason!~"{books}"'), "reason"),
+               (8, 8), [Query(or_none(counted("exchange, channel, symbol, reason", dropped, f'{FEED}, reason!~"{LEFT_OUT}"'), "reason"),
                               "{{reason}} {{exchange}} {{channel}} {{symbol}}")]),
         counts("Order book events left out, by reason", """before_snapshot, stale_delta and stale_snapshot are normal: a snapshot
             replaces these events. After any other reason, the book is in a gap until its next snapshot. docs/books.md.""", (8, 8),
-               [Query(or_none(counted("exchange, symbol, reason", dropped, f'{FEED}, reason=~"{books}"'), "reason"),
+               [Query(or_none(counted("exchange, symbol, reason", dropped, f'{FEED}, reason=~"{LEFT_OUT}"'), "reason"),
                       "{{reason}} {{exchange}} {{symbol}}")], SOME_IS_NORMAL),
         counts("Redis refused, by reason", "Commands that Redis answered with an error. What was refused is kept and written again.", (8, 8),
                [Query(counted("reason", "collector_redis_refusals_total", COMPONENT) + " > 0 " +

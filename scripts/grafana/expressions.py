@@ -7,8 +7,10 @@ which looks like a fault although it means "none".
 
 # 0 while metrics-agent is scraped, otherwise nothing: a dead agent must not look like a healthy pipeline.
 ZERO = "0 * max(collector_component_up)"
-# Order book events that an exchange's recipe leaves out on purpose: a snapshot contains them (docs/books.md).
+# Reasons of dropped events, as in libshared/metrics/drop_reason.hpp (docs/books.md). A snapshot contains these events:
 BY_RECIPE = "before_snapshot|stale_delta|stale_snapshot"
+# All order book events that are left out on purpose. Every other reason is a loss.
+LEFT_OUT = BY_RECIPE + "|book_gap|crossed_book|wrong_mid_price|book_number|book_buffer"
 # A series that did not exist in this span counts as new; so a shorter outage of metrics-agent changes nothing.
 KNOWN_FOR = "1h"
 # Names are the stream's, and --stream-name may change what stands around the type.

@@ -20,14 +20,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/support"))
 from mdpipe_stack import Stack, wait_for  # noqa: E402
 from prometheus_server import PrometheusServer  # noqa: E402
-from grafana import picture  # noqa: E402
+from grafana import expressions, picture  # noqa: E402
 from grafana.prometheus import QueryError, View  # noqa: E402
 
 FOLDER = ROOT / "compose/grafana/dashboards"
 OVERVIEW, DIGGING = "mdpipe.json", "mdpipe-digging.json"
 HEALTHY_SCRAPES = 12
 REDIS_BYTES_MAX = 1 << 30
-BY_RECIPE = ("before_snapshot", "stale_delta", "stale_snapshot")
+BY_RECIPE = tuple(expressions.BY_RECIPE.split("|"))
 
 
 def load(name):

@@ -104,7 +104,7 @@ class Passage final : private venues::EventSink, private BookSink {
     ++(book.kind == BookKind::Delta ? deltas : snapshots);
     EXPECT_TRUE(consumers_[std::string(event.symbol)].apply(book));
   }
-  void drop(std::string_view, BookDrop why, std::uint64_t count) override {
+  void drop(std::string_view, DropReason why, std::uint64_t count) override {
     dropped[std::string(to_string(why))] += count;
   }
   void gap(std::string_view symbol, std::string_view reason, std::optional<std::uint64_t>) override {

@@ -31,7 +31,7 @@ void BookGuard::on_book(const Event& event, SteadyTime now) {
   const bool is_snapshot = std::get<OrderBook>(event.body).kind == BookKind::Snapshot;
   switch (recipe_) {
     case BookRecipe::FullFrames:
-      if (!is_snapshot) return sink_.drop(event.symbol, BookDrop::BeforeSnapshot, 1);
+      if (!is_snapshot) return sink_.drop(event.symbol, DropReason::BeforeSnapshot, 1);
       return on_full_frame(book, event);
     case BookRecipe::SnapshotChannel:
       return is_snapshot ? on_channel_snapshot(book, event, now) : on_channel_delta(book, event, now);
@@ -39,14 +39,14 @@ void BookGuard::on_book(const Event& event, SteadyTime now) {
       if (!is_snapshot) return on_numbered_delta(book, event, now);
       // A stream of partial books. Between the deltas of the same symbol it would cut the consumer's book.
       if (book.state != State::Empty || !book.held.empty())
-        return sink_.drop(event.symbol, BookDrop::StaleSnapshot, 1);
+        return sink_.drop(event.symbol, DropReason::StaleSnapshot, 1);
       return on_full_frame(book, event);
   }
 }
 
 void BookGuard::on_full_frame(Book& book, const Event& event) {
   if (is_crossed(std::get<OrderBook>(event.body))) {
-    sink_.drop(event.symbol, BookDrop::CrossedBook, 1);
+    sink_.drop(event.symbol, DropReason::CrossedBook, 1);
     return tell_gap(book, "crossed");
   }
   sink_.publish(event);
@@ -65,8 +65,8 @@ void BookGuard::on_channel_delta(Book& book, const Event& event, SteadyTime now)
     book.snapshot_due = now + limits_.snapshot_patience;
     sink_.resubscribe(event.symbol);
   }
-  if (book.state == State::Empty) return sink_.drop(event.symbol, BookDrop::BeforeSnapshot, 1);
-  if (book.state == State::Broken) return sink_.drop(event.symbol, BookDrop::BookGap, 1);
+  if (book.state == State::Empty) return sink_.drop(event.symbol, DropReason::BeforeSnapshot, 1);
+  if (book.state == State::Broken) return sink_.drop(event.symbol, DropReason::BookGap, 1);
   if (change(book, event)) sink_.publish(event);
 }
 
@@ -74,18 +74,18 @@ void BookGuard::on_channel_delta(Book& book, const Event& event, SteadyTime now)
 bool BookGuard::change(Book& book, const Event& event) {
   const auto& body = std::get<OrderBook>(event.body);
   if (!book.kept->apply(body)) {
-    break_book(book, BookDrop::BookNumber, "a number that a book cannot hold exactly");
+    break_book(book, DropReason::BookNumber, "a number that a book cannot hold exactly");
   } else if (body.kind == BookKind::Delta && !book.kept->mid_agrees(body.mid_price)) {
-    break_book(book, BookDrop::WrongMidPrice, "mid_price disagrees");
+    break_book(book, DropReason::WrongMidPrice, "mid_price disagrees");
   } else if (book.kept->is_crossed()) {
-    break_book(book, BookDrop::CrossedBook, "crossed");
+    break_book(book, DropReason::CrossedBook, "crossed");
   } else {
     return true;
   }
   return false;
 }
 
-void BookGuard::break_book(Book& book, BookDrop why, std::string_view reason) {
+void BookGuard::break_book(Book& book, DropReason why, std::string_view reason) {
   book.kept->clear();
   book.state = State::Broken;
   sink_.drop(book.symbol, why, 1);
@@ -117,7 +117,7 @@ void BookGuard::forget(std::string_view symbol) {
 }
 
 void BookGuard::empty(Book& book) {
-  drop_held(book, BookDrop::BeforeSnapshot);
+  drop_held(book, DropReason::BeforeSnapshot);
   if (book.kept) book.kept->clear();
   book.state = State::Empty;
   book.snapshot_due.reset();

@@ -13,6 +13,7 @@
 
 #include "libshared/event/event.hpp"
 #include "libshared/intern/string_index.hpp"
+#include "libshared/metrics/drop_reason.hpp"
 #include "libshared/time/time.hpp"
 #include "ws-reader/books/held_deltas.hpp"
 #include "ws-reader/books/order_book.hpp"
@@ -20,31 +21,13 @@
 
 namespace mdpipe::reader {
 
-// Why an order book event was not published.
-enum class BookDrop {
-  BeforeSnapshot,  // a delta of a book that is not there yet
-  StaleDelta,      // older than the snapshot, or a repeat
-  StaleSnapshot,   // fetched, but too old for the deltas that wait, or no longer needed
-  BookGap,         // a delta of a book that is known to be wrong
-  CrossedBook,     // it would have made the best bid reach the best ask
-  WrongMidPrice,   // the book after it disagrees with the exchange's own mid price
-  BookNumber,      // a price or size that no book can hold exactly
-  BookBuffer,      // waited for a snapshot that did not come
-};
-inline constexpr std::size_t kBookDrops = 8;
-
-constexpr std::string_view to_string(BookDrop drop) {
-  constexpr std::array<std::string_view, kBookDrops> kNames = {
-      "before_snapshot", "stale_delta",     "stale_snapshot", "book_gap",
-      "crossed_book",    "wrong_mid_price", "book_number",    "book_buffer"};
-  return kNames[static_cast<std::size_t>(drop)];
-}
+using metrics::DropReason;
 
 // Views are valid during the call. No call may come back into the guard.
 class BookSink {
  public:
   virtual void publish(const Event& event) = 0;
-  virtual void drop(std::string_view symbol, BookDrop why, std::uint64_t count) = 0;
+  virtual void drop(std::string_view symbol, DropReason why, std::uint64_t count) = 0;
   // The book is wrong or incomplete from here on. `lost`: events known to be missing, nothing where unknown.
   virtual void gap(std::string_view symbol, std::string_view reason, std::optional<std::uint64_t> lost) = 0;
   // It is whole again; called right after its snapshot was published. Once for each gap().
@@ -112,7 +95,7 @@ class BookGuard {
   void on_channel_snapshot(Book& book, const Event& event, SteadyTime now);
   void on_channel_delta(Book& book, const Event& event, SteadyTime now);
   [[nodiscard]] bool change(Book& book, const Event& event);
-  void break_book(Book& book, BookDrop why, std::string_view reason);
+  void break_book(Book& book, DropReason why, std::string_view reason);
   void tell_gap(Book& book, std::string_view reason);
   void become_whole(Book& book, const Event& snapshot);
 
@@ -122,7 +105,7 @@ class BookGuard {
   [[nodiscard]] Placed place(Book& book, const Event& event);
   void place_held(Book& book);
   void hold(Book& book, const Event& event);
-  void drop_held(Book& book, BookDrop why);
+  void drop_held(Book& book, DropReason why);
   void ask(Book& book, SteadyTime now);
   void start_over(Book& book);
 

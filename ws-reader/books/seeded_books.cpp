@@ -36,7 +36,7 @@ void BookGuard::on_numbered_delta(Book& book, const Event& event, SteadyTime now
 BookGuard::Placed BookGuard::place(Book& book, const Event& event) {
   const Ids ids = ids_of(event);
   if (ids.last <= book.last_id) {
-    sink_.drop(book.symbol, BookDrop::StaleDelta, 1);
+    sink_.drop(book.symbol, DropReason::StaleDelta, 1);
     return Placed::Done;
   }
   if (ids.first > book.last_id + 1) {
@@ -66,7 +66,7 @@ void BookGuard::hold(Book& book, const Event& event) {
                        book.held.bytes() >= limits_.held_bytes_max ||
                        held_bytes_ >= limits_.held_bytes_total_max;
   if (is_full && !book.held.empty()) {
-    drop_held(book, BookDrop::BookBuffer);
+    drop_held(book, DropReason::BookBuffer);
     book.first_id.reset();
   }
   if (!book.first_id) book.first_id = ids_of(event).first;
@@ -76,7 +76,7 @@ void BookGuard::hold(Book& book, const Event& event) {
   held_bytes_ += book.held.bytes() - before;
 }
 
-void BookGuard::drop_held(Book& book, BookDrop why) {
+void BookGuard::drop_held(Book& book, DropReason why) {
   if (book.held.empty()) return;
   sink_.drop(book.symbol, why, book.held.size());
   held_events_ -= book.held.size();
@@ -100,10 +100,10 @@ void BookGuard::on_rest_snapshot(const Event& event, SteadyTime now) {
   Book& book = book_of(event.symbol);
   book.is_asked = false;
   if (book.state == State::Whole || !book.first_id)  // of a connection that is gone
-    return sink_.drop(event.symbol, BookDrop::StaleSnapshot, 1);
+    return sink_.drop(event.symbol, DropReason::StaleSnapshot, 1);
   const std::uint64_t last = ids_of(event).last;
   if (last + 1 < *book.first_id) {
-    sink_.drop(event.symbol, BookDrop::StaleSnapshot, 1);
+    sink_.drop(event.symbol, DropReason::StaleSnapshot, 1);
     return ask(book, now);
   }
   if (!change(book, event)) return ask(book, now);

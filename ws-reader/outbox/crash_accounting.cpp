@@ -7,7 +7,7 @@
 #include <cstdio>
 
 #include "libshared/log/log.hpp"
-#include "ws-reader/reader_metrics.hpp"
+#include "libshared/metrics/drop_reason.hpp"
 
 namespace mdpipe::reader {
 namespace {
@@ -16,8 +16,8 @@ using metrics::Metric;
 
 // Events dropped for these reasons had a number; events dropped for any other reason never get one.
 bool is_after_numbering(std::string_view reason) {
-  return reason == drop_reason::kRetention || reason == drop_reason::kSpoolDamaged ||
-         reason == drop_reason::kCrash;
+  const auto* known = metrics::find_drop_reason(reason);
+  return known != nullptr && known->is_loss();
 }
 
 std::optional<EventType> channel_of(std::string_view name) {
@@ -91,15 +91,15 @@ void CrashAccounting::count_lost(SequenceLog& ended, std::uint64_t last_in_redis
   ended.report_lost(last_in_redis, counter(ended.exchange(), sum));
   if (sum == 0) return;
   log::error("the previous run ended with events that were neither in Redis nor on disk; they are lost",
-             {{"events", sum}, {"reason", drop_reason::kCrash}});
+             {{"events", sum}, {"reason", to_string(metrics::DropReason::Crash)}});
 }
 
 SequenceLog::LossCallback CrashAccounting::counter(const std::string& exchange, std::uint64_t& sum) {
   return
       [this, exchange, &sum](std::optional<EventType> channel, std::string_view symbol, std::uint64_t count) {
-        collector_.add(collector_.series(Metric::DroppedEvents,
-                                         {collector_.options().component, exchange,
-                                          channel ? to_string(*channel) : "", symbol, drop_reason::kCrash}),
+        collector_.add(collector_.series(Metric::DroppedEvents, {collector_.options().component, exchange,
+                                                                 channel ? to_string(*channel) : "", symbol,
+                                                                 to_string(metrics::DropReason::Crash)}),
                        count);
         sum += count;
       };

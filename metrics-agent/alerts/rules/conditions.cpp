@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "libshared/event/event.hpp"
+#include "libshared/metrics/drop_reason.hpp"
 #include "metrics-agent/store/merged.hpp"
 
 namespace mdpipe::agent {
@@ -23,14 +24,12 @@ constexpr double kNearlyFull = 0.9;  // of Redis's maxmemory; md-publisher logs 
 constexpr LabelMask kFirstLabel = 1, kFirstTwoLabels = 3, kFirstThreeLabels = 7;
 constexpr LabelMask kAllButSymbol = 0b10111;  // of the dropped events: component, exchange, channel, reason
 
-// Events that the check of a book leaves out are no loss: the book is whole again with its next snapshot, and
-// until then its feed has a gap, which is another alert. docs/books.md has these reasons.
-constexpr std::array<std::string_view, 8> kBookReasons = {
-    "before_snapshot", "stale_delta",     "stale_snapshot", "book_gap",
-    "crossed_book",    "wrong_mid_price", "book_number",    "book_buffer"};
-
+// Order book events that are left out on purpose are no loss: the book is complete again with its next
+// snapshot, and until then the feed is in a gap, which is another alert. A reason of a newer component counts
+// as a loss.
 bool is_loss(const SeriesKey& key) {
-  return std::find(kBookReasons.begin(), kBookReasons.end(), key.labels.back()) == kBookReasons.end();
+  const auto* reason = metrics::find_drop_reason(key.labels.back());
+  return reason == nullptr || reason->is_loss();
 }
 
 double unless_one(double value) { return value == 1 ? 0 : 1; }

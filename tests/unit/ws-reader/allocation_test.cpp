@@ -94,7 +94,7 @@ TEST(Way, of_a_frame_allocates_nothing_in_steady_state) {
 class CountingSink final : public BookSink {
  public:
   void publish(const Event&) override { ++published; }
-  void drop(std::string_view, BookDrop, std::uint64_t count) override { dropped += count; }
+  void drop(std::string_view, DropReason, std::uint64_t count) override { dropped += count; }
   void gap(std::string_view, std::string_view, std::optional<std::uint64_t>) override {}
   void recovered(std::string_view) override {}
   void request_snapshot(std::string_view) override {}

@@ -142,7 +142,7 @@ struct CheckedBooks : PipelineTest, FeedSink {
     hooks.resubscribe = tell("resubscribe");
     pipeline.check_books(std::move(hooks));
   }
-  std::uint64_t dropped(BookDrop why) {
+  std::uint64_t dropped(DropReason why) {
     return count(metrics::Metric::DroppedEvents, {"ws-reader", "test", "orderbook", "BTC", to_string(why)});
   }
 };
@@ -159,7 +159,7 @@ TEST_F(CheckedBooks, a_book_that_cannot_be_right_is_counted_and_goes_nowhere) {
   EXPECT_EQ(pipeline.totals().events, 4U);
   EXPECT_EQ(outbox.last_seq(), 3U);
   EXPECT_EQ(events_seen, 3);
-  EXPECT_EQ(dropped(BookDrop::CrossedBook), 1U);
+  EXPECT_EQ(dropped(DropReason::CrossedBook), 1U);
   EXPECT_EQ(count(metrics::Metric::MessagesReceived, {"test", "orderbook", "BTC"}), 3U);
 }
 
@@ -180,7 +180,7 @@ TEST_F(CheckedBooks, a_fetched_book_counts_as_received_and_lets_the_deltas_throu
   EXPECT_EQ(outbox.last_seq(), 0U);
   EXPECT_TRUE(pipeline.on_book_snapshot("BTC", "6 8", UnixNanos{1}, SteadyTime()).reason.empty());
   EXPECT_EQ(outbox.last_seq(), 1U);
-  EXPECT_EQ(dropped(BookDrop::StaleDelta), 1U);
+  EXPECT_EQ(dropped(DropReason::StaleDelta), 1U);
   EXPECT_EQ(count(metrics::Metric::MessagesReceived, {"test", "orderbook", "BTC"}), 2U);
   pipeline.on_frame("BTC", UnixNanos{1});
   EXPECT_EQ(outbox.last_seq(), 2U) << "trades are not its business";

@@ -116,11 +116,11 @@ TEST_F(ReaderMetricsTest, shows_what_the_outbox_holds_and_dropped) {
   Outbox outbox("gmo", 1, {}, {});
   outbox.append(trade(), {});
   reader_metrics.outbox(outbox);
-  reader_metrics.dropped(EventType::Ticker, "BTC_JPY", "retain_bytes", 3);
+  reader_metrics.dropped(EventType::Ticker, "BTC_JPY", metrics::DropReason::Retention, 3);
   reader_metrics.conflated(EventType::OrderBook, "BTC_JPY", 2);
   EXPECT_EQ(value("collector_unconfirmed_events{src}"), 1);
   EXPECT_GT(value("collector_unconfirmed_bytes{src}"), 0);
-  EXPECT_EQ(value("collector_dropped_events_total{ws-reader,gmo,ticker,BTC_JPY,retain_bytes}"), 3);
+  EXPECT_EQ(value("collector_dropped_events_total{ws-reader,gmo,ticker,BTC_JPY,retention}"), 3);
   EXPECT_EQ(value("collector_conflated_events_total{gmo,orderbook,BTC_JPY}"), 2);
 }
 

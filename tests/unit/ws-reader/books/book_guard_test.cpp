@@ -353,7 +353,7 @@ TEST_F(RestSeeded, a_consumers_book_is_right_whatever_happens) {
         EXPECT_FALSE(kept.is_crossed());
         last = book.book_seq;
       }
-      void drop(std::string_view, BookDrop, std::uint64_t count) override { dropped += count; }
+      void drop(std::string_view, DropReason, std::uint64_t count) override { dropped += count; }
       void gap(std::string_view, std::string_view, std::optional<std::uint64_t>) override {
         EXPECT_FALSE(is_gap);
         is_gap = true;

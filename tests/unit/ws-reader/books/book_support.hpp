@@ -60,7 +60,7 @@ class WritingSink final : public BookSink {
     ++published;
     if (!kept.apply(book)) said.emplace_back("cannot be kept");
   }
-  void drop(std::string_view, BookDrop why, std::uint64_t count) override {
+  void drop(std::string_view, DropReason why, std::uint64_t count) override {
     said.push_back("drop " + std::string(to_string(why)) + " " + std::to_string(count));
     dropped += count;
   }

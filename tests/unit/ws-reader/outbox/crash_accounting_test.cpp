@@ -54,7 +54,8 @@ struct ReaderRun {
   }
   std::uint64_t lost(EventType channel = EventType::Trade) {
     return collector.total(collector.series(
-        Metric::DroppedEvents, {"ws-reader", "gmo", to_string(channel), "BTC_JPY", drop_reason::kCrash}));
+        Metric::DroppedEvents,
+        {"ws-reader", "gmo", to_string(channel), "BTC_JPY", to_string(metrics::DropReason::Crash)}));
   }
 
   Moment now{UnixNanos{1'700'000'000'000'000'000}, SteadyTime(std::chrono::hours(1))};
