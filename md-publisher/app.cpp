@@ -73,12 +73,12 @@ App::App(const Config& config, std::function<void(App&)> on_reload)
       redis_(make_writer(io_, redis_options(config), lengths_, redis_events())),
       sender_(io_, zmq_, collector_, config.security.agent(config.metrics_endpoint),
               [this] { metrics_.buffered(filling_->commands().size() + writing_->commands().size()); }),
+      watchdog_(io_, notifier_),
       signals_(
           io_, [this](int) { stop(); }, [this, reload = std::move(on_reload)] { reload(*this); }),
       announce_timer_(io_),
       confirm_timer_(io_),
       stop_timer_(io_),
-      watchdog_timer_(io_),
       filling_(std::make_unique<Transaction>()),
       writing_(std::make_unique<Transaction>()),
       instance_(static_cast<std::uint64_t>(wall_now().count)) {
@@ -119,7 +119,7 @@ int App::run() {
   redis_->start();
   sender_.start();
   schedule_announcements();
-  feed_watchdog();
+  watchdog_.start();
   io_.run();
   return exit_code_;
 }
@@ -365,16 +365,6 @@ void App::finish() {
   sender_.stop();
   log::info("stopped");
   io_.stop();
-}
-
-void App::feed_watchdog() {
-  const auto interval = notifier_.watchdog_interval();
-  if (!interval) return;
-  notifier_.watchdog();
-  watchdog_timer_.expires_after(*interval);
-  watchdog_timer_.async_wait([this](const asio::error_code& ec) {
-    if (!ec) feed_watchdog();
-  });
 }
 
 }  // namespace mdpipe::publisher

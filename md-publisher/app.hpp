@@ -12,6 +12,7 @@
 #include "libshared/metrics/sender.hpp"
 #include "libshared/process/notify.hpp"
 #include "libshared/process/stop_signals.hpp"
+#include "libshared/process/watchdog.hpp"
 #include "libshared/transport/socket.hpp"
 #include "libshared/wire/link.hpp"
 #include "md-publisher/config.hpp"
@@ -64,7 +65,6 @@ class App {
   void schedule_announcements();
   void stop();
   void finish();
-  void feed_watchdog();
 
   const Config& config_;
   asio::io_context io_{1};  // one thread runs it
@@ -81,8 +81,9 @@ class App {
   std::unique_ptr<EventWriter> redis_;
   metrics::MetricsSender sender_;
   process::Notifier notifier_;
+  process::Watchdog watchdog_;
   process::StopSignals signals_;
-  asio::steady_timer announce_timer_, confirm_timer_, stop_timer_, watchdog_timer_;
+  asio::steady_timer announce_timer_, confirm_timer_, stop_timer_;
 
   // One is filled while the other is on its way.
   std::unique_ptr<Transaction> filling_, writing_;

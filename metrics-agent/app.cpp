@@ -74,11 +74,11 @@ bool is_loopback(const std::string& address) { return asio::ip::make_address(add
 App::App(process::Settings<Config>& settings)
     : settings_(settings),
       config_(settings.config),
+      watchdog_(io_, notifier_),
       store_(limits_of(config_)),
       intake_(store_, counter_file(config_)),
       tick_timer_(io_),
       window_timer_(io_),
-      watchdog_timer_(io_),
       drain_timer_(io_),
       signals_(
           io_, [this](int) { stop(); }, [this] { reload(); }) {}
@@ -92,7 +92,7 @@ int App::run() {
         "metrics are off (ENABLE_METRICS=false): nothing is counted or logged, only /healthz is served");
   }
   if (config_.enable_prometheus) start_http();
-  schedule_watchdog();
+  watchdog_.start();
   notifier_.ready(status());
   io_.run();
   return process::kOk;
@@ -237,15 +237,6 @@ void App::schedule_window() {
     if (ec) return;
     windows_->end_window(steady_now());
     schedule_window();
-  });
-}
-
-void App::schedule_watchdog() {
-  if (!notifier_.watchdog_interval()) return;
-  notifier_.watchdog();
-  watchdog_timer_.expires_after(*notifier_.watchdog_interval());
-  watchdog_timer_.async_wait([this](const asio::error_code& ec) {
-    if (!ec) schedule_watchdog();
   });
 }
 

@@ -10,6 +10,7 @@
 #include "libshared/gatekeeper/gatekeeper.hpp"
 #include "libshared/process/notify.hpp"
 #include "libshared/process/stop_signals.hpp"
+#include "libshared/process/watchdog.hpp"
 #include "libshared/settings/settings.hpp"
 #include "libshared/transport/socket.hpp"
 #include "metrics-agent/alerts/alerts.hpp"
@@ -41,7 +42,6 @@ class App {
   bool receive(int messages_max);
   void schedule_tick();
   void schedule_window();
-  void schedule_watchdog();
   void stop();
   void finish();
   void wait_for_forwarders(SteadyTime deadline);
@@ -55,6 +55,7 @@ class App {
   asio::io_context io_;
   zmq::context_t context_;
   process::Notifier notifier_;
+  process::Watchdog watchdog_;
   SnapshotStore store_;
   Intake intake_;
   std::unique_ptr<transport::Gatekeeper> gatekeeper_;  // null where nothing is encrypted
@@ -62,7 +63,7 @@ class App {
   Forwarders forwarders_;
   std::optional<WindowWriter> windows_;
   std::optional<Alerts> alerts_;
-  asio::steady_timer tick_timer_, window_timer_, watchdog_timer_, drain_timer_;
+  asio::steady_timer tick_timer_, window_timer_, drain_timer_;
   process::StopSignals signals_;
   std::unique_ptr<BasicAuth> passwords_;  // where they are asked for
   std::unique_ptr<TlsCertificates> certificates_;

@@ -69,10 +69,10 @@ App::App(process::Settings<Config>& settings)
                      : std::make_unique<Conflator>(config_.conflated_types, config_.behind_limit)),
       pipeline_({*adapter_, metrics_, outbox_, tap_.get(), feeds_.get(), conflator_.get()}, config_.symbols,
                 [this] { schedule_flush(); }),
+      watchdog_(io_, notifier_),
       signals_(
           io_, [this](int) { stop("signal"); }, [this] { reload(); }),
       stop_timer_(io_),
-      watchdog_timer_(io_),
       retention_timer_(io_),
       feed_timer_(io_) {}
 
@@ -81,7 +81,7 @@ int App::run() {
   if (uses_link()) start_link();
   if (config_.checks_books()) check_books();
   start_source();
-  feed_watchdog();
+  watchdog_.start();
   io_.run();
   return exit_code_;
 }
@@ -414,16 +414,6 @@ void App::finish(int exit_code) {
 void App::before_metrics() {
   metrics_.outbox(outbox_, pipeline_.held_events());
   metrics_.update_clock_offset(steady_now());
-}
-
-void App::feed_watchdog() {
-  const auto interval = notifier_.watchdog_interval();
-  if (!interval) return;
-  notifier_.watchdog();
-  watchdog_timer_.expires_after(*interval);
-  watchdog_timer_.async_wait([this](const asio::error_code& ec) {
-    if (!ec) feed_watchdog();
-  });
 }
 
 }  // namespace mdpipe::reader

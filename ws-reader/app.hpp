@@ -14,6 +14,7 @@
 #include "libshared/process/memory.hpp"
 #include "libshared/process/notify.hpp"
 #include "libshared/process/stop_signals.hpp"
+#include "libshared/process/watchdog.hpp"
 #include "libshared/settings/settings.hpp"
 #include "ws-reader/books/rest_fetcher.hpp"
 #include "ws-reader/config.hpp"
@@ -68,7 +69,6 @@ class App {
   void report_gap_everywhere(std::string_view reason);
   void finish(int exit_code);
   void before_metrics();
-  void feed_watchdog();
 
   process::Settings<Config>& settings_;
   Config& config_;
@@ -96,8 +96,9 @@ class App {
   std::unique_ptr<LineReader> lines_;
   std::unique_ptr<metrics::MetricsSender> sender_;
   process::Notifier notifier_;
+  process::Watchdog watchdog_;
   process::StopSignals signals_;
-  asio::steady_timer stop_timer_, watchdog_timer_, retention_timer_, feed_timer_;
+  asio::steady_timer stop_timer_, retention_timer_, feed_timer_;
   wire::ByteBuffer ndjson_;
   SteadyTime turn_began_{};
   log::RateLimit resubscribe_limit_;
