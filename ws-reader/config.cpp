@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "libshared/log/log.hpp"
+#include "libshared/text/ascii.hpp"
 #include "libshared/transport/endpoint.hpp"
 #include "libshared/wire/link.hpp"
 #include "ws-reader/venues/registry.hpp"
@@ -31,9 +32,9 @@ struct StaleLimit {
 };
 std::optional<StaleLimit> parse_stale_limit(std::string_view text) {
   constexpr config::Milliseconds kMin{3'000}, kMax{86'400'000};
-  const std::size_t equals = std::min(text.find('='), text.size());
-  const auto channel = parse_channel(text.substr(0, equals));
-  const auto limit = config::parse_duration(text.substr(std::min(equals + 1, text.size())));
+  const auto [name, value] = ascii::split_once(text, '=');
+  const auto channel = parse_channel(name);
+  const auto limit = config::parse_duration(value);
   if (!channel || !limit || *limit < kMin || *limit > kMax) return std::nullopt;
   return StaleLimit{*channel, *limit};
 }

@@ -19,6 +19,7 @@
 
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/persistent_memory.hpp"
+#include "libshared/text/ascii.hpp"
 
 namespace mdpipe::metrics {
 namespace {
@@ -47,16 +48,6 @@ Error failed(std::string_view action, const std::string& path) {
 
 bool read_fully(int fd, void* bytes, std::size_t count, off_t offset) {
   return pread(fd, bytes, count, offset) == static_cast<ssize_t>(count);
-}
-
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  for (std::size_t end = 0; end != std::string_view::npos;
-       text.remove_prefix(std::min(end + 1, text.size()))) {
-    end = text.find(kSeparator);
-    parts.emplace_back(text.substr(0, end));
-  }
-  return parts;
 }
 
 }  // namespace
@@ -169,12 +160,11 @@ bool CounterFile::read_counters(std::string& why) {
         checksum(rest.data() + sizeof head, head[0]) != head[1])
       return damaged();
     const char kind = rest[sizeof head];
-    auto parts = split(rest.substr(sizeof head + 1, head[0] - 1));
+    const auto parts = ascii::split(rest.substr(sizeof head + 1, head[0] - 1), kSeparator);
     rest.remove_prefix(sizeof head + head[0]);
     Counter& found = recovered_.emplace_back();
-    found.name = std::move(parts.front());
-    parts.erase(parts.begin());
-    found.labels = std::move(parts);
+    found.name = parts.front();
+    found.labels.assign(parts.begin() + 1, parts.end());
     if (kind == kCounter && counters < header().counter_count) {
       found.total = totals() + counters++;
     } else if (kind == kHistogram && histogram_count < header().histogram_count) {
@@ -344,19 +334,9 @@ std::string read_boot_id() {
 }
 
 std::string counter_file_path(std::string_view folder, std::string_view component, std::string_view source) {
-  std::string path = fmt::format("{}/counters-", folder);
-  const auto append = [&path](std::string_view text) {
-    for (const char c : text) {
-      const auto byte = static_cast<unsigned char>(c);
-      const bool plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-                         (byte >= 'a' && byte <= 'z') || c == '.' || c == '_' || c == '-';
-      path += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
-    }
-  };
-  append(component);
-  path += '-';
-  append(source);
-  return path;
+  constexpr std::string_view kUnreserved = "._-";
+  return fmt::format("{}/counters-{}-{}", folder, ascii::percent_encoded(component, kUnreserved),
+                     ascii::percent_encoded(source, kUnreserved));
 }
 
 }  // namespace mdpipe::metrics

@@ -7,15 +7,13 @@
 #include <charconv>
 #include <filesystem>
 
+#include "libshared/text/ascii.hpp"
+
 namespace mdpipe::transport {
 namespace {
 
 constexpr std::string_view kIpc = "ipc://";
 constexpr std::string_view kTcp = "tcp://";
-
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
-}
 
 Error bad(std::string_view option, std::string_view endpoint, std::string_view why) {
   return Error{
@@ -35,7 +33,7 @@ std::string ipc_endpoint(std::string_view runtime_dir, std::string_view name) {
   return fmt::format("{}{}/{}", kIpc, runtime_dir, name);
 }
 
-bool is_tcp(std::string_view endpoint) { return starts_with(endpoint, kTcp); }
+bool is_tcp(std::string_view endpoint) { return ascii::starts_with(endpoint, kTcp); }
 
 bool is_loopback(std::string_view endpoint) {
   if (!is_tcp(endpoint)) return false;
@@ -48,7 +46,7 @@ bool is_loopback(std::string_view endpoint) {
 }
 
 Result<bool> check_endpoint(std::string_view option, std::string_view endpoint) {
-  if (starts_with(endpoint, kIpc)) {
+  if (ascii::starts_with(endpoint, kIpc)) {
     const std::string_view path = endpoint.substr(kIpc.size());
     constexpr std::size_t kPathMax = sizeof(sockaddr_un::sun_path) - 1;
     if (path.empty() || path.front() != '/') return bad(option, endpoint, "the path is not absolute");
@@ -58,7 +56,7 @@ Result<bool> check_endpoint(std::string_view option, std::string_view endpoint) 
     }
     return true;
   }
-  if (starts_with(endpoint, kTcp)) {
+  if (ascii::starts_with(endpoint, kTcp)) {
     const std::size_t colon = endpoint.rfind(':');
     if (colon <= kTcp.size() || !is_port(endpoint.substr(colon + 1)))
       return bad(option, endpoint, "host or port is missing");
@@ -68,7 +66,7 @@ Result<bool> check_endpoint(std::string_view option, std::string_view endpoint) 
 }
 
 Result<std::optional<process::LockFile>> guard_bind(std::string_view endpoint) {
-  if (!starts_with(endpoint, kIpc)) return std::optional<process::LockFile>();
+  if (!ascii::starts_with(endpoint, kIpc)) return std::optional<process::LockFile>();
   const std::string path(endpoint.substr(kIpc.size()));
   std::error_code ec;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(),

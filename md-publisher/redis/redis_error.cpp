@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
+
+#include "libshared/text/ascii.hpp"
 
 namespace mdpipe::publisher {
 namespace {
@@ -66,11 +67,10 @@ constexpr std::string_view kExecAbort = "EXECABORT";
 
 std::string_view first_word(std::string_view text) { return text.substr(0, text.find(' ')); }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  std::replace(out.begin(), out.end(), ' ', '|');  // a subcommand, as ACL rules write it
+// A command as ACL rules write it: lower case, a subcommand behind '|'.
+std::string acl_name(std::string_view command) {
+  std::string out = ascii::lower(command);
+  std::replace(out.begin(), out.end(), ' ', '|');
   return out;
 }
 
@@ -117,7 +117,7 @@ std::string remedy(const RedisError& error, std::string_view user) {
   const std::string_view sentence = info(error.kind).remedy;
   if (error.kind != RedisErrorKind::NoPerm || error.command.empty()) return std::string(sentence);
   return fmt::format("{} Allow it: ACL SETUSER {} +{}{}{}", sentence, user.empty() ? "default" : user,
-                     lower(error.command), error.key.empty() ? "" : " ~", error.key);
+                     acl_name(error.command), error.key.empty() ? "" : " ~", error.key);
 }
 
 }  // namespace mdpipe::publisher

@@ -6,6 +6,7 @@
 
 #include "libshared/config/options.hpp"
 #include "libshared/config/secret_file.hpp"
+#include "libshared/text/ascii.hpp"
 
 namespace mdpipe::publisher {
 namespace {
@@ -19,33 +20,9 @@ constexpr std::string_view kClusterForm =
     "expected redis+cluster://[user[:password]@]host[:port][,host[:port]]";
 constexpr int kDatabaseMax = 1'000'000;
 
-bool take_prefix(std::string_view& text, std::string_view prefix) {
-  if (text.substr(0, prefix.size()) != prefix) return false;
-  text.remove_prefix(prefix.size());
-  return true;
-}
-
 bool parse_int(std::string_view text, int min, int max, int& out) {
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
   return ec == std::errc() && end == text.data() + text.size() && out >= min && out <= max;
-}
-
-// %XX in user and password. False where a % is not followed by two hexadecimal digits.
-bool percent_decode(std::string_view text, std::string& out) {
-  out.clear();
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    unsigned value = 0;
-    const std::string_view digits = text.substr(i + 1, 2);
-    const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-    if (digits.size() != 2 || ec != std::errc() || end != digits.data() + 2) return false;
-    out += static_cast<char>(value);
-    i += 2;
-  }
-  return true;
 }
 
 // "user:password@", taken off the front of `rest`.
@@ -55,8 +32,13 @@ bool take_user(std::string_view& rest, RedisAddress& address) {
   const std::string_view login = rest.substr(0, at);
   rest.remove_prefix(at + 1);
   const std::size_t colon = login.find(':');
-  if (!percent_decode(login.substr(0, colon), address.user)) return false;
-  return colon == std::string_view::npos || percent_decode(login.substr(colon + 1), address.password);
+  const auto user = ascii::percent_decoded(login.substr(0, colon));
+  const auto password =
+      ascii::percent_decoded(colon == std::string_view::npos ? "" : login.substr(colon + 1));
+  if (!user || !password) return false;
+  address.user = *user;
+  address.password = *password;
+  return true;
 }
 
 // "host", "host:port", "[::1]:port".
@@ -92,7 +74,7 @@ bool take_query(std::string_view& rest, RedisAddress& address) {
   if (query == std::string_view::npos) return true;
   std::string_view parameter = rest.substr(query + 1);
   rest = rest.substr(0, query);
-  return take_prefix(parameter, "db=") && parse_int(parameter, 0, kDatabaseMax, address.database);
+  return ascii::take_prefix(parameter, "db=") && parse_int(parameter, 0, kDatabaseMax, address.database);
 }
 
 // What is wrong with the rest of a URL behind "unix://"; empty where nothing is.
@@ -146,17 +128,17 @@ std::string RedisAddress::display() const {
 Result<RedisAddress> parse_redis_url(std::string_view url) {
   RedisAddress address;
   std::string_view rest = url;
-  const bool is_unix = take_prefix(rest, "unix://");
-  address.is_tls = !is_unix && take_prefix(rest, "rediss");
-  const bool is_redis = !is_unix && (address.is_tls || take_prefix(rest, "redis"));
-  const bool is_sentinel = is_redis && take_prefix(rest, "+sentinel");
-  const bool is_cluster = is_redis && take_prefix(rest, "+cluster");
+  const bool is_unix = ascii::take_prefix(rest, "unix://");
+  address.is_tls = !is_unix && ascii::take_prefix(rest, "rediss");
+  const bool is_redis = !is_unix && (address.is_tls || ascii::take_prefix(rest, "redis"));
+  const bool is_sentinel = is_redis && ascii::take_prefix(rest, "+sentinel");
+  const bool is_cluster = is_redis && ascii::take_prefix(rest, "+cluster");
   const std::string_view form = is_sentinel ? kSentinelForm : is_cluster ? kClusterForm : kForms;
   const auto bad = [&](std::string_view why) {
     return Error{ErrorKind::BadConfig,
                  fmt::format("--redis-url '{}': {}; {}", config::mask_url(url), why, form)};
   };
-  if (!is_unix && !(is_redis && take_prefix(rest, "://"))) return bad("unknown scheme");
+  if (!is_unix && !(is_redis && ascii::take_prefix(rest, "://"))) return bad("unknown scheme");
   if (!take_user(rest, address)) return bad("user or password has a stray '%' (write it as %25)");
   if (!take_query(rest, address)) return bad("the only parameter is db=NUMBER");
   if (is_cluster && address.database != 0) return bad("a Cluster has no databases");

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <utility>
 
 #include "libshared/config/options.hpp"
+#include "libshared/text/ascii.hpp"
 
 namespace mdpipe::agent {
 namespace {
@@ -36,14 +36,8 @@ std::string names(bool (*accepts)(const AlertInfo&)) {
   return out;
 }
 
-std::pair<std::string_view, std::string_view> split(std::string_view entry) {
-  const std::size_t equals = entry.find('=');
-  if (equals == std::string_view::npos) return {entry, {}};
-  return {entry.substr(0, equals), entry.substr(equals + 1)};
-}
-
 Result<bool> set_limit(const std::string& entry, AlertRules& rules) {
-  const auto [name, text] = split(entry);
+  const auto [name, text] = ascii::split_once(entry, '=');
   const auto alert = find_alert(name);
   if (!alert || !info(*alert).has_limit) {
     return bad(
@@ -59,7 +53,7 @@ Result<bool> set_limit(const std::string& entry, AlertRules& rules) {
 }
 
 Result<bool> set_hold(const std::string& entry, AlertRules& rules) {
-  const auto [name, text] = split(entry);
+  const auto [name, text] = ascii::split_once(entry, '=');
   const auto alert = find_alert(name);
   if (!alert) {
     return bad("alert-for", entry,
@@ -89,11 +83,7 @@ std::optional<AlertId> find_alert(std::string_view name) {
   return std::nullopt;
 }
 
-std::string runbook_entry(AlertId id) {
-  std::string out = "docs/runbook.md#";
-  for (const char c : info(id).name) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
+std::string runbook_entry(AlertId id) { return "docs/runbook.md#" + ascii::lower(info(id).name); }
 
 AlertRules::AlertRules(std::chrono::nanoseconds keep) {
   for (const AlertInfo& alert : kAlerts) (*this)[alert.id] = {true, alert.limit, alert.hold, keep};

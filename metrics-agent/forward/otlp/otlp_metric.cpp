@@ -1,21 +1,16 @@
 #include "metrics-agent/forward/otlp/otlp_metric.hpp"
 
+#include "libshared/text/ascii.hpp"
+
 namespace mdpipe::agent {
-namespace {
-
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
-}  // namespace
 
 std::string_view otlp_unit(const metrics::MetricInfo& info) {
   using metrics::Metric;
   std::string_view name = info.name;
   constexpr std::string_view kTotal = "_total";
-  if (ends_with(name, kTotal)) name.remove_suffix(kTotal.size());
-  if (ends_with(name, "_seconds")) return "s";
-  if (ends_with(name, "_bytes")) return "By";
+  if (ascii::ends_with(name, kTotal)) name.remove_suffix(kTotal.size());
+  if (ascii::ends_with(name, "_seconds")) return "s";
+  if (ascii::ends_with(name, "_bytes")) return "By";
   switch (info.metric) {
     case Metric::MessagesReceived:
     case Metric::MessagesPublished:

@@ -1,9 +1,10 @@
 #include "metrics-agent/http/page/negotiation.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <string>
+
+#include "libshared/text/ascii.hpp"
 
 namespace mdpipe::agent {
 namespace {
@@ -22,12 +23,6 @@ std::string_view take_part(std::string_view& text, char separator) {
   return part;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
 // One element of an Accept or Accept-Encoding header: "text/plain;version=0.0.4;q=0.5".
 struct Preference {
   std::string name, version;
@@ -36,10 +31,10 @@ struct Preference {
 
 Preference parse_preference(std::string_view element) {
   Preference out;
-  out.name = lower(take_part(element, ';'));
+  out.name = ascii::lower(take_part(element, ';'));
   while (!element.empty()) {
     std::string_view value = take_part(element, ';');
-    const std::string key = lower(take_part(value, '='));
+    const std::string key = ascii::lower(take_part(value, '='));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
       value = value.substr(1, value.size() - 2);
     if (key == "version") out.version = value;

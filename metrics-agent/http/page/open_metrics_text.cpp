@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "libshared/text/ascii.hpp"
 #include "libshared/text/format.hpp"
 
 namespace mdpipe::agent {
@@ -15,10 +16,6 @@ using metrics::Kind;
 constexpr std::string_view kTotal = "_total";
 constexpr std::string_view kInfo = "_info";
 constexpr std::array<std::string_view, 2> kUnits = {"seconds", "bytes"};
-
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
 
 // The specification's word for a kind of family; a gauge named _info is a constant one that carries labels.
 std::string_view type_name(const FamilyHead& head) {
@@ -31,21 +28,21 @@ std::string_view type_name(const FamilyHead& head) {
     case Kind::StateSet:
       break;
   }
-  return ends_with(head.name, kInfo) ? "info" : "gauge";
+  return ascii::ends_with(head.name, kInfo) ? "info" : "gauge";
 }
 
 // A family is named without what its kind adds to the names of samples.
 std::string_view family_name(const FamilyHead& head) {
   std::string_view name = head.name;
   for (const std::string_view suffix : {kTotal, kInfo}) {
-    if (ends_with(name, suffix)) name.remove_suffix(suffix.size());
+    if (ascii::ends_with(name, suffix)) name.remove_suffix(suffix.size());
   }
   return name;
 }
 
 std::string_view unit_of(std::string_view family) {
   for (const std::string_view unit : kUnits) {
-    if (ends_with(family, unit) && family.size() > unit.size() &&
+    if (ascii::ends_with(family, unit) && family.size() > unit.size() &&
         family[family.size() - unit.size() - 1] == '_')
       return unit;
   }

@@ -6,13 +6,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+
+#include "libshared/text/ascii.hpp"
 
 namespace mdpipe::agent {
 namespace {
@@ -106,9 +107,7 @@ std::optional<Credentials> parse_basic(std::string_view authorization) {
   constexpr std::string_view kScheme = "basic ";
   if (authorization.size() <= kScheme.size() || authorization.size() > kCredentialBytesMax)
     return std::nullopt;
-  for (std::size_t i = 0; i < kScheme.size(); ++i) {
-    if (std::tolower(static_cast<unsigned char>(authorization[i])) != kScheme[i]) return std::nullopt;
-  }
+  if (ascii::lower(authorization.substr(0, kScheme.size())) != kScheme) return std::nullopt;
   std::string_view encoded = authorization.substr(kScheme.size());
   while (!encoded.empty() && encoded.front() == ' ') encoded.remove_prefix(1);
   const auto text = decode_base64(encoded);

@@ -5,12 +5,10 @@
 #include <set>
 #include <string>
 
+#include "libshared/text/ascii.hpp"
+
 namespace mdpipe::metrics {
 namespace {
-
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
 
 TEST(Catalogue, every_entry_stands_at_its_enums_place) {
   for (std::size_t i = 0; i < kCatalogue.size(); ++i) {
@@ -29,11 +27,11 @@ TEST(Catalogue, names_are_unique_and_found_again) {
 
 TEST(Catalogue, names_follow_the_prometheus_conventions) {
   for (const MetricInfo& entry : kCatalogue) {
-    EXPECT_EQ(ends_with(entry.name, "_total"), entry.kind == Kind::Counter) << entry.name;
+    EXPECT_EQ(ascii::ends_with(entry.name, "_total"), entry.kind == Kind::Counter) << entry.name;
     EXPECT_FALSE(entry.help.empty()) << entry.name;
     EXPECT_EQ(entry.help.back(), '.') << entry.name;
     if (entry.kind != Kind::Histogram) continue;
-    EXPECT_TRUE(ends_with(entry.name, "_seconds")) << entry.name;
+    EXPECT_TRUE(ascii::ends_with(entry.name, "_seconds")) << entry.name;
     for (const auto label : entry.labels) EXPECT_NE(label, "symbol") << entry.name;
   }
 }

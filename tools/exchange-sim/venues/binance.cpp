@@ -4,68 +4,24 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <utility>
 
 #include "libshared/json/json_string.hpp"
+#include "libshared/text/ascii.hpp"
 #include "tools/exchange-sim/frame_text.hpp"
 #include "tools/exchange-sim/venues/binance_frames.hpp"
 
 namespace mdpipe::sim {
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
-// "%E5%B8%81" -> the bytes; symbols may be other than ASCII.
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned value = 0;
-    const bool escaped =
-        text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3;
-    out += escaped ? static_cast<char>(value) : text[i];
-    if (escaped) i += 2;
-  }
-  return out;
-}
-
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(separator), text.size());
-    if (end > 0) parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
 // "a=1&b=2": the value of `key`, percent-decoded.
 std::string query_value(std::string_view query, std::string_view key) {
-  for (const std::string& pair : split(query, '&')) {
-    if (pair.size() > key.size() && pair.compare(0, key.size(), key) == 0 && pair[key.size()] == '=') {
-      return percent_decoded(std::string_view(pair).substr(key.size() + 1));
-    }
+  for (const std::string_view pair : ascii::split(query, '&')) {
+    const auto [name, value] = ascii::split_once(pair, '=');
+    if (name == key) return ascii::percent_decoded(value).value_or("");
   }
   return {};
-}
-
-struct Target {
-  std::string_view path, query;
-};
-
-Target split_target(std::string_view resource) {
-  const std::size_t mark = std::min(resource.find('?'), resource.size());
-  return {resource.substr(0, mark), resource.substr(std::min(mark + 1, resource.size()))};
-}
-
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
 }
 
 std::string bad_request(std::string_view why) {
@@ -97,7 +53,7 @@ std::vector<std::string> params_of(const simdjson::dom::object& request, bool& v
 
 Binance::Binance(std::vector<std::string> symbols, std::size_t requests_per_second)
     : symbols_(std::move(symbols)), requests_per_second_(requests_per_second) {
-  for (const std::string& symbol : symbols_) lower_symbols_.push_back(lower(symbol));
+  for (const std::string& symbol : symbols_) lower_symbols_.push_back(ascii::lower(symbol));
 }
 
 Stream Binance::stream_of(const Session& session, std::string_view name) const {
@@ -122,16 +78,22 @@ void Binance::subscribe(Session& session, std::string_view name) const {
   }
 }
 
+void Binance::subscribe_all(Session& session, std::string_view names) const {
+  for (const std::string_view name : ascii::split(names, '/')) {
+    if (!name.empty()) subscribe(session, name);
+  }
+}
+
 void Binance::on_open(Session& session, std::string_view resource) {
   session.limit = RequestLimit(requests_per_second_);
-  const auto [path, query] = split_target(resource);
+  const auto [path, query] = ascii::split_once(resource, '?');
   const std::string unit = query_value(query, "timeUnit");
   session.micros = unit == "MICROSECOND" || unit == "microsecond";
-  if (starts_with(path, "/stream")) {
+  if (ascii::starts_with(path, "/stream")) {
     session.combined = true;
-    for (const std::string& name : split(query_value(query, "streams"), '/')) subscribe(session, name);
-  } else if (starts_with(path, "/ws/")) {
-    for (const std::string& name : split(percent_decoded(path.substr(4)), '/')) subscribe(session, name);
+    subscribe_all(session, query_value(query, "streams"));
+  } else if (ascii::starts_with(path, "/ws/")) {
+    subscribe_all(session, ascii::percent_decoded(path.substr(4)).value_or(""));
   }
 }
 
@@ -196,7 +158,7 @@ std::string Binance::wrap(const Session& session, const Stream& stream, std::str
 
 std::optional<HttpReply> Binance::on_http(std::string_view resource,
                                           const std::vector<Market>& markets) const {
-  const auto [path, query] = split_target(resource);
+  const auto [path, query] = ascii::split_once(resource, '?');
   if (path != "/api/v3/depth") return std::nullopt;
   const auto known = std::find(symbols_.begin(), symbols_.end(), query_value(query, "symbol"));
   if (known == symbols_.end()) return HttpReply{400, R"({"code":-1121,"msg":"Invalid symbol."})"};

@@ -29,6 +29,7 @@ class Binance : public Venue {
   // Every name is accepted; one that is not known stays silent.
   [[nodiscard]] Stream stream_of(const Session& session, std::string_view name) const;
   void subscribe(Session& session, std::string_view name) const;
+  void subscribe_all(Session& session, std::string_view names) const;  // separated by '/'
 
   std::vector<std::string> symbols_, lower_symbols_;
   std::size_t requests_per_second_;

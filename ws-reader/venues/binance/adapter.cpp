@@ -7,11 +7,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 
 #include "libshared/event/decimal.hpp"
 #include "libshared/json/json_string.hpp"
+#include "libshared/text/ascii.hpp"
 #include "ws-reader/venues/json_reader.hpp"
 
 namespace mdpipe::venues {
@@ -46,10 +46,6 @@ std::string_view stream_suffix(EventType type) {
   return {};
 }
 
-// ASCII only: the letters of other scripts that occur in symbols have no case here.
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-char to_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
-
 // Documented event types that are not collected.
 bool is_other(std::string_view event) {
   constexpr std::string_view kNames[] = {"kline",    "24hrMiniTicker", "avgPrice",
@@ -74,20 +70,6 @@ std::optional<std::uint64_t> uint_or_none(std::string_view text, std::string_vie
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
   if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) throw BadFrame{reason};
   return number;
-}
-
-// "币USDT" -> "%E5%B8%81USDT"
-std::string percent_encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80 && std::isalnum(byte) != 0) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", byte);
-    }
-  }
-  return out;
 }
 
 std::string_view trade_id(std::string_view text) {
@@ -133,7 +115,7 @@ class BinanceAdapter final : public Adapter {
   }
 
   [[nodiscard]] std::string book_snapshot_target(std::string_view symbol) const override {
-    return fmt::format("/api/v3/depth?symbol={}&limit={}", percent_encoded(symbol), kBookLevels);
+    return fmt::format("/api/v3/depth?symbol={}&limit={}", ascii::percent_encoded(symbol), kBookLevels);
   }
 
   FrameResult read_book_snapshot(std::string_view body, std::string_view symbol, UnixNanos received,
@@ -143,8 +125,7 @@ class BinanceAdapter final : public Adapter {
 
  private:
   static void append_stream(const Subscription& wanted, std::string& names) {
-    std::string stream = wanted.symbol;
-    std::transform(stream.begin(), stream.end(), stream.begin(), to_lower);
+    std::string stream = ascii::lower(wanted.symbol);
     stream.append(stream_suffix(wanted.channel));
     append_json_string(stream, names);
   }
@@ -400,7 +381,7 @@ class BinanceAdapter final : public Adapter {
     const std::string_view name = stream.substr(0, stream.find('@'));
     expect_symbol(name);
     symbol_.resize(name.size());
-    std::transform(name.begin(), name.end(), symbol_.begin(), to_upper);
+    std::transform(name.begin(), name.end(), symbol_.begin(), ascii::to_upper);
     emit_snapshot(fields, book, symbol_, received, sink);
     return FrameResult::events();
   }

@@ -10,6 +10,7 @@
 
 #include "libshared/event/decimal.hpp"
 #include "libshared/json/json_string.hpp"
+#include "libshared/text/ascii.hpp"
 #include "ws-reader/venues/json_reader.hpp"
 
 namespace mdpipe::venues {
@@ -41,12 +42,6 @@ std::vector<std::string_view> channels_of(EventType type) {
       break;
   }
   return {};
-}
-
-bool take_prefix(std::string_view& text, std::string_view prefix) {
-  if (text.substr(0, prefix.size()) != prefix) return false;
-  text.remove_prefix(prefix.size());
-  return true;
 }
 
 // Empty for trades of an Itayose auction, which have no taker.
@@ -241,22 +236,22 @@ class BitflyerAdapter final : public Adapter {
   FrameResult emit(const Fields& fields, UnixNanos received, EventSink& sink) {
     Event event{kProfile.exchange, fields.channel, UnixNanos{}, received, Ticker{}};
     std::string_view& symbol = event.symbol;
-    if (take_prefix(symbol, kTicker)) {
+    if (ascii::take_prefix(symbol, kTicker)) {
       expect_symbol(symbol);
       if (!has_price(fields.ticker)) throw BadFrame{"a ticker without any price"};
       event.ts = iso8601_or_none(fields.timestamp);
       event.body = fields.ticker;
       sink.on_event(event);
-    } else if (take_prefix(symbol, kExecutions)) {
+    } else if (ascii::take_prefix(symbol, kExecutions)) {
       expect_symbol(symbol);
       if (!fields.has_executions) throw BadFrame{"executions without an array of them"};
       emit_executions(event, sink);
-    } else if (take_prefix(symbol, kBoardSnapshot)) {
+    } else if (ascii::take_prefix(symbol, kBoardSnapshot)) {
       expect_symbol(symbol);
       // A snapshot replaces the book, so a missing side must not pass for an empty one.
       if (!fields.has_bids || !fields.has_asks) throw BadFrame{"a board snapshot lacks bids or asks"};
       emit_book(BookKind::Snapshot, fields, event, sink);
-    } else if (take_prefix(symbol, kBoard)) {
+    } else if (ascii::take_prefix(symbol, kBoard)) {
       expect_symbol(symbol);
       if (!fields.has_bids && !fields.has_asks) throw BadFrame{"a board has neither bids nor asks"};
       emit_book(BookKind::Delta, fields, event, sink);
