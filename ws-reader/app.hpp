@@ -10,6 +10,7 @@
 #include "libshared/gatekeeper/gatekeeper.hpp"
 #include "libshared/metrics/collector.hpp"
 #include "libshared/metrics/sender.hpp"
+#include "libshared/process/burst_memory.hpp"
 #include "libshared/process/lock_file.hpp"
 #include "libshared/process/memory.hpp"
 #include "libshared/process/notify.hpp"

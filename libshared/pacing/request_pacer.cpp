@@ -11,7 +11,7 @@
 
 #include "libshared/log/log.hpp"
 
-namespace mdpipe::reader {
+namespace mdpipe::pacing {
 namespace {
 
 using std::chrono::nanoseconds;
@@ -64,4 +64,4 @@ nanoseconds RequestPacer::reserve_shared(nanoseconds now, int fd) const {
   return slot;  // closing the descriptor ends the lock
 }
 
-}  // namespace mdpipe::reader
+}  // namespace mdpipe::pacing

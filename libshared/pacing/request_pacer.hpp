@@ -5,7 +5,7 @@
 #include <chrono>
 #include <string>
 
-namespace mdpipe::reader {
+namespace mdpipe::pacing {
 
 class RequestPacer {
  public:
@@ -23,4 +23,4 @@ class RequestPacer {
   std::chrono::nanoseconds next_free_{0};  // on the boot clock
 };
 
-}  // namespace mdpipe::reader
+}  // namespace mdpipe::pacing

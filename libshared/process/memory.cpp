@@ -2,8 +2,6 @@
 
 #include <malloc.h>
 
-#include <algorithm>
-
 namespace mdpipe::process {
 namespace {
 
@@ -16,9 +14,6 @@ constexpr int kTrimBytes = 128 << 10;
 // CivetWeb's threads hold a megabyte in heaps of their own otherwise.
 constexpr int kArenasMax = 1;
 
-constexpr std::size_t kBacklogBytesMin = 1U << 20U;
-constexpr auto kGoneFor = std::chrono::seconds(5);
-
 }  // namespace
 
 void set_up_allocator() {
@@ -28,14 +23,5 @@ void set_up_allocator() {
 }
 
 void give_memory_back() { malloc_trim(0); }
-
-bool BacklogMemory::is_over(std::size_t held, SteadyTime now) {
-  peak_ = std::max(peak_, held);
-  const bool is_gone = held < peak_ / 8;
-  if (peak_ < kBacklogBytesMin || !is_gone) gone_since_ = now;
-  if (now - gone_since_ < kGoneFor) return false;
-  peak_ = held;
-  return true;
-}
 
 }  // namespace mdpipe::process

@@ -54,8 +54,8 @@ class ReplyReader {
   };
   std::unique_ptr<redisReader, Deleter> reader_;
   Reply reply_;
-  bool is_shown_ = false;  // the reply is whole, and the caller has seen it
-  BurstMemory burst_;      // of the reply's elements
+  bool is_shown_ = false;       // the reply is whole, and the caller has seen it
+  process::BurstMemory burst_;  // of the reply's elements
 };
 
 }  // namespace mdpipe::publisher

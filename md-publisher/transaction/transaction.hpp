@@ -91,7 +91,7 @@ class Transaction {
   void touch(const RedisKey& key);
 
   std::string commands_;
-  BurstMemory burst_;  // of commands_ and entries_
+  process::BurstMemory burst_;  // of commands_ and entries_
   std::size_t first_entry_offset_ = 0;
   std::size_t sealed_at_ = 0;  // where the end begins; 0 while unsealed
   std::vector<Entry> entries_;

@@ -93,7 +93,7 @@ class HttpFetcher final : public RestFetcher {
   RestOptions options_;
   RestHandlers handlers_;
   RestQueue queue_;
-  RequestPacer pacer_;
+  pacing::RequestPacer pacer_;
   asio::steady_timer pause_timer_;
   bool scheduled_ = false, stopped_ = false;
   http::Client client_;

@@ -83,7 +83,7 @@ class Session final : private WebSocketHandler {
   SessionEvents events_;
   std::string url_;
   ReconnectPolicy reconnect_policy_;
-  RequestPacer pacer_;
+  pacing::RequestPacer pacer_;
   std::mt19937_64 random_;
   std::unique_ptr<WebSocket> socket_;
 

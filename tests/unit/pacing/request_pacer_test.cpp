@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-namespace mdpipe::reader {
+namespace mdpipe::pacing {
 namespace {
 
 using std::chrono::milliseconds;
@@ -139,4 +139,4 @@ TEST_F(RequestPacerTest, paces_this_reader_alone_where_the_file_cannot_be_opened
 }
 
 }  // namespace
-}  // namespace mdpipe::reader
+}  // namespace mdpipe::pacing

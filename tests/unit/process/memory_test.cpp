@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "libshared/process/burst_memory.hpp"
 #include "libshared/process/usage.hpp"
 
 namespace mdpipe::process {

@@ -109,9 +109,9 @@ TEST(ReplyReader, the_memory_of_a_long_array_is_given_back_after_many_short_ones
     EXPECT_EQ(reader.reply().element_count, count);
     EXPECT_EQ(reader.reply().elements[count - 1].integer, 1);
   };
-  const std::size_t kLong = 2 * BurstMemory::kKeptBytes / sizeof(Reply::Element);
+  const std::size_t kLong = 2 * process::BurstMemory::kKeptBytes / sizeof(Reply::Element);
   read_array(kLong);
-  for (unsigned i = 0; i < BurstMemory::kUses; ++i) read_array(2);
+  for (unsigned i = 0; i < process::BurstMemory::kUses; ++i) read_array(2);
   EXPECT_EQ(reader.reply().elements.size(), kLong);
   read_array(2);
   EXPECT_EQ(reader.reply().elements.size(), 2U);

@@ -77,11 +77,11 @@ TEST_F(TransactionTest, the_memory_of_a_burst_is_given_back_once_nothing_needs_i
   };
   use(20'000);
   const std::size_t burst = held();
-  ASSERT_GT(burst, BurstMemory::kKeptBytes);
-  for (unsigned i = 1; i < BurstMemory::kUses; ++i) use(1);
+  ASSERT_GT(burst, process::BurstMemory::kKeptBytes);
+  for (unsigned i = 1; i < process::BurstMemory::kUses; ++i) use(1);
   EXPECT_EQ(held(), burst);
   use(10'000);  // it goes on
-  for (unsigned i = 1; i < BurstMemory::kUses; ++i) use(1);
+  for (unsigned i = 1; i < process::BurstMemory::kUses; ++i) use(1);
   EXPECT_EQ(held(), burst);
   use(1);
   EXPECT_LT(held(), burst / 8);
