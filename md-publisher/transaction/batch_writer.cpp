@@ -8,8 +8,7 @@
 #include <type_traits>
 
 #include "libshared/event/event.hpp"
-#include "libshared/json/json_string.hpp"
-#include "libshared/text/format.hpp"
+#include "libshared/json/json_writer.hpp"
 #include "libshared/wire/json.hpp"
 #include "md-publisher/redis/resp.hpp"
 
@@ -74,11 +73,10 @@ std::string_view read_text(Reader& in, Kind kind) {
 }
 
 std::string state_json(const Routing& feed) {
-  std::string out = R"({"state":)";
-  append_json_string(feed[Key::State], out);
-  append_format(out, R"(,"since":{},"reason":)", feed.since);
-  append_json_string(feed[Key::Reason], out);
-  out.push_back('}');
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().member("state", feed[Key::State]).member("since", feed.since);
+  json.member("reason", feed[Key::Reason]).end_object();
   return out;
 }
 

@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "libshared/json/json_string.hpp"
+#include "libshared/json/json_writer.hpp"
 
 namespace mdpipe::agent {
 namespace {
@@ -103,44 +103,36 @@ Lines collect(const SnapshotStore& store, const Window& window) {
   return lines;
 }
 
-void append_counts(const Counts& counts, std::string& out) {
-  const char* separator = "{";
-  for (const auto& [name, count] : counts) {
-    out += separator;
-    append_json_string(name, out);
-    out += fmt::format(":{}", count);
-    separator = ",";
-  }
-  out += counts.empty() ? "{}" : "}";
+void write_counts(const Counts& counts, JsonWriter& json) {
+  json.begin_object();
+  for (const auto& [name, count] : counts) json.member(name, count);
+  json.end_object();
 }
 
 // The three types of the contract always come first, in its order.
-void append_errors(Counts errors, std::string& out) {
-  out += '{';
+void write_errors(Counts errors, JsonWriter& json) {
+  json.begin_object();
   for (const std::string_view type : metrics::error_type::kAlwaysLogged) {
-    out += fmt::format("{}\"{}\":{}", out.back() == '{' ? "" : ",", type, errors[std::string(type)]);
+    json.member(type, errors[std::string(type)]);
     errors.erase(std::string(type));
   }
-  for (const auto& [type, count] : errors) {
-    out += ',';
-    append_json_string(type, out);
-    out += fmt::format(":{}", count);
-  }
-  out += '}';
+  for (const auto& [type, count] : errors) json.member(type, count);
+  json.end_object();
 }
 
-void append_latencies(const std::map<std::string, HistogramSum>& latencies, std::string& out) {
+void write_latencies(const std::map<std::string, HistogramSum>& latencies, JsonWriter& json) {
   const auto milliseconds = [](const HistogramSum& histogram, double q) {
     return three_digits(metrics::quantile(histogram.buckets, q) * 1e-6);
   };
-  out += '{';
+  json.begin_object();
   for (const auto& [stream, histogram] : latencies) {
-    if (out.back() != '{') out += ',';
-    append_json_string(stream, out);
-    out += fmt::format(R"(:{{"p50":{},"p95":{},"p99":{}}})", milliseconds(histogram, 0.5),
-                       milliseconds(histogram, 0.95), milliseconds(histogram, 0.99));
+    json.key(stream).begin_object();
+    json.raw_member("p50", milliseconds(histogram, 0.5));
+    json.raw_member("p95", milliseconds(histogram, 0.95));
+    json.raw_member("p99", milliseconds(histogram, 0.99));
+    json.end_object();
   }
-  out += '}';
+  json.end_object();
 }
 
 std::uint64_t average(std::uint64_t bytes, const Counts& counts) {
@@ -157,20 +149,21 @@ std::string seconds_text(std::chrono::nanoseconds span) {
 }
 
 std::string line_json(const ExchangeWindow& line, std::chrono::nanoseconds span) {
-  std::string out = R"({"received":)";
-  append_counts(line.received, out);
-  out += R"(,"published":)";
-  append_counts(line.published, out);
-  out += R"(,"errors":)";
-  append_errors(line.errors, out);
-  out += fmt::format(R"(,"reconnects":{},"latency_ms":)", line.reconnects);
-  append_latencies(line.latencies, out);
-  out +=
-      fmt::format(R"(,"message_bytes":{{"received_avg":{},"published_avg":{}}})",
-                  average(line.received_bytes, line.received), average(line.published_bytes, line.published));
-  out +=
-      fmt::format(R"(,"buffer":{{"unconfirmed_events":{:.0f},"spool_bytes":{:.0f}}},"window_seconds":{}}})",
-                  line.unconfirmed_events, line.spool_bytes, seconds_text(span));
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object();
+  write_counts(line.received, json.key("received"));
+  write_counts(line.published, json.key("published"));
+  write_errors(line.errors, json.key("errors"));
+  json.member("reconnects", line.reconnects);
+  write_latencies(line.latencies, json.key("latency_ms"));
+  json.key("message_bytes").begin_object();
+  json.member("received_avg", average(line.received_bytes, line.received));
+  json.member("published_avg", average(line.published_bytes, line.published)).end_object();
+  json.key("buffer").begin_object();
+  json.raw_member("unconfirmed_events", fmt::format("{:.0f}", line.unconfirmed_events));
+  json.raw_member("spool_bytes", fmt::format("{:.0f}", line.spool_bytes)).end_object();
+  json.raw_member("window_seconds", seconds_text(span)).end_object();
   return out;
 }
 

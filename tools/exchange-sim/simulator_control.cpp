@@ -1,9 +1,8 @@
 // The commands of the control socket.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 
+#include "libshared/json/json_writer.hpp"
 #include "tools/exchange-sim/simulator.hpp"
 #include "tools/exchange-sim/simulator_settings.hpp"
 
@@ -20,17 +19,26 @@ std::string_view take_word(std::string_view& text) {
 }
 
 constexpr const char* kDone = R"({"ok":true})";
-std::string refused(std::string_view why) { return fmt::format(R"({{"ok":false,"error":"{}"}})", why); }
+std::string refused(std::string_view why) {
+  std::string out;
+  JsonWriter(out).begin_object().member("ok", false).member("error", why).end_object();
+  return out;
+}
 
 }  // namespace
 
 std::string Simulator::stats_json() const {
-  return fmt::format(
-      R"({{"connections":{},"clients":{},"events":{},"frames":{},"bytes":{},"replies":{},"dropped_full":{},"late_events":{},"swallowed":{},"garbage":{},"bombs":{},"refused":{},"replays_done":{},"skipped_books":{},"crossed_books":{},"wrong_mids":{},"rest_refused":{}}})",
-      stats_.connections, clients_.size(), exchange_.events(), stats_.frames, stats_.bytes, stats_.replies,
-      stats_.dropped_full, pacer_.late(), stats_.swallowed, stats_.garbage, stats_.bombs, stats_.refused,
-      stats_.replays_done, stats_.skipped_books, stats_.crossed_books, stats_.wrong_mids,
-      stats_.rest_refused);
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().member("connections", stats_.connections).member("clients", clients_.size());
+  json.member("events", exchange_.events()).member("frames", stats_.frames).member("bytes", stats_.bytes);
+  json.member("replies", stats_.replies).member("dropped_full", stats_.dropped_full);
+  json.member("late_events", pacer_.late()).member("swallowed", stats_.swallowed);
+  json.member("garbage", stats_.garbage).member("bombs", stats_.bombs).member("refused", stats_.refused);
+  json.member("replays_done", stats_.replays_done).member("skipped_books", stats_.skipped_books);
+  json.member("crossed_books", stats_.crossed_books).member("wrong_mids", stats_.wrong_mids);
+  json.member("rest_refused", stats_.rest_refused).end_object();
+  return out;
 }
 
 std::string Simulator::set_silence(std::string_view rest) {

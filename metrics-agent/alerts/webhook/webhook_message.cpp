@@ -5,13 +5,13 @@
 #include <cmath>
 
 #include "libshared/json/json_string.hpp"
+#include "libshared/json/json_writer.hpp"
 #include "metrics-agent/window/window_log.hpp"
 
 namespace mdpipe::agent {
 namespace {
 
-// What a webhook is told may hold bytes of an exchange; receivers refuse text that is no UTF-8.
-std::string json_utf8(std::string_view text) { return json_string(valid_utf8(text)); }
+// A message may contain bytes of an exchange, and receivers refuse text that is not UTF-8: hence valid_utf8.
 
 // Slack once asked for at most 4,000 bytes of text, and cuts off what is beyond 40,000 characters:
 // https://api.slack.com/changelog/2018-04-truncating-really-long-messages
@@ -23,34 +23,28 @@ constexpr std::size_t kRestBytes = 80;      // "and N more ..."
 constexpr std::size_t kSubjectBytes = 400;  // of the names in one line
 constexpr std::size_t kSecondChars = 19;    // "2026-11-25T10:00:00"
 
-std::string json_number(double value) { return std::isfinite(value) ? fmt::format("{}", value) : "null"; }
-
 std::string to_second(UnixNanos time) { return to_iso8601(time).substr(0, kSecondChars) + 'Z'; }
 
-std::string json_report(const AlertReport& report) {
-  std::string out = fmt::format(
-      R"({{"alert":"{}","status":"{}","severity":"{}","summary":"{}","value":{},"limit":{},)"
-      R"("since":"{}","firing":{},"subjects":[)",
-      info(report.alert).name, report.is_over ? "over" : "firing", to_string(info(report.alert).severity),
-      info(report.alert).meaning, json_number(report.value), json_number(report.limit),
-      to_second(report.since), report.firing);
-  for (const std::string& subject : report.subjects) {
-    if (out.back() != '[') out += ',';
-    out += json_utf8(subject);
-  }
-  out += fmt::format(R"(],"subjects_more":{},"runbook":"{}"}})", report.subjects_more,
-                     runbook_entry(report.alert));
-  return out;
+void write_report(const AlertReport& report, JsonWriter& json) {
+  const AlertInfo& alert = info(report.alert);
+  json.begin_object().member("alert", alert.name).member("status", report.is_over ? "over" : "firing");
+  json.member("severity", to_string(alert.severity)).member("summary", alert.meaning);
+  json.member("value", report.value).member("limit", report.limit);
+  json.member("since", to_second(report.since)).member("firing", report.firing);
+  json.key("subjects").begin_array();
+  for (const std::string& subject : report.subjects) json.value(valid_utf8(subject));
+  json.end_array().member("subjects_more", report.subjects_more);
+  json.member("runbook", runbook_entry(report.alert)).end_object();
 }
 
 std::string json_body(const std::vector<AlertReport>& reports, const MessageContext& context) {
-  std::string out = fmt::format(R"({{"version":1,"host":{},"time":"{}","alerts":[)", json_utf8(context.host),
-                                to_second(context.now));
-  for (const AlertReport& report : reports) {
-    if (out.back() != '[') out += ',';
-    out += json_report(report);
-  }
-  return out + "]}";
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object().member("version", 1).member("host", valid_utf8(context.host));
+  json.member("time", to_second(context.now)).key("alerts").begin_array();
+  for (const AlertReport& report : reports) write_report(report, json);
+  json.end_array().end_object();
+  return out;
 }
 
 // The three characters that mean something in Slack's text:
@@ -130,18 +124,31 @@ std::string chat_text(const std::vector<AlertReport>& reports, const MessageCont
 
 std::string webhook_body(WebhookFormat format, const std::vector<AlertReport>& reports,
                          const MessageContext& context) {
+  std::string out;
+  JsonWriter json(out);
   switch (format) {
     case WebhookFormat::Json:
       return json_body(reports, context);
-    case WebhookFormat::Slack:
-      return fmt::format(R"({{"text":{},"mrkdwn":false}})",
-                         json_utf8(chat_text(reports, context, kSlackBytesMax, slack_text)));
-    case WebhookFormat::Discord:
+    case WebhookFormat::Slack: {
+      const std::string text = chat_text(reports, context, kSlackBytesMax, slack_text);
+      json.begin_object().member("text", valid_utf8(text)).member("mrkdwn", false).end_object();
+      break;
+    }
+    case WebhookFormat::Discord: {
+      const std::string text = chat_text(reports, context, kDiscordBytesMax, discord_text);
+      json.begin_object().member("content", valid_utf8(text));
       // Whatever a label says, nobody is mentioned.
-      return fmt::format(R"({{"content":{},"allowed_mentions":{{"parse":[]}}}})",
-                         json_utf8(chat_text(reports, context, kDiscordBytesMax, discord_text)));
+      json.key("allowed_mentions")
+          .begin_object()
+          .key("parse")
+          .begin_array()
+          .end_array()
+          .end_object()
+          .end_object();
+      break;
+    }
   }
-  return {};
+  return out;
 }
 
 }  // namespace mdpipe::agent

@@ -9,7 +9,8 @@
 #include <utility>
 
 #include "libshared/event/event.hpp"
-#include "libshared/json/json_string.hpp"
+#include "libshared/json/json_writer.hpp"
+#include "libshared/text/ascii.hpp"
 #include "libshared/text/format.hpp"
 #include "metrics-agent/forward/gauges.hpp"
 #include "metrics-agent/forward/histogram_samples.hpp"
@@ -58,10 +59,6 @@ struct DocumentValues {
 };
 using Documents = std::map<Dimensions, DocumentValues>;
 
-bool has_suffix(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 // CloudWatch takes ASCII without control characters in dimension values, and no empty ones.
 std::string dimension_value(std::string_view label) {
   std::string out(label.empty() ? "none" : label);
@@ -81,17 +78,18 @@ Dimensions dimensions_of(const SeriesKey& key, bool with_symbols) {
 }
 
 std::string_view unit_of(const MetricInfo& info) {
-  if (has_suffix(info.name, "_bytes") || has_suffix(info.name, "_bytes_total")) return "Bytes";
-  if (has_suffix(info.name, "_seconds") || has_suffix(info.name, "_seconds_total")) return "Seconds";
-  const bool is_number_of_things = info.kind == Kind::Counter || info.kind == Kind::StateSet ||
-                                   has_suffix(info.name, "_events") || has_suffix(info.name, "_series") ||
-                                   has_suffix(info.name, "_fds");
+  if (ascii::ends_with(info.name, "_bytes") || ascii::ends_with(info.name, "_bytes_total")) return "Bytes";
+  if (ascii::ends_with(info.name, "_seconds") || ascii::ends_with(info.name, "_seconds_total"))
+    return "Seconds";
+  const bool is_number_of_things =
+      info.kind == Kind::Counter || info.kind == Kind::StateSet || ascii::ends_with(info.name, "_events") ||
+      ascii::ends_with(info.name, "_series") || ascii::ends_with(info.name, "_fds");
   return is_number_of_things ? "Count" : "None";
 }
 
 // Timestamps cannot be compared with the present in CloudWatch, and its dimensions are no place for versions.
 bool is_exported(const MetricInfo& info) {
-  return !has_suffix(info.name, "_timestamp_seconds") && info.metric != Metric::ProcessStartTime &&
+  return !ascii::ends_with(info.name, "_timestamp_seconds") && info.metric != Metric::ProcessStartTime &&
          info.metric != Metric::BuildInfo;
 }
 
@@ -148,12 +146,22 @@ void collect_gauges(const SnapshotStore& store, const EmfOptions& options, Docum
 struct DocumentText {
   std::string definitions, members;
   std::size_t points = 0;
+};
 
+class PointWriter {
+ public:
+  // Borrows `text`.
+  explicit PointWriter(DocumentText& text)
+      : definitions_(text.definitions), members_(text.members), points_(text.points) {}
   void add(std::string_view name, std::string_view unit, std::string_view value) {
-    append_format(definitions, R"({}{{"Name":"{}","Unit":"{}"}})", points == 0 ? "" : ",", name, unit);
-    append_format(members, R"(,"{}":{})", name, value);
-    ++points;
+    definitions_.begin_object().member("Name", name).member("Unit", unit).end_object();
+    members_.raw_member(name, value);
+    ++points_;
   }
+
+ private:
+  JsonWriter definitions_, members_;
+  std::size_t& points_;
 };
 
 std::string seconds_list(const std::vector<double>& nanoseconds) {
@@ -163,40 +171,43 @@ std::string seconds_list(const std::vector<double>& nanoseconds) {
   return list + "]";
 }
 
-void add_histogram(const MetricInfo& info, const HistogramSum& histogram, DocumentText& text) {
-  text.add(info.name, "Seconds", seconds_list(values_by_rank(histogram.buckets, kValuesMax)));
-  text.add(fmt::format("{}_count", info.name), "Count", fmt::to_string(histogram.count));
+void add_histogram(const MetricInfo& info, const HistogramSum& histogram, PointWriter& out) {
+  out.add(info.name, "Seconds", seconds_list(values_by_rank(histogram.buckets, kValuesMax)));
+  out.add(fmt::format("{}_count", info.name), "Count", fmt::to_string(histogram.count));
 }
 
 DocumentText document_text(const DocumentValues& values) {
   DocumentText text;
+  PointWriter out(text);
   for (const auto& [metric, count] : values.counts) {
     const MetricInfo& info = metrics::info(metric);
-    text.add(info.name, unit_of(info), fmt::to_string(count));
+    out.add(info.name, unit_of(info), fmt::to_string(count));
   }
   for (const auto& [metric, value] : values.gauges) {
     const MetricInfo& info = metrics::info(metric);
-    text.add(info.name, unit_of(info), fmt::format("{}", value));
+    out.add(info.name, unit_of(info), fmt::format("{}", value));
   }
   for (const auto& [metric, histogram] : values.histograms)
-    add_histogram(metrics::info(metric), histogram, text);
+    add_histogram(metrics::info(metric), histogram, out);
   return text;
 }
 
 EmfDocument document_of(const Dimensions& dimensions, const DocumentValues& values, const EmfOptions& options,
                         UnixNanos end) {
   const DocumentText text = document_text(values);
-  std::string names, targets;
-  for (const auto& [name, value] : dimensions) {
-    append_format(names, R"({}"{}")", names.empty() ? "" : ",", name);
-    append_format(targets, R"(,"{}":{})", name, json_string(dimension_value(value)));
-  }
-  return {
-      fmt::format(
-          R"("_aws":{{"Timestamp":{},"CloudWatchMetrics":[{{"Namespace":{},"Dimensions":[[{}]],"Metrics":[{}]}}]}}{}{})",
-          end.count / 1'000'000, json_string(options.name_space), names, text.definitions, targets,
-          text.members),
-      text.points};
+  EmfDocument document;
+  document.points = text.points;
+  JsonWriter json(document.members);
+  json.key("_aws").begin_object().member("Timestamp", end.count / 1'000'000);
+  json.key("CloudWatchMetrics").begin_array().begin_object().member("Namespace", options.name_space);
+  json.key("Dimensions").begin_array().begin_array();
+  for (const auto& [name, value] : dimensions) json.value(name);
+  json.end_array().end_array();
+  json.key("Metrics").begin_array().raw(text.definitions).end_array();
+  json.end_object().end_array().end_object();
+  for (const auto& [name, value] : dimensions) json.member(name, dimension_value(value));
+  if (text.points > 0) json.raw(text.members);
+  return document;
 }
 
 }  // namespace
