@@ -17,13 +17,13 @@
 #include <utility>
 #include <websocketpp/concurrency/none.hpp>
 #include <websocketpp/config/asio.hpp>
-#include <websocketpp/extensions/permessage_deflate/enabled.hpp>
 #include <websocketpp/logger/stub.hpp>
 #include <websocketpp/server.hpp>
 
 #include "libshared/log/log.hpp"
 #include "libshared/process/exit_code.hpp"
 #include "libshared/process/stop_signals.hpp"
+#include "libshared/websocket/bounded_deflate.hpp"
 #include "tools/exchange-sim/control.hpp"
 #include "tools/exchange-sim/simulator.hpp"
 
@@ -39,24 +39,9 @@ constexpr long kCloseHandshakeMs = 60'000;  // a slow client first reads what is
 bool deflate_enabled =
     true;  // one server a process; websocketpp asks a type, not an object, for its extensions
 
-// websocketpp limits only the compressed size of a message, so the inflated one is limited here.
 template <typename Config>
-class BoundedDeflate : public ws::extensions::permessage_deflate::enabled<Config> {
-  using Base = ws::extensions::permessage_deflate::enabled<Config>;
-
- public:
+struct Deflate : public BoundedDeflate<Config> {
   bool is_implemented() const { return deflate_enabled; }
-
-  ws::lib::error_code decompress(std::uint8_t const* bytes, std::size_t size, std::string& out) {
-    constexpr std::size_t kStep = 256;
-    for (std::size_t at = 0; at < size; at += kStep) {
-      const auto ec = Base::decompress(bytes + at, std::min(kStep, size - at), out);
-      if (ec) return ec;
-      if (out.size() > kRequestBytesMax)
-        return ws::processor::error::make_error_code(ws::processor::error::message_too_big);
-    }
-    return {};
-  }
 };
 
 // One thread, no locks, no log of its own.
@@ -94,7 +79,7 @@ struct SimConfig : public Base {
     static const bool allow_disabling_context_takeover = true;
     static const std::uint8_t minimum_outgoing_window_bits = 8;
   };
-  using permessage_deflate_type = BoundedDeflate<permessage_deflate_config>;
+  using permessage_deflate_type = Deflate<permessage_deflate_config>;
 };
 
 using PlainConfig = SimConfig<ws::config::asio, ws::transport::asio::basic_socket::endpoint>;
@@ -215,6 +200,7 @@ class Server {
         timer_(io_),
         stop_timer_(io_),
         signals_(io_, [this](int signal) { on_stop(signal); }) {
+    Deflate<typename Config::permessage_deflate_config>::limits = {kRequestBytesMax, kRequestBytesMax};
     if (!options.control.empty()) {
       control_.emplace(io_, options.control,
                        [this](std::string_view line) { return simulator_.command(line, moment_now()); });

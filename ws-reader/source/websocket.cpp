@@ -25,47 +25,16 @@ inline bool validate(const std::string&) { return true; }
 #include <websocketpp/client.hpp>
 #include <websocketpp/concurrency/none.hpp>
 #include <websocketpp/config/asio_client.hpp>
-#include <websocketpp/extensions/permessage_deflate/enabled.hpp>
 #include <websocketpp/logger/stub.hpp>
 
 #include "libshared/process/exit_code.hpp"
+#include "libshared/websocket/bounded_deflate.hpp"
 
 namespace mdpipe::reader {
 namespace {
 
-// websocketpp limits a frame's compressed size only. This inflates a few bytes at a time, keeps what fits and
-// one byte more (so that the frame is recognised as too large), throws the rest away, and gives up on the
-// connection only where a frame goes on inflating far beyond that.
-template <typename Config>
-class BoundedDeflate : public websocketpp::extensions::permessage_deflate::enabled<Config> {
- public:
-  // Set before the first connection; one value for the process.
-  static inline std::size_t frame_bytes_max = 8U << 20U;
-
-  websocketpp::lib::error_code decompress(const std::uint8_t* data, std::size_t bytes, std::string& out) {
-    constexpr std::size_t kStepBytes = 256;  // inflates to at most 256 KiB
-    constexpr std::size_t kGiveUpFactor = 16;
-    if (out.empty()) inflated_ = 0;
-    for (std::size_t done = 0; done < bytes; done += kStepBytes) {
-      const std::size_t step = std::min(kStepBytes, bytes - done);
-      piece_.clear();
-      const auto ec = Base::decompress(data + done, step, piece_);
-      if (ec) return ec;
-      inflated_ += piece_.size();
-      const std::size_t room = frame_bytes_max + 1 - std::min(out.size(), frame_bytes_max + 1);
-      out.append(piece_, 0, room);
-      if (inflated_ > kGiveUpFactor * frame_bytes_max) {
-        return websocketpp::processor::error::make_error_code(websocketpp::processor::error::message_too_big);
-      }
-    }
-    return {};
-  }
-
- private:
-  using Base = websocketpp::extensions::permessage_deflate::enabled<Config>;
-  std::string piece_;
-  std::size_t inflated_ = 0;
-};
+// A frame that inflates to this many times the largest allowed size fails the connection.
+constexpr std::size_t kGiveUpFactor = 16;
 
 // Hands out the same message again once nobody holds it: a frame then costs no allocation.
 template <typename Message>
@@ -162,7 +131,8 @@ class Client final : public WebSocket {
  public:
   Client(asio::io_context& io, const WebSocketOptions& options, WebSocketHandler& handler)
       : options_(options), handler_(handler), host_(host_of(options.url)) {
-    BoundedDeflate<typename Config::permessage_deflate_config>::frame_bytes_max = options.frame_bytes_max;
+    BoundedDeflate<typename Config::permessage_deflate_config>::limits = {
+        options.frame_bytes_max, kGiveUpFactor * options.frame_bytes_max};
     endpoint_.init_asio(&io);
     endpoint_.set_user_agent("mdpipe");
     // Frames over the limit are skipped one by one; only a frame far above it ends the connection.
