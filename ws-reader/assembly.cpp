@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -13,8 +14,8 @@ namespace {
 std::string rest_url(const Config& config, const venues::Profile& profile) {
   constexpr std::string_view kPlain = "ws://";
   if (!config.rest_url.empty()) return config.rest_url.substr(0, config.rest_url.find_last_not_of('/') + 1);
-  // A stand-in for the exchange, such as exchange-sim, serves both on one port; its books are not those of
-  // the real one.
+  // A simulator such as exchange-sim serves WebSocket and HTTP on one port, and its books differ from the
+  // exchange's.
   if (config.url.compare(0, kPlain.size(), kPlain) == 0)
     return "http://" + config.url.substr(kPlain.size(), config.url.find('/', kPlain.size()) - kPlain.size());
   return std::string(profile.rest_url);
@@ -35,7 +36,7 @@ metrics::CollectorOptions collector_options(const Config& config) {
 
 process::LockFile lock_source(const Config& config) {
   std::error_code ec;
-  std::filesystem::create_directories(config.runtime_dir, ec);  // LockFile reports what is wrong
+  std::filesystem::create_directories(config.runtime_dir, ec);  // LockFile reports an error
   auto lock = process::LockFile::acquire(fmt::format("{}/source-{}.lock", config.runtime_dir, config.source));
   if (!lock) throw process::StartupError{lock.error()};
   return std::move(lock.value());
@@ -70,6 +71,31 @@ std::unique_ptr<CrashAccounting> make_crash_accounting(const Config& config,
 
 SpoolUse spool_use(const Config& config, Spool* spool) {
   return {spool, config.spool == "always" ? SpoolMode::Always : SpoolMode::Late, config.spool_after};
+}
+
+// A file waits without a time limit, so none of it may be dropped; a small --retain-bytes leaves room for one
+// frame.
+InputBrake::Limits brake_limits(const Config& config) {
+  InputBrake::Limits limits;
+  constexpr std::size_t kRetainDivisor = 4;
+  limits.bytes_max = std::min(limits.bytes_max, config.retain_bytes.count / kRetainDivisor);
+  if (config.from_stdin) limits.pause_max.reset();
+  return limits;
+}
+
+SessionOptions session_options(const Config& config, const venues::Profile& profile) {
+  SessionOptions options;
+  options.socket.url = config.url.empty() ? std::string(profile.url) : config.url;
+  options.socket.ca_file = config.ca_file;
+  options.socket.frame_bytes_max = config.frame_bytes_max.count;
+  options.connect_timeout = config.connect_timeout;
+  options.ping_interval = config.ping_interval;
+  options.pong_timeout = config.pong_timeout;
+  options.reconnect = {config.reconnect_delay_min, config.reconnect_delay_max};
+  options.no_retry = config.no_retry;
+  if (profile.paced_per_host)
+    options.pacing_file = fmt::format("{}/pace-{}", config.runtime_dir, profile.exchange);
+  return options;
 }
 
 RestOptions rest_options(const Config& config, const venues::Profile& profile) {

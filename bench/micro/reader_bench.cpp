@@ -66,7 +66,7 @@ void outbox_append_confirm(benchmark::State& state) {
 BENCHMARK(outbox_append_confirm)->Arg(1)->Arg(10)->Arg(100);
 
 struct IgnoringFeedSink final : reader::FeedSink {
-  void on_feed(std::size_t, const Feed&, UnixNanos) override {}
+  void on_feed(std::size_t, const Feed&, Moment) override {}
   bool resubscribe(std::size_t) override { return true; }
   void reconnect(std::string_view) override {}
 };
@@ -83,15 +83,17 @@ class Reader {
         metrics_(collector_, exchange, subscriptions_),
         outbox_(exchange, 77, {}, kNow),
         feeds_(subscriptions_, venues::kStaleAfter, feed_sink_),
-        pipeline_({*adapter_, metrics_, outbox_, nullptr, &feeds_}, names_, [] {}) {
+        writer_({outbox_, metrics_}, [] {}),
+        pipeline_({*adapter_, metrics_, writer_, &feeds_}, names_) {
     feeds_.start(kNow);
     feeds_.on_connected(kNow);
     feeds_.on_subscribed(kNow);
     pipeline_.check_books({[](std::string_view) {}, [](std::string_view) {}});
   }
 
-  void read(std::string_view frame) { pipeline_.on_frame(frame, kReceived, kSteady); }
+  void read(std::string_view frame) { pipeline_.on_frame(frame, kNow); }
   void confirm() {
+    writer_.on_flush();
     outbox_.flush(kNow);
     while (outbox_.next() != nullptr) outbox_.mark_sent(kNow);
     outbox_.on_position({1000, 77, outbox_.last_seq(), outbox_.last_seq(), true}, kNow);
@@ -114,6 +116,7 @@ class Reader {
   reader::Outbox outbox_;
   IgnoringFeedSink feed_sink_;
   reader::FeedMonitor feeds_;
+  reader::EventWriter writer_;
   reader::Pipeline pipeline_;
 };
 

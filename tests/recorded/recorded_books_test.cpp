@@ -96,10 +96,10 @@ class Passage final : private venues::EventSink, private BookSink {
  private:
   void on_event(const Event& event) override {
     if (event.type() != EventType::OrderBook) return;
-    if (is_fetched_) return guard_.on_rest_snapshot(event, SteadyTime());
-    guard_.on_book(event, SteadyTime());
+    if (is_fetched_) return guard_.on_rest_snapshot(event, {});
+    guard_.on_book(event, {});
   }
-  void publish(const Event& event) override {
+  void publish(const Event& event, Moment) override {
     const auto& book = std::get<OrderBook>(event.body);
     ++(book.kind == BookKind::Delta ? deltas : snapshots);
     EXPECT_TRUE(consumers_[std::string(event.symbol)].apply(book));
@@ -107,10 +107,10 @@ class Passage final : private venues::EventSink, private BookSink {
   void drop(std::string_view, DropReason why, std::uint64_t count) override {
     dropped[std::string(to_string(why))] += count;
   }
-  void gap(std::string_view symbol, std::string_view reason, std::optional<std::uint64_t>) override {
+  void gap(std::string_view symbol, std::string_view reason, std::optional<std::uint64_t>, Moment) override {
     gaps.push_back(std::string(symbol) + ": " + std::string(reason));
   }
-  void recovered(std::string_view) override {}
+  void recovered(std::string_view, Moment) override {}
   void request_snapshot(std::string_view symbol) override { ++asked_[std::string(symbol)]; }
   void resubscribe(std::string_view symbol) override {
     gaps.push_back(std::string(symbol) + ": resubscribe");

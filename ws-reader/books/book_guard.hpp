@@ -23,18 +23,20 @@ namespace mdpipe::reader {
 
 using metrics::DropReason;
 
-// Views are valid during the call. No call may come back into the guard.
+// Views are valid during the call. `now` is the time that the call into the guard brought. No call may come
+// back into the guard.
 class BookSink {
  public:
-  virtual void publish(const Event& event) = 0;
+  virtual void publish(const Event& event, Moment now) = 0;
   virtual void drop(std::string_view symbol, DropReason why, std::uint64_t count) = 0;
-  // The book is wrong or incomplete from here on. `lost`: events known to be missing, nothing where unknown.
-  virtual void gap(std::string_view symbol, std::string_view reason, std::optional<std::uint64_t> lost) = 0;
-  // It is whole again; called right after its snapshot was published. Once for each gap().
-  virtual void recovered(std::string_view symbol) = 0;
-  // A snapshot is to be fetched: on_rest_snapshot or on_rest_failed answers.
+  // The book is wrong or incomplete from here on. `lost`: events known to be missing, nothing if unknown.
+  virtual void gap(std::string_view symbol, std::string_view reason, std::optional<std::uint64_t> lost,
+                   Moment now) = 0;
+  // The book is whole again; called right after its snapshot was published. Once for each gap().
+  virtual void recovered(std::string_view symbol, Moment now) = 0;
+  // The guard needs a snapshot: answer with on_rest_snapshot() or on_rest_failed().
   virtual void request_snapshot(std::string_view symbol) = 0;
-  // No snapshot comes although deltas do: its channels are to be subscribed anew.
+  // Deltas come, but no snapshot: the symbol's channel must be subscribed again.
   virtual void resubscribe(std::string_view symbol) = 0;
 
  protected:
@@ -59,9 +61,9 @@ class BookGuard {
   BookGuard(venues::BookRecipe recipe, BookSink& sink, BookLimits limits = {});
 
   // Takes an order book event from the connection.
-  void on_book(const Event& event, SteadyTime now);
+  void on_book(const Event& event, Moment now);
   // Takes what request_snapshot asked for.
-  void on_rest_snapshot(const Event& event, SteadyTime now);
+  void on_rest_snapshot(const Event& event, Moment now);
   void on_rest_failed(std::string_view symbol, SteadyTime now);
   // The connection is lost, and with it every book.
   void on_disconnected();
@@ -91,19 +93,19 @@ class BookGuard {
 
   Book& book_of(std::string_view symbol);
   void empty(Book& book);
-  void on_full_frame(Book& book, const Event& event);
-  void on_channel_snapshot(Book& book, const Event& event, SteadyTime now);
-  void on_channel_delta(Book& book, const Event& event, SteadyTime now);
-  [[nodiscard]] bool change(Book& book, const Event& event);
-  void break_book(Book& book, DropReason why, std::string_view reason);
-  void tell_gap(Book& book, std::string_view reason);
-  void become_whole(Book& book, const Event& snapshot);
+  void on_full_frame(Book& book, const Event& event, Moment now);
+  void on_channel_snapshot(Book& book, const Event& event, Moment now);
+  void on_channel_delta(Book& book, const Event& event, Moment now);
+  [[nodiscard]] bool change(Book& book, const Event& event, Moment now);
+  void break_book(Book& book, DropReason why, std::string_view reason, Moment now);
+  void report_gap(Book& book, std::string_view reason, Moment now);
+  void become_whole(Book& book, const Event& snapshot, Moment now);
 
   // RestSeeded: seeded_books.cpp.
-  void on_numbered_delta(Book& book, const Event& event, SteadyTime now);
+  void on_numbered_delta(Book& book, const Event& event, Moment now);
   enum class Placed { Done, Broke, Hole };
-  [[nodiscard]] Placed place(Book& book, const Event& event);
-  void place_held(Book& book);
+  [[nodiscard]] Placed place(Book& book, const Event& event, Moment now);
+  void place_held(Book& book, Moment now);
   void hold(Book& book, const Event& event);
   void drop_held(Book& book, DropReason why);
   void ask(Book& book, SteadyTime now);

@@ -21,10 +21,10 @@ http::ClientOptions client_options(const RestOptions& options) {
 
 class HttpFetcher final : public RestFetcher {
  public:
-  HttpFetcher(asio::io_context& io, RestOptions options, RestHandlers handlers)
+  HttpFetcher(asio::io_context& io, RestOptions options, RestCallbacks callbacks)
       : io_(io),
         options_(std::move(options)),
-        handlers_(std::move(handlers)),
+        callbacks_(std::move(callbacks)),
         pacer_(options_.interval, options_.pacing_file),
         pause_timer_(io),
         client_(io, client_options(options_)) {}
@@ -32,7 +32,7 @@ class HttpFetcher final : public RestFetcher {
   void request(std::string_view symbol) override {
     if (stopped_) return;
     if (!queue_.add(symbol)) {
-      asio::post(io_, [this, refused = std::string(symbol)] { handlers_.on_refused(refused); });
+      asio::post(io_, [this, refused = std::string(symbol)] { callbacks_.on_queue_full(refused); });
       return;
     }
     schedule();
@@ -66,7 +66,7 @@ class HttpFetcher final : public RestFetcher {
 
   void send() {
     http::Request request;
-    request.url = options_.base_url + handlers_.target(queue_.take());
+    request.url = options_.base_url + callbacks_.target(queue_.take());
     client_.send(std::move(request), [this](const http::Response& response) { finish(response); });
   }
 
@@ -76,7 +76,7 @@ class HttpFetcher final : public RestFetcher {
       return fail(fmt::format("the server answered HTTP {}", response.status), response.retry_after);
     // Taking it may ask for the next one, even of the same symbol.
     const std::string symbol = queue_.on_its_way();
-    const std::string_view unusable = handlers_.take(symbol, response.body);
+    const std::string_view unusable = callbacks_.on_body(symbol, response.body);
     if (!unusable.empty()) return fail(std::string(unusable), {});
     queue_.on_done();
     schedule();
@@ -85,13 +85,13 @@ class HttpFetcher final : public RestFetcher {
   void fail(const std::string& reason, std::chrono::seconds retry_after) {
     const std::string symbol = queue_.on_its_way();
     const milliseconds retry = queue_.on_failed(steady_now(), retry_after);
-    handlers_.on_error(symbol, reason, retry);
+    callbacks_.on_error(symbol, reason, retry);
     schedule();
   }
 
   asio::io_context& io_;
   RestOptions options_;
-  RestHandlers handlers_;
+  RestCallbacks callbacks_;
   RestQueue queue_;
   pacing::RequestPacer pacer_;
   asio::steady_timer pause_timer_;
@@ -102,8 +102,8 @@ class HttpFetcher final : public RestFetcher {
 }  // namespace
 
 std::unique_ptr<RestFetcher> RestFetcher::make(asio::io_context& io, RestOptions options,
-                                               RestHandlers handlers) {
-  return std::make_unique<HttpFetcher>(io, std::move(options), std::move(handlers));
+                                               RestCallbacks callbacks) {
+  return std::make_unique<HttpFetcher>(io, std::move(options), std::move(callbacks));
 }
 
 }  // namespace mdpipe::reader

@@ -22,29 +22,30 @@ struct RestOptions {
   std::size_t body_bytes_max = 16U << 20U;    // a book of 5,000 levels has some 300 KB
 };
 
-struct RestHandlers {
+struct RestCallbacks {
   // The path and query for a symbol.
   std::function<std::string(std::string_view symbol)> target;
   // A body came with status 200. What is returned is empty, or why it cannot be used.
-  std::function<std::string_view(std::string_view symbol, std::string_view body)> take;
+  std::function<std::string_view(std::string_view symbol, std::string_view body)> on_body;
   // It will be tried again in `retry`.
   std::function<void(std::string_view symbol, std::string_view reason, std::chrono::milliseconds retry)>
       on_error;
-  std::function<void(std::string_view symbol)> on_refused;  // the queue is full; called from the loop
+  std::function<void(std::string_view symbol)> on_queue_full;  // the queue is full; called from the loop
 };
 
 class RestFetcher {
  public:
   virtual ~RestFetcher() = default;
 
-  // Asks for a symbol's book; failures are repeated until it is there. No handler runs inside this call.
+  // Asks for a symbol's book; failures are repeated until it is there. No callback runs inside this call.
   virtual void request(std::string_view symbol) = 0;
   // Forgets a request, also one that failed and waits to be repeated. A body on its way may still be taken.
   virtual void forget(std::string_view symbol) = 0;
   virtual void stop() = 0;
 
   // Throws process::StartupError where libcurl cannot be set up.
-  static std::unique_ptr<RestFetcher> make(asio::io_context& io, RestOptions options, RestHandlers handlers);
+  static std::unique_ptr<RestFetcher> make(asio::io_context& io, RestOptions options,
+                                           RestCallbacks callbacks);
 };
 
 }  // namespace mdpipe::reader

@@ -20,20 +20,20 @@ Ids ids_of(const Event& event) {
 
 }  // namespace
 
-void BookGuard::on_numbered_delta(Book& book, const Event& event, SteadyTime now) {
+void BookGuard::on_numbered_delta(Book& book, const Event& event, Moment now) {
   if (book.state == State::Whole) {
-    const Placed placed = place(book, event);
+    const Placed placed = place(book, event, now);
     if (placed == Placed::Done) return;
     if (placed == Placed::Hole) hold(book, event);
-    return ask(book, now);
+    return ask(book, now.steady);
   }
   hold(book, event);
-  ask(book, now);
+  ask(book, now.steady);
 }
 
 // The book is whole. Done: the delta is published or dropped and the book goes on. Broke: it is dropped and
 // the book starts over. Hole: the book starts over, and the delta, which is good, is still to be held.
-BookGuard::Placed BookGuard::place(Book& book, const Event& event) {
+BookGuard::Placed BookGuard::place(Book& book, const Event& event, Moment now) {
   const Ids ids = ids_of(event);
   if (ids.last <= book.last_id) {
     sink_.drop(book.symbol, DropReason::StaleDelta, 1);
@@ -42,16 +42,16 @@ BookGuard::Placed BookGuard::place(Book& book, const Event& event) {
   if (ids.first > book.last_id + 1) {
     const FixedText<80> reason("updates {} to {} are missing", book.last_id + 1, ids.first - 1);
     start_over(book);
-    tell_gap(book, reason.view());
+    report_gap(book, reason.view(), now);
     return Placed::Hole;
   }
-  if (!change(book, event)) {
+  if (!change(book, event, now)) {
     start_over(book);
     book.first_id = ids.last + 1;
     return Placed::Broke;
   }
   book.last_id = ids.last;
-  sink_.publish(event);
+  sink_.publish(event, now);
   return Placed::Done;
 }
 
@@ -96,7 +96,7 @@ void BookGuard::on_rest_failed(std::string_view symbol, SteadyTime now) {
   book.ask_from = now + limits_.ask_again;
 }
 
-void BookGuard::on_rest_snapshot(const Event& event, SteadyTime now) {
+void BookGuard::on_rest_snapshot(const Event& event, Moment now) {
   Book& book = book_of(event.symbol);
   book.is_asked = false;
   if (book.state == State::Whole || !book.first_id)  // of a connection that is gone
@@ -104,20 +104,20 @@ void BookGuard::on_rest_snapshot(const Event& event, SteadyTime now) {
   const std::uint64_t last = ids_of(event).last;
   if (last + 1 < *book.first_id) {
     sink_.drop(event.symbol, DropReason::StaleSnapshot, 1);
-    return ask(book, now);
+    return ask(book, now.steady);
   }
-  if (!change(book, event)) return ask(book, now);
+  if (!change(book, event, now)) return ask(book, now.steady);
   book.last_id = last;
   book.first_id.reset();
-  become_whole(book, event);
-  place_held(book);
-  if (book.state != State::Whole) ask(book, now);
+  become_whole(book, event, now);
+  place_held(book, now);
+  if (book.state != State::Whole) ask(book, now.steady);
 }
 
-void BookGuard::place_held(Book& book) {
+void BookGuard::place_held(Book& book, Moment now) {
   while (!book.held.empty()) {
     const Event event = book.held.front(exchange_, book.symbol);
-    const Placed placed = place(book, event);
+    const Placed placed = place(book, event, now);
     if (placed == Placed::Hole) {
       book.first_id = ids_of(event).first;
       return;  // it and those behind it stay

@@ -64,7 +64,7 @@ void FeedMonitor::add(const std::vector<venues::Subscription>& subscriptions, st
     append(wanted, kAdded);
     sink_->on_added(wanted);
     feeds_.back().rule.restart(now.steady);
-    set_state(feeds_.back(), connected_ ? FeedState::Pending : FeedState::Down, reason, now.wall);
+    set_state(feeds_.back(), connected_ ? FeedState::Pending : FeedState::Down, reason, now);
   }
   index_feeds();
   if (!subscriptions.empty()) subscribed_ = false;
@@ -75,7 +75,7 @@ void FeedMonitor::remove(const std::vector<venues::Subscription>& subscriptions,
   for (const venues::Subscription& unwanted : subscriptions) {
     const auto feed = find(unwanted.channel, unwanted.symbol);
     if (!feed) continue;
-    set_state(feeds_[*feed], FeedState::Ended, reason, now.wall);
+    set_state(feeds_[*feed], FeedState::Ended, reason, now);
     feeds_.erase(feeds_.begin() + static_cast<std::ptrdiff_t>(*feed));
     sink_->on_removed(*feed);
     index_feeds();
@@ -100,28 +100,28 @@ FeedMonitor::Watched* FeedMonitor::find_feed(EventType channel, std::string_view
   return feed ? &feeds_[*feed] : nullptr;
 }
 
-void FeedMonitor::announce(const Watched& feed, std::string_view reason, UnixNanos now) {
+void FeedMonitor::announce(const Watched& feed, std::string_view reason, Moment now) {
   sink_->on_feed(index_of(feed), Feed{feed.what.channel, feed.state, feed.since, reason}, now);
 }
 
 void FeedMonitor::announce_gap(const Watched& feed, std::string_view reason, const MissingEvents& missing,
-                               UnixNanos now) {
-  Feed change{feed.what.channel, FeedState::Gap, feed.is_broken ? feed.since : now, reason};
+                               Moment now) {
+  Feed change{feed.what.channel, FeedState::Gap, feed.is_broken ? feed.since : now.wall, reason};
   change.from = missing.from;
   change.to = missing.to;
   change.lost = missing.lost;
   sink_->on_feed(index_of(feed), change, now);
 }
 
-void FeedMonitor::set_state(Watched& feed, FeedState state, std::string_view reason, UnixNanos now) {
+void FeedMonitor::set_state(Watched& feed, FeedState state, std::string_view reason, Moment now) {
   feed.state = state;
-  feed.since = now;
+  feed.since = now.wall;
   announce(feed, reason, now);
 }
 
 void FeedMonitor::start(Moment now) {
   last_tick_ = now.steady;
-  for (Watched& feed : feeds_) set_state(feed, FeedState::Pending, kStarted, now.wall);
+  for (Watched& feed : feeds_) set_state(feed, FeedState::Pending, kStarted, now);
 }
 
 void FeedMonitor::on_connected(Moment now) {
@@ -130,7 +130,7 @@ void FeedMonitor::on_connected(Moment now) {
   has_data_ = false;
   for (Watched& feed : feeds_) {
     feed.rule.restart(now.steady);
-    if (feed.state != FeedState::Pending) set_state(feed, FeedState::Pending, "connected", now.wall);
+    if (feed.state != FeedState::Pending) set_state(feed, FeedState::Pending, "connected", now);
   }
 }
 
@@ -150,7 +150,7 @@ void FeedMonitor::on_disconnected(std::string_view reason, Moment now) {
     feed.awaits_first = true;
     feed.is_broken = false;
     feed.resubscribe_pause = Span(0);
-    if (feed.state != FeedState::Down) set_state(feed, FeedState::Down, reason, now.wall);
+    if (feed.state != FeedState::Down) set_state(feed, FeedState::Down, reason, now);
   }
 }
 
@@ -171,13 +171,12 @@ void FeedMonitor::on_data(EventType channel, std::string_view symbol, Moment now
 void FeedMonitor::wake(Watched& feed, Moment now) {
   feed.resubscribe_pause = Span(0);
   if (std::exchange(feed.awaits_first, false)) {
-    announce_gap(feed, feed.has_spoken ? "reconnected" : feed.begun_by, {feed.last_recv, now.wall, {}},
-                 now.wall);
+    announce_gap(feed, feed.has_spoken ? "reconnected" : feed.begun_by, {feed.last_recv, now.wall, {}}, now);
     feed.has_spoken = true;
-    if (!feed.is_broken) set_state(feed, FeedState::Live, "data", now.wall);
+    if (!feed.is_broken) set_state(feed, FeedState::Live, "data", now);
   } else if (!feed.is_broken) {
     const Text reason("data again after {} of silence", show(feed.rule.silence(now.steady)).view());
-    set_state(feed, FeedState::Live, reason.view(), now.wall);
+    set_state(feed, FeedState::Live, reason.view(), now);
   }
 }
 
@@ -185,24 +184,28 @@ void FeedMonitor::on_gap(EventType channel, std::string_view symbol, std::string
                          const MissingEvents& missing, Moment now) {
   const Watched* feed = find_feed(channel, symbol);
   if (feed == nullptr) return;
-  announce_gap(*feed, reason, missing, now.wall);
-  if (!feed->is_broken) announce(*feed, "as before the gap", now.wall);
+  announce_gap(*feed, reason, missing, now);
+  if (!feed->is_broken) announce(*feed, "as before the gap", now);
+}
+
+void FeedMonitor::on_gap_everywhere(std::string_view reason, Moment now) {
+  for (const Watched& feed : feeds_) on_gap(feed.what.channel, feed.what.symbol, reason, {}, now);
 }
 
 void FeedMonitor::begin_gap(EventType channel, std::string_view symbol, std::string_view reason, Moment now) {
   Watched* feed = find_feed(channel, symbol);
   if (feed == nullptr || !connected_ || std::exchange(feed->is_broken, true)) return;
-  set_state(*feed, FeedState::Gap, reason, now.wall);
+  set_state(*feed, FeedState::Gap, reason, now);
 }
 
 void FeedMonitor::end_gap(EventType channel, std::string_view symbol, Moment now) {
   Watched* feed = find_feed(channel, symbol);
   if (feed == nullptr || !std::exchange(feed->is_broken, false)) return;
-  set_state(*feed, feed->awaits_first ? FeedState::Pending : FeedState::Live, "whole again", now.wall);
+  set_state(*feed, feed->awaits_first ? FeedState::Pending : FeedState::Live, "whole again", now);
 }
 
 void FeedMonitor::announce_all(std::string_view reason, Moment now) {
-  for (const Watched& feed : feeds_) announce(feed, reason, now.wall);
+  for (const Watched& feed : feeds_) announce(feed, reason, now);
 }
 
 void FeedMonitor::tick(Moment now) {
@@ -226,7 +229,7 @@ void FeedMonitor::judge(Watched& feed, Moment now) {
   if (silence < std::min(limit, feed.rule.quiet_after())) return;
   if (silence < limit) {
     if (feed.state == FeedState::Live)
-      set_state(feed, FeedState::Quiet, Text("nothing for {}", show(silence).view()).view(), now.wall);
+      set_state(feed, FeedState::Quiet, Text("nothing for {}", show(silence).view()).view(), now);
     return;
   }
   // Whether the fault is the feed's or the connection's, the data of its siblings tell.
@@ -234,7 +237,7 @@ void FeedMonitor::judge(Watched& feed, Moment now) {
   if (feed.state == FeedState::Live || feed.state == FeedState::Quiet) {
     const Text reason("nothing for {}, {}", show(silence).view(),
                       siblings_have_data ? "while others have data" : "the whole connection is silent");
-    set_state(feed, FeedState::Stale, reason.view(), now.wall);
+    set_state(feed, FeedState::Stale, reason.view(), now);
   }
   if (siblings_have_data) resubscribe_when_due(feed, now.steady);
 }

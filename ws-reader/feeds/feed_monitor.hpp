@@ -21,7 +21,7 @@ namespace mdpipe::reader {
 class FeedSink {
  public:
   // Feed number `feed` changed. The views in `change` are valid during the call only.
-  virtual void on_feed(std::size_t feed, const Feed& change, UnixNanos now) = 0;
+  virtual void on_feed(std::size_t feed, const Feed& change, Moment now) = 0;
   // There is a new feed, whose number is the next one.
   virtual void on_added(const venues::Subscription& /*what*/) {}
   // Feed number `feed` is gone, after its last change: those behind it are one number lower.
@@ -68,6 +68,8 @@ class FeedMonitor {
   // Events are missing, and those that follow are good again: a gap event, then the state as it was.
   void on_gap(EventType channel, std::string_view symbol, std::string_view reason,
               const MissingEvents& missing, Moment now);
+  // The same for every feed: which events are missing is not known.
+  void on_gap_everywhere(std::string_view reason, Moment now);
   // What comes cannot be used, such as a book's changes without the book, until end_gap(). A lost connection
   // ends it too. Told once, however often it is said.
   void begin_gap(EventType channel, std::string_view symbol, std::string_view reason, Moment now);
@@ -80,8 +82,10 @@ class FeedMonitor {
   [[nodiscard]] const venues::Subscription& subscription(std::size_t feed) const { return feeds_[feed].what; }
   [[nodiscard]] FeedState state(std::size_t feed) const { return feeds_[feed].state; }
   [[nodiscard]] std::optional<std::size_t> find(EventType channel, std::string_view symbol) const;
-  // When the feed's last event was received; 0 if there was none.
+  // When the feed's last event was read, 0 where none was. What an earlier process knew can be given back
+  // before start(): the first gap then says where it began.
   [[nodiscard]] UnixNanos last_recv(std::size_t feed) const { return feeds_[feed].last_recv; }
+  void restore_last_recv(std::size_t feed, UnixNanos recv) { feeds_[feed].last_recv = recv; }
 
  private:
   struct Watched {
@@ -101,10 +105,9 @@ class FeedMonitor {
   void append(venues::Subscription what, std::string_view begun_by);
   void index_feeds();
   Watched* find_feed(EventType channel, std::string_view symbol);
-  void set_state(Watched& feed, FeedState state, std::string_view reason, UnixNanos now);
-  void announce(const Watched& feed, std::string_view reason, UnixNanos now);
-  void announce_gap(const Watched& feed, std::string_view reason, const MissingEvents& missing,
-                    UnixNanos now);
+  void set_state(Watched& feed, FeedState state, std::string_view reason, Moment now);
+  void announce(const Watched& feed, std::string_view reason, Moment now);
+  void announce_gap(const Watched& feed, std::string_view reason, const MissingEvents& missing, Moment now);
   void wake(Watched& feed, Moment now);
   void judge(Watched& feed, Moment now);
   void resubscribe_when_due(Watched& feed, SteadyTime now);

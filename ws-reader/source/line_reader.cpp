@@ -18,11 +18,11 @@ bool is_regular_file(int fd) {
 
 }  // namespace
 
-LineReader::LineReader(asio::io_context& io, int fd, std::size_t line_bytes_max, LineHandlers handlers)
+LineReader::LineReader(asio::io_context& io, int fd, std::size_t line_bytes_max, LineCallbacks callbacks)
     : io_(io),
       fd_(fd),
       line_bytes_max_(line_bytes_max),
-      handlers_(std::move(handlers)),
+      callbacks_(std::move(callbacks)),
       chunk_(kChunkBytes, '\0') {
   if (!is_regular_file(fd)) descriptor_.emplace(io, fd);
 }
@@ -64,13 +64,13 @@ void LineReader::on_readable() {
   if (bytes <= 0) {
     stopped_ = true;
     finish_line({});
-    return handlers_.on_end();
+    return callbacks_.on_end();
   }
-  take(std::string_view(chunk_).substr(0, static_cast<std::size_t>(bytes)));
+  split(std::string_view(chunk_).substr(0, static_cast<std::size_t>(bytes)));
   if (!paused_ && !stopped_) read_more();
 }
 
-void LineReader::take(std::string_view bytes) {
+void LineReader::split(std::string_view bytes) {
   for (std::size_t end = bytes.find('\n'); end != std::string_view::npos; end = bytes.find('\n')) {
     finish_line(bytes.substr(0, end));
     bytes.remove_prefix(end + 1);
@@ -86,12 +86,12 @@ void LineReader::take(std::string_view bytes) {
 void LineReader::finish_line(std::string_view rest) {
   const std::size_t length = skipped_ + partial_.size() + rest.size();
   if (length > line_bytes_max_) {
-    handlers_.on_too_long(length);
+    callbacks_.on_too_long(length);
   } else if (partial_.empty()) {
-    if (!rest.empty()) handlers_.on_line(rest);
+    if (!rest.empty()) callbacks_.on_line(rest);
   } else {
     partial_.append(rest);
-    handlers_.on_line(partial_);
+    callbacks_.on_line(partial_);
   }
   partial_.clear();
   skipped_ = 0;

@@ -1,6 +1,6 @@
 #pragma once
-// Reads lines from a descriptor inside the loop: a pipe, a terminal or a regular file. Can be paused, so that
-// a fast input does not outrun the link.
+// Reads lines from a descriptor inside the loop: a pipe, a terminal or a regular file. Can be paused while
+// the link is slower than the input.
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <functional>
@@ -10,7 +10,7 @@
 
 namespace mdpipe::reader {
 
-struct LineHandlers {
+struct LineCallbacks {
   std::function<void(std::string_view line)> on_line;  // without its line end; valid during the call
   std::function<void(std::size_t bytes)> on_too_long;  // a line over the limit was skipped
   std::function<void()> on_end;                        // nothing more will come
@@ -18,7 +18,7 @@ struct LineHandlers {
 
 class LineReader {
  public:
-  LineReader(asio::io_context& io, int fd, std::size_t line_bytes_max, LineHandlers handlers);
+  LineReader(asio::io_context& io, int fd, std::size_t line_bytes_max, LineCallbacks callbacks);
   ~LineReader();
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
@@ -31,18 +31,18 @@ class LineReader {
  private:
   void read_more();
   void on_readable();
-  void take(std::string_view bytes);
+  void split(std::string_view bytes);
   void finish_line(std::string_view rest);
 
   asio::io_context& io_;
   int fd_;
   std::size_t line_bytes_max_;
-  LineHandlers handlers_;
+  LineCallbacks callbacks_;
   std::optional<asio::posix::stream_descriptor>
       descriptor_;  // empty for a regular file, which is always readable
   std::string chunk_;
-  std::string partial_;      // a line whose end has not come yet
-  std::size_t skipped_ = 0;  // bytes of a too long line seen so far
+  std::string partial_;      // a line whose end was not read yet
+  std::size_t skipped_ = 0;  // bytes read of a line that is too long
   bool paused_ = false;
   bool waiting_ = false;
   bool stopped_ = false;

@@ -7,16 +7,16 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A connection that lived so long was a good one: the count of failures starts anew.
+// A connection that was open for this long was a good one: it resets the count of failures.
 constexpr milliseconds kLasting = std::chrono::seconds(10);
 constexpr int kTooManyRequests = 429;
 constexpr int kServiceUnavailable = 503;
-// Where 429 and 503 come without Retry-After.
+// For 429 and 503 without Retry-After.
 constexpr milliseconds kTooManyRequestsMin = std::chrono::seconds(30);
 constexpr milliseconds kServiceUnavailableMin = std::chrono::seconds(5);
 constexpr milliseconds kRetryAfterMax = std::chrono::hours(1);
 
-milliseconds server_minimum(const Ended& ended) {
+milliseconds server_minimum(const EndedConnection& ended) {
   if (ended.retry_after) return std::min<milliseconds>(*ended.retry_after, kRetryAfterMax);
   if (ended.http_status == kTooManyRequests) return kTooManyRequestsMin;
   if (ended.http_status == kServiceUnavailable) return kServiceUnavailableMin;
@@ -25,8 +25,8 @@ milliseconds server_minimum(const Ended& ended) {
 
 }  // namespace
 
-milliseconds ReconnectPolicy::next_delay(const Ended& ended, double random) {
-  if (ended.lived >= kLasting) failures_ = 0;
+milliseconds ReconnectPolicy::next_delay(const EndedConnection& ended, double random) {
+  if (ended.open_for >= kLasting) failures_ = 0;
   const unsigned failures = failures_++;
   milliseconds ceiling{0};  // the first try is immediate
   if (failures > 0) {
@@ -36,7 +36,7 @@ milliseconds ReconnectPolicy::next_delay(const Ended& ended, double random) {
   }
   const auto jittered =
       milliseconds(static_cast<milliseconds::rep>(random * static_cast<double>(ceiling.count())));
-  // Several readers that were refused together must not come back together.
+  // Readers that were refused at the same time must not all retry at the same time.
   const milliseconds least = server_minimum(ended);
   return least.count() > 0 ? least + milliseconds(static_cast<milliseconds::rep>(random * 1000)) + jittered
                            : jittered;

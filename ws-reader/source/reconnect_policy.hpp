@@ -1,7 +1,7 @@
 #pragma once
-// How long to wait before the next try to reach the exchange: not at all the first time, then an
-// exponentially growing span with full jitter, never less than what the server asked for. Pure: facts and a
-// random number in, a delay out.
+// Decides how long to wait before the next attempt to connect to the exchange: the first attempt is
+// immediate, then the delay grows exponentially with full jitter, and it is never shorter than what the
+// server asked for. Pure: facts and a random number in, a delay out.
 #include <chrono>
 #include <optional>
 
@@ -12,10 +12,10 @@ struct ReconnectLimits {
   std::chrono::milliseconds delay_max{60'000};
 };
 
-// What is known of the connection that ended.
-struct Ended {
-  std::chrono::milliseconds lived{0};  // how long it was open; 0 where it never was
-  int http_status = 0;                 // of a refused upgrade
+// What is known about a connection that ended.
+struct EndedConnection {
+  std::chrono::milliseconds open_for{0};  // 0 if it never opened
+  int http_status = 0;                    // of a refused upgrade
   std::optional<std::chrono::seconds> retry_after;
 };
 
@@ -24,13 +24,13 @@ class ReconnectPolicy {
   explicit ReconnectPolicy(ReconnectLimits limits) : limits_(limits) {}
 
   // `random` lies in [0, 1).
-  std::chrono::milliseconds next_delay(const Ended& ended, double random);
+  std::chrono::milliseconds next_delay(const EndedConnection& ended, double random);
 
   [[nodiscard]] unsigned failures() const { return failures_; }
 
  private:
   ReconnectLimits limits_;
-  unsigned failures_ = 0;  // tries in a row without a connection that lasted
+  unsigned failures_ = 0;  // attempts in a row without a connection that lasted
 };
 
 }  // namespace mdpipe::reader

@@ -15,35 +15,29 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr unsigned kGoingAway = 1001;  // RFC 6455, 7.4.1
-// A request refused for coming too fast is sent again at most so often in a row.
+// Repeats, in a row, of a request that the exchange refused because it came too fast.
 constexpr unsigned kRepeatsMax = 5;
-// While so many requests wait, none is added for a stream that went silent: it will be asked again.
+// With this many requests waiting, none is added for a silent feed: the feed monitor asks again later.
 constexpr std::size_t kWaitingMax = 64;
 
-std::string pacing_file(const Config& config, const venues::Profile& profile) {
-  if (!profile.paced_per_host) return {};
-  return fmt::format("{}/pace-{}", config.runtime_dir, profile.exchange);
-}
-
-// Nobody waits for the answers; an unsubscription may well be refused.
+// The answers do not matter: the exchange may refuse to end a subscription.
 void forget_ids(std::vector<venues::Request>& requests) {
   for (auto& request : requests) request.id.reset();
 }
 
 }  // namespace
 
-Session::Session(asio::io_context& io, const Config& config, const venues::Adapter& adapter,
-                 ReaderMetrics& metrics, SessionEvents events)
+Session::Session(asio::io_context& io, const venues::Adapter& adapter, SessionOptions options,
+                 std::vector<venues::Subscription> subscriptions, SessionSink& sink)
     : io_(io),
-      config_(config),
       adapter_(adapter),
-      metrics_(metrics),
-      events_(std::move(events)),
-      url_(config.url.empty() ? std::string(adapter.profile().url) : config.url),
-      reconnect_policy_({config.reconnect_delay_min, config.reconnect_delay_max}),
-      pacer_(adapter.profile().request_interval, pacing_file(config, adapter.profile())),
+      options_(std::move(options)),
+      subscriptions_(std::move(subscriptions)),
+      sink_(sink),
+      reconnect_policy_(options_.reconnect),
+      pacer_(adapter.profile().request_interval, options_.pacing_file),
       random_(std::random_device{}()),
-      socket_(WebSocket::make(io, {url_, config.ca_file, config.frame_bytes_max.count}, *this)),
+      socket_(WebSocket::make(io, options_.socket, *this)),
       connect_timer_(io),
       request_timer_(io),
       ping_timer_(io),
@@ -65,13 +59,13 @@ void Session::stop() {
 }
 
 void Session::connect() {
-  log::info("connecting", {{"url", url_}});
+  log::info("connecting", {{"url", options_.socket.url}});
   socket_->connect();
-  connect_timer_.expires_after(config_.connect_timeout);
+  connect_timer_.expires_after(options_.connect_timeout);
   connect_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec)
       give_up_connection(
-          fmt::format("no connection within --connect-timeout {} ms", config_.connect_timeout.count()));
+          fmt::format("no connection within --connect-timeout {} ms", options_.connect_timeout.count()));
   });
 }
 
@@ -80,17 +74,15 @@ void Session::on_open() {
   open_ = true;
   heard_ = true;
   opened_at_ = subscribing_since_ = steady_now();
-  log::info("connected", {{"url", url_}});
-  metrics_.connected(was_connected_);
-  was_connected_ = true;
-  auto requests = adapter_.subscribe(config_.subscriptions(), next_request_id_);
+  log::info("connected", {{"url", options_.socket.url}});
+  auto requests = adapter_.subscribe(subscriptions_, next_request_id_);
   next_request_id_ += requests.size();
   to_send_.assign(std::make_move_iterator(requests.begin()), std::make_move_iterator(requests.end()));
   unanswered_.clear();
   requests_sent_ = false;
   subscribed_ = false;
   awaiting_pong_ = false;
-  events_.on_connected();
+  sink_.on_connected(std::exchange(was_connected_, true));
   send_next_request();
   schedule_ping();
   watch_idle();
@@ -106,13 +98,13 @@ bool Session::resubscribe(const venues::Subscription& subscription) {
   return true;
 }
 
-void Session::change(const std::vector<venues::Subscription>& ended,
-                     const std::vector<venues::Subscription>& begun) {
+void Session::change(const SubscriptionChanges& changes, std::vector<venues::Subscription> all) {
+  subscriptions_ = std::move(all);
   if (!open_ || stopping_) return;
-  auto requests = adapter_.unsubscribe(ended, next_request_id_);
+  auto requests = adapter_.unsubscribe(changes.ended, next_request_id_);
   forget_ids(requests);
   next_request_id_ += requests.size();
-  for (auto& request : adapter_.subscribe(begun, next_request_id_)) {
+  for (auto& request : adapter_.subscribe(changes.begun, next_request_id_)) {
     ++next_request_id_;
     requests.push_back(std::move(request));
   }
@@ -128,7 +120,7 @@ void Session::enqueue(std::vector<venues::Request> requests) {
 }
 
 void Session::reconnect(const std::string& reason) {
-  if (open_ && !stopping_ && !config_.no_retry) give_up_connection(reason);
+  if (open_ && !stopping_ && !options_.no_retry) give_up_connection(reason);
 }
 
 void Session::send_next_request() {
@@ -145,7 +137,7 @@ void Session::send_next_request() {
 }
 
 void Session::on_request_queue_empty() {
-  if (!std::exchange(requests_sent_, true)) events_.on_requests_sent();
+  if (!std::exchange(requests_sent_, true)) sink_.on_requests_sent();
   check_subscribed();
 }
 
@@ -153,14 +145,14 @@ void Session::check_subscribed() {
   if (subscribed_ || !to_send_.empty() || !unanswered_.empty()) return;
   subscribed_ = true;
   log::info("subscribed",
-            {{"streams", config_.subscriptions().size()},
+            {{"streams", subscriptions_.size()},
              {"ms", std::chrono::duration_cast<milliseconds>(steady_now() - subscribing_since_).count()}});
-  events_.on_subscribed();
+  sink_.on_subscribed();
 }
 
 void Session::on_text(std::string_view frame) {
   heard_ = true;
-  const venues::FrameResult result = events_.on_frame(frame);
+  const venues::FrameResult result = sink_.on_frame(frame);
   if (result.kind == venues::FrameKind::Events) return;
   if (result.reconnect) return give_up_connection("the exchange announced that it is about to close");
   if (result.kind == venues::FrameKind::Control || result.kind == venues::FrameKind::ApiError)
@@ -184,12 +176,12 @@ void Session::on_answer(const venues::FrameResult& result) {
 
 void Session::on_binary(std::string_view frame) {
   heard_ = true;
-  metrics_.binary_frame(frame);
+  sink_.on_binary_frame(frame);
 }
 
 void Session::on_too_large(std::size_t bytes) {
   heard_ = true;
-  metrics_.frame_too_large(bytes, config_.frame_bytes_max.count);
+  sink_.on_frame_too_large(bytes);
 }
 
 void Session::on_pong() {
@@ -199,8 +191,8 @@ void Session::on_pong() {
 }
 
 void Session::schedule_ping() {
-  if (config_.ping_interval.count() == 0) return;
-  ping_timer_.expires_after(config_.ping_interval);
+  if (options_.ping_interval.count() == 0) return;
+  ping_timer_.expires_after(options_.ping_interval);
   ping_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec && open_) send_ping();
   });
@@ -211,10 +203,10 @@ void Session::send_ping() {
   schedule_ping();
   if (awaiting_pong_) return;  // an earlier ping's time is running
   awaiting_pong_ = true;
-  pong_timer_.expires_after(config_.pong_timeout);
+  pong_timer_.expires_after(options_.pong_timeout);
   pong_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec && open_)
-      give_up_connection(fmt::format("no pong within --pong-timeout {} ms", config_.pong_timeout.count()));
+      give_up_connection(fmt::format("no pong within --pong-timeout {} ms", options_.pong_timeout.count()));
   });
 }
 
@@ -239,22 +231,21 @@ void Session::give_up_connection(const std::string& reason) {
 void Session::on_closed(const CloseInfo& info) {
   for (auto* timer : {&connect_timer_, &request_timer_, &ping_timer_, &pong_timer_, &idle_timer_})
     timer->cancel();
-  Ended ended{milliseconds(0), info.http_status, {}};
-  if (info.was_open) ended.lived = std::chrono::duration_cast<milliseconds>(steady_now() - opened_at_);
+  EndedConnection ended{milliseconds(0), info.http_status, {}};
+  if (info.was_open) ended.open_for = std::chrono::duration_cast<milliseconds>(steady_now() - opened_at_);
   if (info.retry_after_seconds) ended.retry_after = std::chrono::seconds(*info.retry_after_seconds);
   open_ = false;
-  metrics_.disconnected();
-  events_.on_disconnected(info.reason);
-  if (stopping_) return events_.on_stopped();
-  if (!info.was_open) metrics_.connection_failed();
-  if (config_.no_retry) return events_.on_gave_up(info.reason);
+  sink_.on_disconnected(info.reason);
+  if (stopping_) return sink_.on_stopped();
+  if (!info.was_open) sink_.on_connection_failed();
+  if (options_.no_retry) return sink_.on_gave_up(info.reason);
   const auto delay =
       reconnect_policy_.next_delay(ended, std::uniform_real_distribution<double>(0, 1)(random_));
   log::warn(info.was_open ? "connection lost" : "connection failed",
-            {{"url", url_},
+            {{"url", options_.socket.url},
              {"code", info.code},
              {"reason", printable_sample(info.reason)},
-             {"lived_ms", ended.lived.count()},
+             {"lived_ms", ended.open_for.count()},
              {"retry_ms", delay.count()}});
   connect_timer_.expires_after(delay);
   connect_timer_.async_wait([this](const asio::error_code& ec) {

@@ -129,8 +129,8 @@ std::optional<long> parse_retry_after(const std::string& text) {
 template <typename Config>
 class Client final : public WebSocket {
  public:
-  Client(asio::io_context& io, const WebSocketOptions& options, WebSocketHandler& handler)
-      : options_(options), handler_(handler), host_(host_of(options.url)) {
+  Client(asio::io_context& io, const WebSocketOptions& options, WebSocketSink& sink)
+      : options_(options), sink_(sink), host_(host_of(options.url)) {
     BoundedDeflate<typename Config::permessage_deflate_config>::limits = {
         options.frame_bytes_max, kGiveUpFactor * options.frame_bytes_max};
     endpoint_.init_asio(&io);
@@ -208,17 +208,17 @@ class Client final : public WebSocket {
 
   void set_handlers(std::uint64_t attempt) {
     connection_->set_open_handler([this, attempt](const Handle&) {
-      if (attempt == attempt_) handler_.on_open();
+      if (attempt == attempt_) sink_.on_open();
     });
     connection_->set_message_handler([this, attempt](const Handle&, const MessagePtr& message) {
       if (attempt == attempt_) on_message(*message);
     });
     connection_->set_ping_handler([this, attempt](const Handle&, const std::string&) {
-      if (attempt == attempt_) handler_.on_alive();
+      if (attempt == attempt_) sink_.on_alive();
       return true;  // answer with a pong that carries the same payload
     });
     connection_->set_pong_handler([this, attempt](const Handle&, const std::string&) {
-      if (attempt == attempt_) handler_.on_pong();
+      if (attempt == attempt_) sink_.on_pong();
     });
     connection_->set_fail_handler([this, attempt](const Handle&) {
       if (attempt == attempt_) finish(describe_failure());
@@ -231,18 +231,18 @@ class Client final : public WebSocket {
   void on_message(const typename MessagePtr::element_type& message) {
     const std::string& payload = message.get_payload();
     if (payload.size() > options_.frame_bytes_max) {
-      handler_.on_too_large(payload.size());
+      sink_.on_too_large(payload.size());
     } else if (message.get_opcode() == websocketpp::frame::opcode::text) {
-      handler_.on_text(payload);
+      sink_.on_text(payload);
     } else {
-      handler_.on_binary(payload);
+      sink_.on_binary(payload);
     }
   }
 
   void finish(const CloseInfo& info) {
     ++attempt_;
     connection_.reset();
-    handler_.on_closed(info);
+    sink_.on_closed(info);
   }
 
   CloseInfo describe_close() {
@@ -315,7 +315,7 @@ class Client final : public WebSocket {
   }
 
   WebSocketOptions options_;
-  WebSocketHandler& handler_;
+  WebSocketSink& sink_;
   std::string host_;
   TlsContext tls_context_;
   Endpoint endpoint_;
@@ -327,14 +327,14 @@ class Client final : public WebSocket {
 }  // namespace
 
 std::unique_ptr<WebSocket> WebSocket::make(asio::io_context& io, const WebSocketOptions& options,
-                                           WebSocketHandler& handler) {
+                                           WebSocketSink& sink) {
   const websocketpp::uri uri(options.url);
   if (!uri.get_valid()) {
     fail_startup(
         fmt::format("--url '{}': not a WebSocket URL; expected wss://host[:port]/path", options.url));
   }
-  if (uri.get_secure()) return std::make_unique<Client<TlsConfig>>(io, options, handler);
-  return std::make_unique<Client<PlainConfig>>(io, options, handler);
+  if (uri.get_secure()) return std::make_unique<Client<TlsConfig>>(io, options, sink);
+  return std::make_unique<Client<PlainConfig>>(io, options, sink);
 }
 
 }  // namespace mdpipe::reader

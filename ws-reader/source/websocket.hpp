@@ -27,7 +27,7 @@ struct CloseInfo {
 };
 
 // Called from the loop, never from inside a call into WebSocket. Views are valid during the call.
-class WebSocketHandler {
+class WebSocketSink {
  public:
   virtual void on_open() = 0;
   virtual void on_text(std::string_view frame) = 0;
@@ -38,7 +38,7 @@ class WebSocketHandler {
   virtual void on_closed(const CloseInfo& info) = 0;  // exactly once for each connect()
 
  protected:
-  ~WebSocketHandler() = default;
+  ~WebSocketSink() = default;
 };
 
 class WebSocket {
@@ -62,7 +62,7 @@ class WebSocket {
   // Both are borrowed for the object's life. Throws process::StartupError for a URL or CA file that cannot be
   // used.
   static std::unique_ptr<WebSocket> make(asio::io_context& io, const WebSocketOptions& options,
-                                         WebSocketHandler& handler);
+                                         WebSocketSink& sink);
 };
 
 }  // namespace mdpipe::reader

@@ -84,6 +84,7 @@ enum class BookRecipe {
   SnapshotChannel,  // snapshots come from time to time beside the deltas
   RestSeeded,       // numbered deltas, placed after a snapshot fetched over HTTP
 };
+constexpr bool has_deltas(BookRecipe recipe) { return recipe != BookRecipe::FullFrames; }
 
 struct Profile {
   std::string_view exchange;                      // "gmo": the folder's name, the event's `exchange`

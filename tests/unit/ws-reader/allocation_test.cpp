@@ -23,7 +23,8 @@ class Way final : private FeedSink {
         metrics_(collector_, exchange, {}),
         outbox_(exchange, 1, {}, {}),
         feeds_(subscriptions(*adapter_, exchange), venues::kStaleAfter, *this),
-        pipeline_({*adapter_, metrics_, outbox_, nullptr, &feeds_}, {}, [] {}) {
+        writer_({outbox_, metrics_}, [this] { writer_.on_flush(); }),
+        pipeline_({*adapter_, metrics_, writer_, &feeds_}, {}) {
     feeds_.start({venues::kReceived, SteadyTime()});
     feeds_.on_connected({venues::kReceived, SteadyTime()});
     for (auto& [name, frame] : venues::frame_files(exchange)) {
@@ -34,7 +35,7 @@ class Way final : private FeedSink {
 
   void run(int frames) {
     for (int i = 0; i < frames; ++i) {
-      pipeline_.on_frame(frames_[static_cast<std::size_t>(i) % frames_.size()], venues::kReceived, now_);
+      pipeline_.on_frame(frames_[static_cast<std::size_t>(i) % frames_.size()], {venues::kReceived, now_});
       if (i % kFramesPerTurn == 0) end_turn();
     }
   }
@@ -52,7 +53,7 @@ class Way final : private FeedSink {
     }
     return found;
   }
-  void on_feed(std::size_t, const Feed&, UnixNanos) override {}
+  void on_feed(std::size_t, const Feed&, Moment) override {}
   bool resubscribe(std::size_t) override { return true; }
   void reconnect(std::string_view) override {}
 
@@ -71,6 +72,7 @@ class Way final : private FeedSink {
   ReaderMetrics metrics_;
   Outbox outbox_;
   FeedMonitor feeds_;
+  EventWriter writer_;
   Pipeline pipeline_;
   SteadyTime now_{};
   std::vector<std::string> frames_;
@@ -93,10 +95,10 @@ TEST(Way, of_a_frame_allocates_nothing_in_steady_state) {
 
 class CountingSink final : public BookSink {
  public:
-  void publish(const Event&) override { ++published; }
+  void publish(const Event&, Moment) override { ++published; }
   void drop(std::string_view, DropReason, std::uint64_t count) override { dropped += count; }
-  void gap(std::string_view, std::string_view, std::optional<std::uint64_t>) override {}
-  void recovered(std::string_view) override {}
+  void gap(std::string_view, std::string_view, std::optional<std::uint64_t>, Moment) override {}
+  void recovered(std::string_view, Moment) override {}
   void request_snapshot(std::string_view) override {}
   void resubscribe(std::string_view) override {}
   std::uint64_t published = 0, dropped = 0;
@@ -121,7 +123,7 @@ TEST(Way, of_a_checked_order_book_allocates_nothing_in_steady_state) {
   std::vector<Event> events;
   for (const OwnedBook& book : books) events.push_back(book.event());
   const auto run = [&] {
-    for (const Event& event : events) guard.on_book(event, SteadyTime());
+    for (const Event& event : events) guard.on_book(event, {});
   };
   run();
   const std::size_t before = allocations;

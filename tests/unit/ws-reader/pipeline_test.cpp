@@ -3,60 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/ws-reader/outbox/outbox_support.hpp"
+#include "tests/unit/ws-reader/scripted_adapter.hpp"
 
 namespace mdpipe::reader {
 namespace {
 
-// "BTC ETH X" is a frame with a trade of each symbol, "book 7 8" the book of BTC with that bid and ask; other
-// frames are what their first word says. A book fetched over HTTP has the same form.
-class ScriptedAdapter final : public venues::Adapter {
- public:
-  [[nodiscard]] const venues::Profile& profile() const override { return profile_; }
-  [[nodiscard]] std::vector<venues::Request> subscribe(const std::vector<venues::Subscription>&,
-                                                       std::uint64_t) const override {
-    return {};
-  }
-  venues::FrameResult on_frame(std::string_view frame, UnixNanos, venues::EventSink& sink) override {
-    if (frame == "control") return venues::FrameResult::control();
-    if (frame == "other") return venues::FrameResult::other();
-    if (frame == "error") return venues::FrameResult::api_error();
-    if (frame == "bad") return venues::FrameResult::rejected("no sense");
-    if (frame.substr(0, 5) == "book ") return read_book(frame.substr(5), "BTC", sink);
-    while (!frame.empty()) {
-      const std::size_t end = std::min(frame.find(' '), frame.size());
-      Event event = trade();
-      event.symbol = frame.substr(0, end);
-      sink.on_event(event);
-      frame.remove_prefix(std::min(end + 1, frame.size()));
-    }
-    return venues::FrameResult::events();
-  }
-
-  venues::FrameResult read_book_snapshot(std::string_view body, std::string_view symbol, UnixNanos,
-                                         venues::EventSink& sink) override {
-    if (body == "bad") return venues::FrameResult::rejected("no book");
-    return read_book(body, symbol, sink);
-  }
-
-  void seed_books() { profile_.books = venues::BookRecipe::RestSeeded; }
-
- private:
-  static venues::FrameResult read_book(std::string_view text, std::string_view symbol,
-                                       venues::EventSink& sink) {
-    const Level bid{text.substr(0, 1), "1"};
-    const Level ask{text.substr(2, 1), "1"};
-    OrderBook book;
-    book.kind = text.size() > 3 ? BookKind::Delta : BookKind::Snapshot;
-    book.bids = {&bid, 1};
-    book.asks = {&ask, 1};
-    book.book_seq = 1;
-    sink.on_event({"test", symbol, UnixNanos{}, UnixNanos{1}, book});
-    return venues::FrameResult::events();
-  }
-
-  venues::Profile profile_{"test", "wss://test", {}, false, {}};
-};
+constexpr Moment kNow{UnixNanos{1}, SteadyTime(std::chrono::hours(1))};
 
 struct PipelineTest : testing::Test {
   metrics::MetricsCollector collector{{"ws-reader", "test", "test", true, 100}};
@@ -64,9 +16,14 @@ struct PipelineTest : testing::Test {
   ReaderMetrics reader_metrics{collector, "test", {}};
   Outbox outbox{"test", 1, {}, {}};
   int events_seen = 0;
+  // Each event ends its loop turn, so that each one asks for a flush.
+  EventWriter writer{{outbox, reader_metrics}, [this] {
+                       ++events_seen;
+                       writer.on_flush();
+                     }};
 
   Pipeline make(const std::vector<std::string>& symbols) {
-    return Pipeline({adapter, reader_metrics, outbox, nullptr}, symbols, [this] { ++events_seen; });
+    return Pipeline({adapter, reader_metrics, writer}, symbols);
   }
   std::uint64_t count(metrics::Metric metric, std::initializer_list<std::string_view> labels) {
     return collector.total(collector.series(metric, labels));
@@ -75,7 +32,7 @@ struct PipelineTest : testing::Test {
 
 TEST_F(PipelineTest, keeps_events_of_the_symbols_that_were_asked_for) {
   Pipeline pipeline = make({"BTC", "ETH"});
-  pipeline.on_frame("BTC XRP ETH", UnixNanos{1});
+  pipeline.on_frame("BTC XRP ETH", kNow);
   EXPECT_EQ(pipeline.totals().events, 2U);
   EXPECT_EQ(pipeline.totals().unknown_symbols, 1U);
   EXPECT_EQ(outbox.last_seq(), 2U);
@@ -85,27 +42,27 @@ TEST_F(PipelineTest, keeps_events_of_the_symbols_that_were_asked_for) {
 
 TEST_F(PipelineTest, takes_every_symbol_where_none_is_named) {
   Pipeline pipeline = make({});
-  pipeline.on_frame("BTC XRP ETH", UnixNanos{1});
+  pipeline.on_frame("BTC XRP ETH", kNow);
   EXPECT_EQ(pipeline.totals().events, 3U);
 }
 
 TEST_F(PipelineTest, what_still_comes_of_an_ended_feed_is_neither_kept_nor_a_fault) {
   Pipeline pipeline = make({"BTC", "ETH"});
-  pipeline.end_feeds({{EventType::Trade, "BTC"}, {EventType::Ticker, "ETH"}}, {});
-  pipeline.on_frame("BTC XRP ETH", UnixNanos{1});
+  pipeline.end_feeds({{EventType::Trade, "BTC"}, {EventType::Ticker, "ETH"}}, kNow);
+  pipeline.on_frame("BTC XRP ETH", kNow);
   EXPECT_EQ(pipeline.totals().events, 1U) << "of ETH another channel ended";
   EXPECT_EQ(pipeline.totals().no_longer_wanted, 1U);
   EXPECT_EQ(pipeline.totals().unknown_symbols, 1U);
   EXPECT_EQ(count(metrics::Metric::MessagesReceived, {"test", "trade", "BTC"}), 0U);
   pipeline.begin_feeds({{EventType::Trade, "BTC"}, {EventType::Trade, "XRP"}});
-  pipeline.on_frame("BTC XRP ETH", UnixNanos{1});
+  pipeline.on_frame("BTC XRP ETH", kNow);
   EXPECT_EQ(pipeline.totals().events, 4U);
   EXPECT_EQ(outbox.last_seq(), 4U);
 }
 
 TEST_F(PipelineTest, a_frames_bytes_are_counted_once) {
   Pipeline pipeline = make({});
-  pipeline.on_frame("BTC ETH", UnixNanos{1});
+  pipeline.on_frame("BTC ETH", kNow);
   EXPECT_EQ(count(metrics::Metric::ReceivedBytes, {"test", "trade", "BTC"}), 7U);
   EXPECT_EQ(count(metrics::Metric::ReceivedBytes, {"test", "trade", "ETH"}), 0U);
 }
@@ -113,7 +70,7 @@ TEST_F(PipelineTest, a_frames_bytes_are_counted_once) {
 TEST_F(PipelineTest, the_totals_tell_frames_apart) {
   Pipeline pipeline = make({});
   for (const auto* frame : {"control", "other", "other", "error", "bad", "BTC", ""})
-    pipeline.on_frame(frame, UnixNanos{1});
+    pipeline.on_frame(frame, kNow);
   const auto& totals = pipeline.totals();
   EXPECT_EQ(totals.frames, 7U);
   EXPECT_EQ(totals.control, 1U);
@@ -127,7 +84,7 @@ struct CheckedBooks : PipelineTest, FeedSink {
   std::vector<std::string> told;
   FeedMonitor feeds{{{EventType::OrderBook, "BTC"}}, venues::kStaleAfter, *this};
 
-  void on_feed(std::size_t, const Feed& change, UnixNanos) override {
+  void on_feed(std::size_t, const Feed& change, Moment) override {
     told.push_back(std::string(to_string(change.state)) + ": " + std::string(change.reason));
   }
   bool resubscribe(std::size_t) override { return true; }
@@ -137,10 +94,10 @@ struct CheckedBooks : PipelineTest, FeedSink {
     const auto tell = [this](const std::string& what) {
       return [this, what](std::string_view symbol) { told.push_back(what + " " + std::string(symbol)); };
     };
-    BookHooks hooks;
-    hooks.request_snapshot = tell("fetch");
-    hooks.resubscribe = tell("resubscribe");
-    pipeline.check_books(std::move(hooks));
+    BookCallbacks callbacks;
+    callbacks.request_snapshot = tell("fetch");
+    callbacks.resubscribe = tell("resubscribe");
+    pipeline.check_books(std::move(callbacks));
   }
   std::uint64_t dropped(DropReason why) {
     return count(metrics::Metric::DroppedEvents, {"ws-reader", "test", "orderbook", "BTC", to_string(why)});
@@ -148,12 +105,11 @@ struct CheckedBooks : PipelineTest, FeedSink {
 };
 
 TEST_F(CheckedBooks, a_book_that_cannot_be_right_is_counted_and_goes_nowhere) {
-  Pipeline pipeline({adapter, reader_metrics, outbox, nullptr, &feeds}, {}, [this] { ++events_seen; });
+  Pipeline pipeline({adapter, reader_metrics, writer, &feeds}, {});
   check(pipeline);
   feeds.on_connected({});
   told.clear();
-  for (const char* frame : {"book 7 8", "book 9 8", "BTC", "book 7 8"})
-    pipeline.on_frame(frame, UnixNanos{1});
+  for (const char* frame : {"book 7 8", "book 9 8", "BTC", "book 7 8"}) pipeline.on_frame(frame, kNow);
   EXPECT_EQ(told, (std::vector<std::string>{"gap: reader started", "live: data", "gap: crossed",
                                             "live: whole again"}));
   EXPECT_EQ(pipeline.totals().events, 4U);
@@ -165,7 +121,7 @@ TEST_F(CheckedBooks, a_book_that_cannot_be_right_is_counted_and_goes_nowhere) {
 
 TEST_F(CheckedBooks, unchecked_every_book_passes) {
   Pipeline pipeline = make({});
-  pipeline.on_frame("book 9 8", UnixNanos{1});
+  pipeline.on_frame("book 9 8", kNow);
   EXPECT_EQ(outbox.last_seq(), 1U);
 }
 
@@ -173,39 +129,39 @@ TEST_F(CheckedBooks, a_fetched_book_counts_as_received_and_lets_the_deltas_throu
   adapter.seed_books();
   Pipeline pipeline = make({});
   check(pipeline);
-  pipeline.on_frame("book 7 8 delta", UnixNanos{1});
+  pipeline.on_frame("book 7 8 delta", kNow);
   EXPECT_EQ(told, std::vector<std::string>{"fetch BTC"});
   EXPECT_EQ(pipeline.held_events(), 1U);
-  EXPECT_EQ(pipeline.on_book_snapshot("BTC", "bad", UnixNanos{1}, SteadyTime()).reason, "no book");
+  EXPECT_EQ(pipeline.on_book_snapshot("BTC", "bad", kNow).reason, "no book");
   EXPECT_EQ(outbox.last_seq(), 0U);
-  EXPECT_TRUE(pipeline.on_book_snapshot("BTC", "6 8", UnixNanos{1}, SteadyTime()).reason.empty());
+  EXPECT_TRUE(pipeline.on_book_snapshot("BTC", "6 8", kNow).reason.empty());
   EXPECT_EQ(outbox.last_seq(), 1U);
   EXPECT_EQ(dropped(DropReason::StaleDelta), 1U);
   EXPECT_EQ(count(metrics::Metric::MessagesReceived, {"test", "orderbook", "BTC"}), 2U);
-  pipeline.on_frame("BTC", UnixNanos{1});
+  pipeline.on_frame("BTC", kNow);
   EXPECT_EQ(outbox.last_seq(), 2U) << "trades are not its business";
 }
 
 TEST_F(PipelineTest, hands_on_what_the_adapter_said) {
-  EXPECT_EQ(make({}).on_frame("bad", UnixNanos{1}).reason, "no sense");
+  EXPECT_EQ(make({}).on_frame("bad", kNow).reason, "no sense");
 }
 
 TEST_F(PipelineTest, what_data_changes_about_a_feed_is_told_before_it) {
   struct Sink final : FeedSink {
-    Pipeline* pipeline = nullptr;
+    EventWriter* writer = nullptr;
     std::vector<FeedState> states;
-    void on_feed(std::size_t, const Feed& change, UnixNanos now) override {
+    void on_feed(std::size_t, const Feed& change, Moment now) override {
       states.push_back(change.state);
-      pipeline->keep(Event{"test", "BTC", UnixNanos{}, now, change}, {});
+      writer->write({"test", "BTC", UnixNanos{}, now.wall, change}, now);
     }
     bool resubscribe(std::size_t) override { return true; }
     void reconnect(std::string_view) override {}
   } sink;
   FeedMonitor feeds({{EventType::Trade, "BTC"}}, venues::kStaleAfter, sink);
-  Pipeline pipeline({adapter, reader_metrics, outbox, nullptr, &feeds}, {"BTC"}, [this] { ++events_seen; });
-  sink.pipeline = &pipeline;
+  Pipeline pipeline({adapter, reader_metrics, writer, &feeds}, {"BTC"});
+  sink.writer = &writer;
   feeds.on_connected({});
-  pipeline.on_frame("BTC XRP", UnixNanos{1});
+  pipeline.on_frame("BTC XRP", kNow);
   EXPECT_THAT(sink.states, testing::ElementsAre(FeedState::Gap, FeedState::Live));
   EXPECT_EQ(pipeline.totals().events, 1U);
   EXPECT_EQ(count(metrics::Metric::MessagesReceived, {"test", "feed", "BTC"}), 0U)

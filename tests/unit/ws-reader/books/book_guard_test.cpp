@@ -21,11 +21,11 @@ struct GuardTest : testing::Test {
 
   void give(BookGuard& guard, const OwnedBook& book) {
     ++received;
-    guard.on_book(book.event(), now);
+    guard.on_book(book.event(), {{}, now});
   }
   void answer(BookGuard& guard, const OwnedBook& book) {
     ++received;
-    guard.on_rest_snapshot(book.event(), now);
+    guard.on_rest_snapshot(book.event(), {{}, now});
   }
   // What came in was published, is held, or was dropped.
   void expect_balance(const BookGuard& guard) {
@@ -270,14 +270,14 @@ TEST_F(RestSeeded, held_deltas_are_bounded_in_number_and_in_bytes) {
     small.held_count_max = by_bytes ? 1000 : 3;
     small.held_bytes_max = by_bytes ? 1 : 1U << 20U;
     BookGuard bounded(BookRecipe::RestSeeded, own, small);
-    for (std::uint64_t id = 1; id <= 5; ++id) bounded.on_book(numbered(id, id).event(), now);
+    for (std::uint64_t id = 1; id <= 5; ++id) bounded.on_book(numbered(id, id).event(), {{}, now});
     const std::uint64_t kept = by_bytes ? 1 : 2;
     EXPECT_EQ(bounded.held_events(), kept);
     EXPECT_EQ(own.dropped, 5 - kept);
     EXPECT_EQ(own.take().at(1), by_bytes ? "drop book_buffer 1" : "drop book_buffer 3");
-    bounded.on_rest_snapshot(fetched(5 - kept - 1).event(), now);
+    bounded.on_rest_snapshot(fetched(5 - kept - 1).event(), {{}, now});
     EXPECT_THAT(own.take(), ElementsAre("drop stale_snapshot 1", "fetch")) << "it started over";
-    bounded.on_rest_snapshot(fetched(5 - kept).event(), now);
+    bounded.on_rest_snapshot(fetched(5 - kept).event(), {{}, now});
     EXPECT_EQ(own.take().front(), "publish snapshot " + std::to_string(5 - kept));
     EXPECT_EQ(bounded.held_events(), 0U);
   }
@@ -343,7 +343,7 @@ TEST_F(RestSeeded, numbers_at_the_end_of_their_range_do_no_harm) {
 TEST_F(RestSeeded, a_consumers_book_is_right_whatever_happens) {
   for (unsigned seed = 1; seed <= 200; ++seed) {
     struct CheckingSink final : BookSink {
-      void publish(const Event& event) override {
+      void publish(const Event& event, Moment) override {
         const auto& book = std::get<OrderBook>(event.body);
         ++published;
         if (book.kind == BookKind::Delta) {
@@ -354,12 +354,12 @@ TEST_F(RestSeeded, a_consumers_book_is_right_whatever_happens) {
         last = book.book_seq;
       }
       void drop(std::string_view, DropReason, std::uint64_t count) override { dropped += count; }
-      void gap(std::string_view, std::string_view, std::optional<std::uint64_t>) override {
+      void gap(std::string_view, std::string_view, std::optional<std::uint64_t>, Moment) override {
         EXPECT_FALSE(is_gap);
         is_gap = true;
         last.reset();
       }
-      void recovered(std::string_view) override {
+      void recovered(std::string_view, Moment) override {
         EXPECT_TRUE(is_gap);
         is_gap = false;
       }
@@ -383,10 +383,10 @@ TEST_F(RestSeeded, a_consumers_book_is_right_whatever_happens) {
       OwnedBook change = numbered(first, id, {{"10", std::to_string(1 + random() % 5)}});
       if (one_in(40)) change.bids.emplace_back("12", "1");
       for (int copies = one_in(30) ? 0 : one_in(30) ? 2 : 1; copies > 0; --copies, ++given)
-        under_test.on_book(change.event(), now);
+        under_test.on_book(change.event(), {{}, now});
       if (own.asked && one_in(5)) {
         own.asked = false;
-        under_test.on_rest_snapshot(fetched(id - random() % 6).event(), now);
+        under_test.on_rest_snapshot(fetched(id - random() % 6).event(), {{}, now});
         ++given;
       }
       if (one_in(150)) {

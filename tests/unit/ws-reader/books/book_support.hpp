@@ -52,7 +52,7 @@ inline OwnedBook numbered(std::uint64_t first, std::uint64_t last, Pairs bids = 
 // "publish snapshot 9", "drop stale_delta 2", "gap: crossed", "recovered", "fetch", "resubscribe".
 class WritingSink final : public BookSink {
  public:
-  void publish(const Event& event) override {
+  void publish(const Event& event, Moment) override {
     const auto& book = std::get<OrderBook>(event.body);
     std::string line = book.kind == BookKind::Snapshot ? "publish snapshot" : "publish delta";
     if (book.book_seq) line += " " + std::to_string(*book.book_seq);
@@ -64,10 +64,10 @@ class WritingSink final : public BookSink {
     said.push_back("drop " + std::string(to_string(why)) + " " + std::to_string(count));
     dropped += count;
   }
-  void gap(std::string_view, std::string_view reason, std::optional<std::uint64_t>) override {
+  void gap(std::string_view, std::string_view reason, std::optional<std::uint64_t>, Moment) override {
     said.push_back("gap: " + std::string(reason));
   }
-  void recovered(std::string_view) override { said.emplace_back("recovered"); }
+  void recovered(std::string_view, Moment) override { said.emplace_back("recovered"); }
   void request_snapshot(std::string_view symbol) override {
     said.push_back(symbol == "X" ? "fetch" : "fetch " + std::string(symbol));
   }

@@ -24,7 +24,7 @@ constexpr std::int64_t kWall = 1'700'000'000'000'000'000;
 
 class FeedMonitorTest : public testing::Test, protected FeedSink {
  protected:
-  void on_feed(std::size_t feed, const Feed& change, UnixNanos now) override {
+  void on_feed(std::size_t feed, const Feed& change, Moment now) override {
     const auto& what = monitor_.subscription(feed);
     std::string line = fmt::format("{} {} {}: {}", to_string(what.channel), what.symbol,
                                    to_string(change.state), change.reason);
@@ -34,7 +34,7 @@ class FeedMonitorTest : public testing::Test, protected FeedSink {
     if (change.lost) line += fmt::format(" lost {}", *change.lost);
     changes_.push_back(line);
     since_ = change.since;
-    EXPECT_EQ(now.count, wall().count);
+    EXPECT_EQ(now.wall.count, wall().count);
   }
   bool resubscribe(std::size_t feed) override {
     if (!can_resubscribe_) return false;
@@ -101,6 +101,15 @@ TEST_F(FeedMonitorTest, the_first_data_of_a_reader_ends_a_gap) {
   EXPECT_THAT(take(), ElementsAre("ticker BTC gap: reader started to 102", "ticker BTC live: data"));
   ticker("BTC");
   EXPECT_THAT(take(), IsEmpty());
+}
+
+TEST_F(FeedMonitorTest, what_an_earlier_reader_knew_is_where_the_gap_began) {
+  monitor_.restore_last_recv(0, UnixNanos{kWall + 70'000'000'000});
+  monitor_.start(at());
+  connect();
+  take();
+  ticker("BTC");
+  EXPECT_THAT(take(), ElementsAre("ticker BTC gap: reader started from 70 to 100", "ticker BTC live: data"));
 }
 
 TEST_F(FeedMonitorTest, a_lost_connection_is_down_then_a_gap) {

@@ -26,7 +26,7 @@ class LineReaderTest : public testing::Test {
     for (const int fd : pipe_) close(fd);
   }
 
-  LineHandlers handlers() {
+  LineCallbacks handlers() {
     return {[this](std::string_view line) {
               lines_.emplace_back(line);
               if (after_line_) after_line_();
@@ -197,11 +197,11 @@ TEST_F(LineReaderFileTest, reads_a_regular_file_larger_than_one_read) {
   int ends = 0;
   std::optional<LineReader> reader;
   reader.emplace(io, fd_, kLineMax,
-                 LineHandlers{[&](std::string_view line) {
-                                lines.emplace_back(line);
-                                reader->resume();
-                              },
-                              [](std::size_t) {}, [&] { ++ends; }});
+                 LineCallbacks{[&](std::string_view line) {
+                                 lines.emplace_back(line);
+                                 reader->resume();
+                               },
+                               [](std::size_t) {}, [&] { ++ends; }});
   reader->start();
   const std::size_t handlers = io.run();
   EXPECT_EQ(lines, expected);

@@ -12,7 +12,7 @@ using std::chrono::seconds;
 
 constexpr double kAlmostOne = 0.999999;
 
-Ended refused(int status, std::optional<seconds> retry_after = {}) {
+EndedConnection refused(int status, std::optional<seconds> retry_after = {}) {
   return {milliseconds(0), status, retry_after};
 }
 

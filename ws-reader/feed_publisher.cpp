@@ -1,4 +1,4 @@
-#include "ws-reader/feeds/feed_publisher.hpp"
+#include "ws-reader/feed_publisher.hpp"
 
 #include <utility>
 
@@ -7,8 +7,12 @@ namespace mdpipe::reader {
 using metrics::Metric;
 
 FeedPublisher::FeedPublisher(metrics::MetricsCollector& collector, std::string exchange,
-                             const std::vector<venues::Subscription>& subscriptions, Actions actions)
-    : collector_(collector), exchange_(std::move(exchange)), actions_(std::move(actions)) {
+                             const std::vector<venues::Subscription>& subscriptions, EventWriter& writer,
+                             FeedCallbacks callbacks)
+    : collector_(collector),
+      exchange_(std::move(exchange)),
+      writer_(writer),
+      callbacks_(std::move(callbacks)) {
   feeds_.reserve(subscriptions.size());
   for (const auto& wanted : subscriptions) on_added(wanted);
 }
@@ -29,16 +33,16 @@ void FeedPublisher::on_removed(std::size_t feed) {
   feeds_.erase(feeds_.begin() + static_cast<std::ptrdiff_t>(feed));
 }
 
-void FeedPublisher::on_feed(std::size_t feed, const Feed& change, UnixNanos now) {
+void FeedPublisher::on_feed(std::size_t feed, const Feed& change, Moment now) {
   Published& known = feeds_[feed];
-  actions_.keep(Event{exchange_, known.what.symbol, UnixNanos{}, now, change});
+  writer_.write({exchange_, known.what.symbol, UnixNanos{}, now.wall, change}, now);
   collector_.set(known.state_series, static_cast<double>(change.state));
   collector_.set(known.since_series, static_cast<double>(change.since.count) * 1e-9);
   log_change(known, change);
   known.state = change.state;
 }
 
-// What comes with starting and losing a connection is in the log already.
+// Only silence is logged here; the session logs connections that open and close.
 void FeedPublisher::log_change(const Published& feed, const Feed& change) {
   const bool is_stale = change.state == FeedState::Stale;
   const bool is_back = change.state == FeedState::Live && feed.state == FeedState::Stale;
@@ -55,11 +59,11 @@ void FeedPublisher::log_change(const Published& feed, const Feed& change) {
 
 bool FeedPublisher::resubscribe(std::size_t feed) {
   const Published& known = feeds_[feed];
-  if (!actions_.resubscribe(known.what)) return false;
+  if (!callbacks_.resubscribe(known.what)) return false;
   collector_.add(known.resubscribes);
   return true;
 }
 
-void FeedPublisher::reconnect(std::string_view reason) { actions_.reconnect(std::string(reason)); }
+void FeedPublisher::reconnect(std::string_view reason) { callbacks_.reconnect(std::string(reason)); }
 
 }  // namespace mdpipe::reader

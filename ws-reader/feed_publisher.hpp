@@ -1,6 +1,6 @@
 #pragma once
-// Makes the changes that FeedMonitor decides known: as events of type `feed` in order with all others, as
-// metrics, and in the log. What is to be done about them it passes on. Decides nothing.
+// Publishes the changes that FeedMonitor decides: as events of type `feed`, in order with all other events,
+// as metrics, and in the log. Passes on the monitor's requests. Decides nothing.
 #include <functional>
 #include <string>
 #include <string_view>
@@ -8,23 +8,26 @@
 
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/collector.hpp"
+#include "ws-reader/event_writer.hpp"
 #include "ws-reader/feeds/feed_monitor.hpp"
 
 namespace mdpipe::reader {
 
+// What the feeds ask of the source of frames.
+struct FeedCallbacks {
+  // False if nothing was done; the monitor asks again.
+  std::function<bool(const venues::Subscription& subscription)> resubscribe;
+  std::function<void(const std::string& reason)> reconnect;
+};
+
 class FeedPublisher final : public FeedSink {
  public:
-  struct Actions {
-    std::function<void(const Event& event)> keep;
-    std::function<bool(const venues::Subscription& subscription)> resubscribe;
-    std::function<void(const std::string& reason)> reconnect;
-  };
-
-  // Borrows the collector for its life. Makes the series of `subscriptions` at once.
+  // Borrows collector and writer, which must outlive it. Makes the metrics of `subscriptions` at once.
   FeedPublisher(metrics::MetricsCollector& collector, std::string exchange,
-                const std::vector<venues::Subscription>& subscriptions, Actions actions);
+                const std::vector<venues::Subscription>& subscriptions, EventWriter& writer,
+                FeedCallbacks callbacks);
 
-  void on_feed(std::size_t feed, const Feed& change, UnixNanos now) override;
+  void on_feed(std::size_t feed, const Feed& change, Moment now) override;
   void on_added(const venues::Subscription& what) override;
   void on_removed(std::size_t feed) override;
   bool resubscribe(std::size_t feed) override;
@@ -41,7 +44,8 @@ class FeedPublisher final : public FeedSink {
   metrics::MetricsCollector& collector_;
   std::string exchange_;
   std::vector<Published> feeds_;  // as FeedMonitor numbers them
-  Actions actions_;
+  EventWriter& writer_;
+  FeedCallbacks callbacks_;
   log::RateLimit stale_limit_, back_limit_;
 };
 
