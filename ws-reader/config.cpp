@@ -17,12 +17,12 @@ namespace {
 
 Error bad(std::string message) { return Error{ErrorKind::BadConfig, std::move(message)}; }
 
-// The event types, and the names exchanges use for them.
+// The event types of exchanges, and the names that exchanges use for them.
 std::optional<EventType> parse_channel(std::string_view name) {
-  if (name == "ticker") return EventType::Ticker;
-  if (name == "trade" || name == "trades") return EventType::Trade;
-  if (name == "orderbook" || name == "orderbooks") return EventType::OrderBook;
-  return std::nullopt;
+  if (name == "trades") return EventType::Trade;
+  if (name == "orderbooks") return EventType::OrderBook;
+  const auto type = parse_event_type(name);
+  return type == EventType::Feed ? std::nullopt : type;
 }
 
 // "ticker=3s"

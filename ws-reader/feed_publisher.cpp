@@ -33,7 +33,7 @@ void FeedPublisher::on_removed(std::size_t feed) {
   feeds_.erase(feeds_.begin() + static_cast<std::ptrdiff_t>(feed));
 }
 
-void FeedPublisher::on_feed(std::size_t feed, const Feed& change, Moment now) {
+void FeedPublisher::on_feed(std::size_t feed, const FeedChange& change, Moment now) {
   Published& known = feeds_[feed];
   writer_.write({exchange_, known.what.symbol, UnixNanos{}, now.wall, change}, now);
   collector_.set(known.state_series, static_cast<double>(change.state));
@@ -43,7 +43,7 @@ void FeedPublisher::on_feed(std::size_t feed, const Feed& change, Moment now) {
 }
 
 // Only silence is logged here; the session logs connections that open and close.
-void FeedPublisher::log_change(const Published& feed, const Feed& change) {
+void FeedPublisher::log_change(const Published& feed, const FeedChange& change) {
   const bool is_stale = change.state == FeedState::Stale;
   const bool is_back = change.state == FeedState::Live && feed.state == FeedState::Stale;
   if (!is_stale && !is_back) return;

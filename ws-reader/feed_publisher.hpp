@@ -27,7 +27,7 @@ class FeedPublisher final : public FeedSink {
                 const std::vector<venues::Subscription>& subscriptions, EventWriter& writer,
                 FeedCallbacks callbacks);
 
-  void on_feed(std::size_t feed, const Feed& change, Moment now) override;
+  void on_feed(std::size_t feed, const FeedChange& change, Moment now) override;
   void on_added(const venues::Subscription& what) override;
   void on_removed(std::size_t feed) override;
   bool resubscribe(std::size_t feed) override;
@@ -39,7 +39,7 @@ class FeedPublisher final : public FeedSink {
     FeedState state = FeedState::Pending;
     metrics::Series state_series, since_series, resubscribes;
   };
-  void log_change(const Published& feed, const Feed& change);
+  void log_change(const Published& feed, const FeedChange& change);
 
   metrics::MetricsCollector& collector_;
   std::string exchange_;

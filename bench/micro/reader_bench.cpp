@@ -66,7 +66,7 @@ void outbox_append_confirm(benchmark::State& state) {
 BENCHMARK(outbox_append_confirm)->Arg(1)->Arg(10)->Arg(100);
 
 struct IgnoringFeedSink final : reader::FeedSink {
-  void on_feed(std::size_t, const Feed&, Moment) override {}
+  void on_feed(std::size_t, const FeedChange&, Moment) override {}
   bool resubscribe(std::size_t) override { return true; }
   void reconnect(std::string_view) override {}
 };

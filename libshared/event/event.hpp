@@ -31,6 +31,14 @@ constexpr std::string_view to_string(EventType type) {
   return "";
 }
 
+// The type that to_string() gives this name.
+constexpr std::optional<EventType> parse_event_type(std::string_view name) {
+  for (const EventType type : kEventTypes) {
+    if (to_string(type) == name) return type;
+  }
+  return std::nullopt;
+}
+
 enum class Side {
   None,
   Buy,
@@ -111,8 +119,8 @@ constexpr std::string_view to_string(FeedState state) {
   return "";
 }
 
-// A feed changed its state.
-struct Feed {
+// A feed changed its state: the body of an event of the type Feed.
+struct FeedChange {
   EventType channel = EventType::Ticker;
   FeedState state = FeedState::Pending;
   UnixNanos since;          // when the state began
@@ -128,7 +136,7 @@ struct Event {
   std::string_view symbol;    // the exchange's own, verbatim: "BTC_JPY"
   UnixNanos ts;               // the exchange's time; 0 where it gives none
   UnixNanos recv;             // when the frame was read from the socket
-  std::variant<Ticker, Trade, OrderBook, Feed> body;
+  std::variant<Ticker, Trade, OrderBook, FeedChange> body;
 
   [[nodiscard]] EventType type() const { return static_cast<EventType>(body.index()); }
 };

@@ -49,7 +49,7 @@ std::uint32_t key_count(const Ticker& t) {
 std::uint32_t key_count(const Trade& t) { return 2 + count_given({side_name(t.side), t.id}); }
 std::uint32_t key_count(const OrderBook& book) { return book.book_seq ? 4 : 3; }
 
-std::uint32_t key_count(const Feed& feed) {
+std::uint32_t key_count(const FeedChange& feed) {
   return 4 + (feed.from.count != 0 ? 1 : 0) + (feed.to.count != 0 ? 1 : 0) + (feed.lost ? 1 : 0);
 }
 
@@ -81,7 +81,7 @@ void put_time_if_given(MsgpackWriter& out, std::string_view key, UnixNanos time)
   if (time.count != 0) put_number(out, key, time.count);
 }
 
-void put_body(MsgpackWriter& out, const Feed& feed) {
+void put_body(MsgpackWriter& out, const FeedChange& feed) {
   put(out, "channel", to_string(feed.channel));
   put(out, "state", to_string(feed.state));
   put_number(out, "since", feed.since.count);

@@ -50,7 +50,7 @@ void check_body(const Trade& trade) {
   check(trade.id.size() <= 64, "an id has at most 64 bytes");
 }
 
-void check_body(const Feed&) { check(false, "an adapter never makes a feed event"); }
+void check_body(const FeedChange&) { check(false, "an adapter never makes a feed event"); }
 
 void check_body(const OrderBook& book) {
   check_levels(book.bids, 1);
@@ -82,7 +82,7 @@ bool equal(const Map& map, const Trade& trade) {
   return equal(map, "price", trade.price) && equal(map, "size", trade.size) && equal(map, "id", trade.id);
 }
 
-bool equal(const Map&, const Feed&) { return false; }
+bool equal(const Map&, const FeedChange&) { return false; }
 
 bool equal(const Map& map, const OrderBook& book) {
   return equal(map.at("bids"), book.bids) && equal(map.at("asks"), book.asks) &&

@@ -112,7 +112,7 @@ class CountingSink final : public EventSink {
       expect_in_frame(text);
   }
 
-  void count(const Feed&) { kind = "feed"; }  // no adapter makes one
+  void count(const FeedChange&) { kind = "feed"; }  // no adapter makes one
   void count(const OrderBook& book) {
     kind = book.kind == BookKind::Snapshot ? "book_snapshot" : "book_delta";
     ++(book.kind == BookKind::Snapshot ? tally_.snapshots : tally_.deltas)[symbol_];

@@ -101,12 +101,12 @@ FeedMonitor::Watched* FeedMonitor::find_feed(EventType channel, std::string_view
 }
 
 void FeedMonitor::announce(const Watched& feed, std::string_view reason, Moment now) {
-  sink_->on_feed(index_of(feed), Feed{feed.what.channel, feed.state, feed.since, reason}, now);
+  sink_->on_feed(index_of(feed), FeedChange{feed.what.channel, feed.state, feed.since, reason}, now);
 }
 
 void FeedMonitor::announce_gap(const Watched& feed, std::string_view reason, const MissingEvents& missing,
                                Moment now) {
-  Feed change{feed.what.channel, FeedState::Gap, feed.is_broken ? feed.since : now.wall, reason};
+  FeedChange change{feed.what.channel, FeedState::Gap, feed.is_broken ? feed.since : now.wall, reason};
   change.from = missing.from;
   change.to = missing.to;
   change.lost = missing.lost;

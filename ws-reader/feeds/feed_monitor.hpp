@@ -21,7 +21,7 @@ namespace mdpipe::reader {
 class FeedSink {
  public:
   // Feed number `feed` changed. The views in `change` are valid during the call only.
-  virtual void on_feed(std::size_t feed, const Feed& change, Moment now) = 0;
+  virtual void on_feed(std::size_t feed, const FeedChange& change, Moment now) = 0;
   // There is a new feed, whose number is the next one.
   virtual void on_added(const venues::Subscription& /*what*/) {}
   // Feed number `feed` is gone, after its last change: those behind it are one number lower.
@@ -35,7 +35,7 @@ class FeedSink {
   ~FeedSink() = default;
 };
 
-// What is missing: see Feed in libshared/event/event.hpp.
+// What is missing: see FeedChange in libshared/event/event.hpp.
 struct MissingEvents {
   UnixNanos from{}, to{};
   std::optional<std::uint64_t> lost{};

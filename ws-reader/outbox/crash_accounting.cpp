@@ -20,13 +20,6 @@ bool is_after_numbering(std::string_view reason) {
   return known != nullptr && known->is_loss();
 }
 
-std::optional<EventType> channel_of(std::string_view name) {
-  for (const EventType type : kMarketTypes) {
-    if (to_string(type) == name) return type;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 CrashAccounting::CrashAccounting(const CrashAccountingOptions& options, metrics::MetricsCollector& collector,
@@ -108,8 +101,8 @@ SequenceLog::LossCallback CrashAccounting::counter(const std::string& exchange, 
 SequenceLog::Expected CrashAccounting::expected(std::string_view exchange) const {
   SequenceLog::Expected out;
   const auto entry = [&](std::string_view of, std::string_view channel, std::string_view symbol) {
-    const auto type = channel_of(channel);
-    return of == exchange && type ? &out[{*type, std::string(symbol)}] : nullptr;
+    const auto type = parse_event_type(channel);
+    return of == exchange && type && type != EventType::Feed ? &out[{*type, std::string(symbol)}] : nullptr;
   };
   collector_.for_each_total(Metric::MessagesReceived, [&](const auto& labels, std::uint64_t total) {
     if (std::uint64_t* sum = entry(labels[0], labels[1], labels[2])) *sum += total;

@@ -11,13 +11,6 @@ namespace {
 
 constexpr std::string_view kReason = "ws-reader's retention was full: the oldest events were dropped";
 
-std::optional<EventType> parse_type(std::string_view name) {
-  for (const EventType type : kEventTypes) {
-    if (to_string(type) == name) return type;
-  }
-  return std::nullopt;
-}
-
 // The fields of an event that a report needs.
 struct Keys {
   std::string_view type, exchange, symbol, channel, state;
@@ -71,10 +64,10 @@ void LossReport::add(std::string_view payload) {
   const msgpack::object& batch = handle.get();
   for (std::uint32_t i = 0; i < batch.via.array.size; ++i) {
     const Keys keys = read_keys(batch.via.array.ptr[i].via.map);
-    const auto type = parse_type(keys.type);
+    const auto type = parse_event_type(keys.type);
     if (!type) continue;
     exchange_.assign(keys.exchange);
-    const auto channel = parse_type(keys.channel);
+    const auto channel = parse_event_type(keys.channel);
     if (*type == EventType::Feed && keys.state == to_string(FeedState::Gap) && keys.lost > 0 && channel) {
       add_to(total_, *channel, keys.symbol, {keys.lost, UnixNanos{keys.from}, UnixNanos{keys.to}});
       continue;
@@ -97,7 +90,7 @@ Batch LossReport::make_batch(std::uint64_t epoch, std::uint64_t last_seq, UnixNa
     const auto& [channel, symbol] = feed;
     wire::encode_event(
         {exchange_, symbol, UnixNanos{}, now,
-         Feed{channel, FeedState::Gap, loss.first, kReason, loss.first, loss.last, loss.count}},
+         FeedChange{channel, FeedState::Gap, loss.first, kReason, loss.first, loss.last, loss.count}},
         seq++, batch.payload);
   }
   wire::seal_batch(batch.payload, batch.count);

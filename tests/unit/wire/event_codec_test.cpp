@@ -93,20 +93,20 @@ TEST(EventCodec, writes_books_with_and_without_a_number) {
 }
 
 TEST(EventCodec, writes_a_change_of_a_feed) {
-  const Decoded gap = encode_and_decode(
-      {"x",
-       "y",
-       {},
-       UnixNanos{9},
-       Feed{EventType::Trade, FeedState::Gap, UnixNanos{5}, "reconnected", UnixNanos{3}, UnixNanos{4}, 7}},
-      1);
+  const Decoded gap = encode_and_decode({"x",
+                                         "y",
+                                         {},
+                                         UnixNanos{9},
+                                         FeedChange{EventType::Trade, FeedState::Gap, UnixNanos{5},
+                                                    "reconnected", UnixNanos{3}, UnixNanos{4}, 7}},
+                                        1);
   EXPECT_THAT(gap.keys(), ElementsAre("channel", "exchange", "from", "lost", "reason", "recv", "seq", "since",
                                       "state", "symbol", "to", "ts", "type"));
   EXPECT_EQ(gap.text("type") + gap.text("channel") + gap.text("state"), "feedtradegap");
   EXPECT_EQ(gap.map.at("since").as<std::int64_t>(), 5);
   EXPECT_EQ(gap.map.at("lost").as<std::uint64_t>(), 7U);
   const Decoded live = encode_and_decode(
-      {"x", "y", {}, {}, Feed{EventType::OrderBook, FeedState::Live, UnixNanos{5}, "data"}}, 1);
+      {"x", "y", {}, {}, FeedChange{EventType::OrderBook, FeedState::Live, UnixNanos{5}, "data"}}, 1);
   EXPECT_EQ(live.map.count("from") + live.map.count("to") + live.map.count("lost"), 0U);
 }
 

@@ -53,7 +53,7 @@ class Way final : private FeedSink {
     }
     return found;
   }
-  void on_feed(std::size_t, const Feed&, Moment) override {}
+  void on_feed(std::size_t, const FeedChange&, Moment) override {}
   bool resubscribe(std::size_t) override { return true; }
   void reconnect(std::string_view) override {}
 

@@ -84,7 +84,7 @@ struct CheckedBooks : PipelineTest, FeedSink {
   std::vector<std::string> told;
   FeedMonitor feeds{{{EventType::OrderBook, "BTC"}}, venues::kStaleAfter, *this};
 
-  void on_feed(std::size_t, const Feed& change, Moment) override {
+  void on_feed(std::size_t, const FeedChange& change, Moment) override {
     told.push_back(std::string(to_string(change.state)) + ": " + std::string(change.reason));
   }
   bool resubscribe(std::size_t) override { return true; }
@@ -150,7 +150,7 @@ TEST_F(PipelineTest, what_data_changes_about_a_feed_is_told_before_it) {
   struct Sink final : FeedSink {
     EventWriter* writer = nullptr;
     std::vector<FeedState> states;
-    void on_feed(std::size_t, const Feed& change, Moment now) override {
+    void on_feed(std::size_t, const FeedChange& change, Moment now) override {
       states.push_back(change.state);
       writer->write({"test", "BTC", UnixNanos{}, now.wall, change}, now);
     }

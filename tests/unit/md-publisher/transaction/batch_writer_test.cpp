@@ -297,7 +297,7 @@ TEST_F(BatchWriterTest, the_transaction_ends_with_the_cursors) {
 }
 
 Event feed(FeedState state, std::string_view reason, std::int64_t since) {
-  return {"gmo", "BTC_JPY", {}, {1}, Feed{EventType::Trade, state, {since}, reason}};
+  return {"gmo", "BTC_JPY", {}, {1}, FeedChange{EventType::Trade, state, {since}, reason}};
 }
 
 TEST_F(BatchWriterTest, the_last_state_of_a_feed_is_kept_in_both_formats) {

@@ -24,7 +24,7 @@ constexpr std::int64_t kWall = 1'700'000'000'000'000'000;
 
 class FeedMonitorTest : public testing::Test, protected FeedSink {
  protected:
-  void on_feed(std::size_t feed, const Feed& change, Moment now) override {
+  void on_feed(std::size_t feed, const FeedChange& change, Moment now) override {
     const auto& what = monitor_.subscription(feed);
     std::string line = fmt::format("{} {} {}: {}", to_string(what.channel), what.symbol,
                                    to_string(change.state), change.reason);

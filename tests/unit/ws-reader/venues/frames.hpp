@@ -58,7 +58,7 @@ class CollectingSink final : public EventSink {
     seen.low = ticker.low;
     seen.volume = ticker.volume;
   }
-  static void copy(const Feed&, Seen&) {}  // no adapter makes one
+  static void copy(const FeedChange&, Seen&) {}  // no adapter makes one
   static void copy(const OrderBook& book, Seen& seen) {
     seen.kind = book.kind;
     seen.book_seq = book.book_seq;
