@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "libshared/process/boot_id.hpp"
 #include "libshared/process/exit_code.hpp"
 
 namespace mdpipe::reader {
@@ -65,7 +66,7 @@ std::unique_ptr<CrashAccounting> make_crash_accounting(const Config& config,
                                                        std::uint64_t epoch) {
   if (config.to_stdout || !config.enable_metrics) return nullptr;
   const CrashAccountingOptions options{config.runtime_dir, config.source, config.exchange,
-                                       metrics::read_boot_id()};
+                                       process::read_boot_id()};
   return std::make_unique<CrashAccounting>(options, collector, spool, epoch);
 }
 

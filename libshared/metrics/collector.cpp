@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "libshared/log/log.hpp"
+#include "libshared/process/boot_id.hpp"
 #include "libshared/time/time.hpp"
 
 namespace mdpipe::metrics {
@@ -52,7 +53,7 @@ MetricsCollector::MetricsCollector(CollectorOptions options)
 void MetricsCollector::open_counter_file() {
   auto file =
       CounterFile::open({options_.counter_file, options_.component, options_.source, options_.series_max,
-                         options_.pending_max, read_boot_id(), kKeptHistogramsMax},
+                         options_.pending_max, process::read_boot_id(), kKeptHistogramsMax},
                         epoch_);
   if (!file) {
     log::warn("counts are kept in memory only; those of the last second are lost in a crash",

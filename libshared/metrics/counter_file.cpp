@@ -13,7 +13,6 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <utility>
 
@@ -324,13 +323,6 @@ CounterFile& CounterFile::operator=(CounterFile&& other) noexcept {
 CounterFile::~CounterFile() {
   unmap();
   if (fd_ >= 0) close(fd_);
-}
-
-std::string read_boot_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
 }
 
 std::string counter_file_path(std::string_view folder, std::string_view component, std::string_view source) {

@@ -88,7 +88,4 @@ class CounterFile {
 // "<folder>/counters-<component>-<source>", other characters than letters, digits, '.', '_' and '-' as %XX.
 std::string counter_file_path(std::string_view folder, std::string_view component, std::string_view source);
 
-// The running kernel's, as CounterFileOptions want it.
-std::string read_boot_id();
-
 }  // namespace mdpipe::metrics

@@ -82,13 +82,6 @@ std::string staged_path(const std::string& path) { return path + ".new"; }
 
 }  // namespace
 
-std::string read_boot_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
-}
-
 void StateMessages::clear() {
   bytes.clear();
   checksum = 0;

@@ -19,7 +19,6 @@ struct BootClock {
   std::string boot_id;
   UnixNanos wall;
 };
-std::string read_boot_id();
 
 // The file is a head and messages behind it. They may lie in several pieces, which are megabytes at thousands
 // of series and partly used again.

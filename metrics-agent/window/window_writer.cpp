@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "libshared/log/log.hpp"
+#include "libshared/process/boot_id.hpp"
 #include "metrics-agent/window/window_log.hpp"
 
 namespace mdpipe::agent {
@@ -11,7 +12,7 @@ WindowWriter::WindowWriter(const SnapshotStore& store, const Forwarders& forward
                            const std::string& state_folder, SteadyTime now)
     : store_(store),
       forwarders_(forwarders),
-      boot_id_(read_boot_id()),
+      boot_id_(process::read_boot_id()),
       file_(state_folder),
       book_(now, load(forwarders)) {}
 
