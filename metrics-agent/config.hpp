@@ -5,7 +5,7 @@
 
 #include "libshared/config/options.hpp"
 #include "libshared/transport/security.hpp"
-#include "metrics-agent/alerts/alert_settings.hpp"
+#include "metrics-agent/alerts/alert_config.hpp"
 #include "metrics-agent/forward/emf/emf_options.hpp"
 #include "metrics-agent/forward/otlp/otlp_options.hpp"
 #include "metrics-agent/forward/statsd/statsd_options.hpp"
@@ -29,9 +29,9 @@ struct Config {
   std::string basic_auth_file;  // empty: no password
   TlsFiles tls;                 // empty: plain HTTP
   std::string names = "collector";
-  StatsdSettings statsd;
-  EmfSettings emf;
-  AlertSettings alerts;
+  StatsdConfig statsd;
+  EmfConfig emf;
+  AlertConfig alerts;
   OtlpOptions otlp;
   transport::Security security;
   std::string log_level = "info";

@@ -552,9 +552,9 @@ Difference OptionTable::difference(const OptionTable& fresh) const {
     const Option& after = fresh.options_[i];
     if (before.show_() == after.show_()) continue;
     if (before.reloads_) {
-      out.taken.push_back(fmt::format("{}: {} -> {}", before.flag_, before.shown(), after.shown()));
+      out.applied.push_back(fmt::format("{}: {} -> {}", before.flag_, before.shown(), after.shown()));
     } else {
-      out.kept.push_back(before.flag_);
+      out.fixed.push_back(before.flag_);
     }
   }
   return out;

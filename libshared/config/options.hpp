@@ -1,8 +1,8 @@
 #pragma once
-// One table per program says everything about its options. Each option is a flag (--redis-url), an
-// environment variable (REDIS_URL) and a TOML key (redis_url), in that order of precedence; the table feeds
-// --help, --check-config and the shell completions, so they cannot disagree. Defaults are the values the
-// bound variables hold when they are added.
+// One table per program describes all its options. Each option is a flag (--redis-url), an environment
+// variable (REDIS_URL) and a TOML key (redis_url), in this order of precedence. --help, --check-config and
+// the shell completions are made from the table, so they cannot disagree. The default of an option is the
+// value that its bound variable has when the option is added.
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -25,29 +25,29 @@ using Milliseconds =
     std::chrono::milliseconds;  // written as "1500ms", "10s", "5m" or a bare number of milliseconds
 using StringList = std::vector<std::string>;  // written as "a,b,c", in TOML also as an array
 
-enum class Secrecy { Public, Secret, Url };  // Secret is never shown; of a Url only the password is hidden
+enum class Secrecy { Public, Secret, Url };  // a Secret is never shown; a Url is shown without its password
 
 class Option {
  public:
-  // Allowed values; anything else is refused with this list.
+  // The allowed values. The error for any other value lists them.
   Option& one_of(std::vector<std::string> choices);
   // Limits of a number, duration (in ms) or size (in bytes), both inclusive.
   Option& range(std::int64_t min, std::int64_t max);
-  // The name of the environment variable, where it is not the flag in capitals.
+  // The name of the environment variable, if it is not the flag in capitals.
   Option& env(std::string name);
   Option& secrecy(Secrecy secrecy);
   // What stands for the value in --help: "URL", "FILE".
   Option& value_name(std::string name);
-  // What --help says for the default, where it depends on other options.
+  // The default that --help shows, if it depends on other options.
   Option& default_shown(std::string text);
-  // A new value takes effect when the configuration is read again; all others wait for a restart.
+  // A new value takes effect on a reload. Other options wait for a restart.
   Option& reloads();
 
  private:
   friend class OptionTable;
   friend class Loader;
 
-  [[nodiscard]] std::string shown() const;  // the present value, masked where it is secret
+  [[nodiscard]] std::string shown() const;  // the present value, masked if it is secret
 
   std::string flag_, env_, help_, value_name_ = "VALUE", default_text_, origin_ = "default";
   bool is_switch_ = false;
@@ -72,18 +72,17 @@ struct Outcome {
 
 // How a configuration that was read again differs from the running one; secrets are masked.
 struct Difference {
-  std::vector<std::string> taken;  // "symbols: A,B -> A,C"
-  std::vector<std::string> kept;   // flags of options that cannot change while the program runs
+  std::vector<std::string> applied;  // "symbols: A,B -> A,C"
+  std::vector<std::string> fixed;    // flags of changed options that need a restart
 };
 
 class OptionTable {
  public:
-  // `summary` is one sentence; `arguments` names positional arguments in --help, empty where there are none.
+  // `summary` is one sentence, shown at the top of --help.
   OptionTable(std::string program, std::string summary);
 
-  // Binds an option to a variable that must outlive the table. --config, --check-config, --completion, --help
-  // and
-  // --version are there by themselves.
+  // Binds an option to a variable that must outlive the table. Every table has --config, --check-config,
+  // --completion, --help and --version.
   Option& add(std::string flag, std::string& target, std::string help);
   Option& add(std::string flag, bool& target, std::string help);  // a switch: --flag, --flag=false
   Option& add(std::string flag, std::int64_t& target, std::string help);
@@ -128,7 +127,7 @@ class OptionTable {
   std::function<Result<bool>()> check_;
 };
 
-// A text that an option of Milliseconds takes; nothing where it is none.
+// Parses what an option of the type Milliseconds accepts; nothing for any other text.
 std::optional<Milliseconds> parse_duration(std::string_view text);
 
 // "redis://user:secret@host" with the password replaced by "***".

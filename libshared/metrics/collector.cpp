@@ -17,7 +17,7 @@ namespace {
 constexpr std::uint32_t kValueRepeats = 10;
 constexpr std::uint32_t kNameRepeats = 3;
 // A reader has one for each kind of event, md-publisher one for each exchange and stream.
-constexpr std::size_t kKeptHistogramsMax = 64;
+constexpr std::size_t kPersistentHistogramsMax = 64;
 
 std::uint64_t new_epoch() { return static_cast<std::uint64_t>(wall_now().count); }
 
@@ -49,11 +49,11 @@ MetricsCollector::MetricsCollector(CollectorOptions options)
   for (const std::string_view type : error_type::kAll) series(Metric::Errors, {options_.component, type});
 }
 
-// What earlier lives counted is reported on, also where nothing counts in it any more.
+// What earlier runs counted is still reported, also if nothing counts in it now.
 void MetricsCollector::open_counter_file() {
   auto file =
       CounterFile::open({options_.counter_file, options_.component, options_.source, options_.series_max,
-                         options_.pending_max, process::read_boot_id(), kKeptHistogramsMax},
+                         options_.pending_max, process::read_boot_id(), kPersistentHistogramsMax},
                         epoch_);
   if (!file) {
     log::warn("counts are kept in memory only; those of the last second are lost in a crash",
@@ -116,13 +116,13 @@ Series MetricsCollector::intern(Metric metric, const LabelValues& labels, Storag
   assert(id == slots_.size());
   Slot& slot = slots_.emplace_back();
   if (storage.total != nullptr) {
-    slot.holds = Holds::Total;
+    slot.kind = SlotKind::Total;
     slot.total = storage.total;
   } else if (storage.histogram != nullptr) {
-    slot.holds = Holds::Histogram;
+    slot.kind = SlotKind::Histogram;
     slot.histogram = storage.histogram;
   }
-  if (slot.holds != Holds::Gauge) slot.sent = kNotSent;
+  if (slot.kind != SlotKind::Gauge) slot.sent = kNotSent;
   set(series_count_, static_cast<double>(slots_.size()));
   return Series(id, storage.total);
 }
@@ -149,7 +149,7 @@ void MetricsCollector::snapshot(bool full, Delta& out) {
   if (full) {
     out.series.reserve(slots_.size());
     const auto gauges = static_cast<std::size_t>(std::count_if(
-        slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.holds == Holds::Gauge; }));
+        slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.kind == SlotKind::Gauge; }));
     out.counters.reserve(slots_.size() - gauges);
     out.gauges.reserve(gauges);
   }
@@ -167,37 +167,37 @@ void MetricsCollector::put_values(Slot& slot, SeriesId id, bool full, Delta& out
   const std::uint64_t value = value_of(slot);
   if (std::exchange(slot.sent, value) != value) slot.value_n = message_count_;
   if (!full && message_count_ - slot.value_n >= kValueRepeats) return;
-  switch (slot.holds) {
-    case Holds::Gauge:
+  switch (slot.kind) {
+    case SlotKind::Gauge:
       out.gauges.emplace_back(id, slot.gauge);
       break;
-    case Holds::Total:
+    case SlotKind::Total:
       out.counters.emplace_back(id, value);
       break;
-    case Holds::Histogram:
+    case SlotKind::Histogram:
       out.histograms.emplace_back(id, slot.histogram->totals());
       break;
   }
 }
 
 std::uint64_t MetricsCollector::value_of(const Slot& slot) {
-  switch (slot.holds) {
-    case Holds::Gauge:
+  switch (slot.kind) {
+    case SlotKind::Gauge:
       return bits_of(slot.gauge);
-    case Holds::Total:
+    case SlotKind::Total:
       return *slot.total;
-    case Holds::Histogram:
+    case SlotKind::Histogram:
       return slot.histogram->count();
   }
   return kNotSent;
 }
 
 void MetricsCollector::for_each_total(
-    Metric metric, const std::function<void(const LabelValues&, std::uint64_t)>& tell) const {
+    Metric metric, const std::function<void(const LabelValues&, std::uint64_t)>& on_total) const {
   for (SeriesId id = 0; id < slots_.size(); ++id) {
     const Slot& slot = slots_[id];
-    if (slot.holds == Holds::Total && series_.info(id).metric == metric)
-      tell(series_[id].labels, *slot.total);
+    if (slot.kind == SlotKind::Total && series_.info(id).metric == metric)
+      on_total(series_[id].labels, *slot.total);
   }
 }
 
@@ -208,11 +208,11 @@ void MetricsCollector::reset() {
   pending_.discard();
   if (file_) file_->restart(origin_);
   for (Slot& slot : slots_) {
-    slot.sent = slot.holds == Holds::Gauge ? 0 : kNotSent;
+    slot.sent = slot.kind == SlotKind::Gauge ? 0 : kNotSent;
     slot.value_n = slot.name_n = 0;
-    if (slot.holds == Holds::Gauge) slot.gauge = 0;
-    if (slot.holds == Holds::Total) *slot.total = 0;
-    if (slot.holds == Holds::Histogram) *slot.histogram = PersistentHistogram();
+    if (slot.kind == SlotKind::Gauge) slot.gauge = 0;
+    if (slot.kind == SlotKind::Total) *slot.total = 0;
+    if (slot.kind == SlotKind::Histogram) *slot.histogram = PersistentHistogram();
   }
   set(series_count_, static_cast<double>(slots_.size()));
 }

@@ -26,12 +26,12 @@
 namespace mdpipe::metrics {
 
 struct CollectorOptions {
-  std::string component;  // "ws-reader"
-  std::string source;     // which of them: "gmo"
-  std::string exchange;   // the exchange of the contract's short forms below; empty where there are several
-  bool enabled = true;    // ENABLE_METRICS; false counts nothing and sends nothing
+  std::string component;            // "ws-reader"
+  std::string source;               // which of them: "gmo"
+  std::string exchange;             // the label of the increment_ functions below; empty if there are several
+  bool enabled = true;              // ENABLE_METRICS; false counts nothing and sends nothing
   std::size_t series_max = 50'000;  // further ones are refused and counted
-  std::string counter_file = {};    // where all of it but gauges is kept; empty: in memory only
+  std::string counter_file = {};    // makes all but the gauges persistent; empty: in memory only
   std::size_t pending_max = 0;      // counters that one set of pending counts may touch in the file
 };
 
@@ -39,7 +39,8 @@ class MetricsCollector {
  public:
   explicit MetricsCollector(CollectorOptions options);
 
-  // The contract's short forms, for code that is not on the hot path; each looks its series up.
+  // For code that is not on the hot path: each looks its series up. The programs count events with series()
+  // and add().
   void increment_received(std::string_view channel, std::string_view symbol);
   void increment_published(std::string_view stream, std::string_view symbol);
   void increment_error(std::string_view error_type);
@@ -54,12 +55,12 @@ class MetricsCollector {
   }
   void set(Series gauge, double value) {
     if (gauge.id_ == Series::kNone) return;
-    assert(slots_[gauge.id_].holds == Holds::Gauge);
+    assert(slots_[gauge.id_].kind == SlotKind::Gauge);
     slots_[gauge.id_].gauge = value;
   }
   // The gauge ends: it is shown nowhere any more, until it is set again. Travels as NaN.
   void withdraw(Series gauge) { set(gauge, std::numeric_limits<double>::quiet_NaN()); }
-  // For counters that something else counts, such as processor time: fractions are kept.
+  // For counters that something else counts, such as processor time: the value may have a fraction.
   void set_total(Series series, double total) { set(series, total); }
   void observe(Series series,
                std::chrono::nanoseconds duration);  // durations below zero: count them elsewhere
@@ -80,14 +81,14 @@ class MetricsCollector {
   }
   // The counters of one metric, by their label values.
   void for_each_total(Metric metric,
-                      const std::function<void(const LabelValues&, std::uint64_t)>& tell) const;
-  // When the counters began: an earlier life's epoch where they were kept.
+                      const std::function<void(const LabelValues&, std::uint64_t)>& on_total) const;
+  // When the counters began: the epoch of an earlier run if they are persistent.
   [[nodiscard]] std::uint64_t origin() const { return origin_; }
   [[nodiscard]] std::size_t series_count() const { return slots_.size(); }
 
  private:
   // There are tens of thousands, hence the union.
-  enum class Holds : std::uint32_t { Gauge, Total, Histogram };
+  enum class SlotKind : std::uint32_t { Gauge, Total, Histogram };
   struct Slot {
     union {
       double gauge = 0;
@@ -97,10 +98,10 @@ class MetricsCollector {
     std::uint64_t sent = 0;  // the value in the last message: total, count of a histogram or bits of a gauge
     std::uint32_t value_n = 0;  // the number of the first message that had the present value
     std::uint32_t name_n : 30;  // and of the first in which it was named; 0 before. Lasts for 34 years
-    Holds holds : 2;
+    SlotKind kind : 2;
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the union holds one of the three
-    Slot() : name_n(0), holds(Holds::Gauge) {}
-    [[nodiscard]] std::uint64_t* total_or_null() const { return holds == Holds::Total ? total : nullptr; }
+    Slot() : name_n(0), kind(SlotKind::Gauge) {}
+    [[nodiscard]] std::uint64_t* total_or_null() const { return kind == SlotKind::Total ? total : nullptr; }
   };
 
   void open_counter_file();

@@ -11,11 +11,11 @@ void report_refused(const Error& error) {
 }
 
 void report_reload(const config::Difference& difference) {
-  const auto changed = fmt::format("{}", fmt::join(difference.taken, "; "));
+  const auto changed = fmt::format("{}", fmt::join(difference.applied, "; "));
   log::info("configuration read again", {{"changed", changed.empty() ? "nothing" : changed}});
-  if (difference.kept.empty()) return;
+  if (difference.fixed.empty()) return;
   log::warn("options that cannot change while the program runs keep their values until it is restarted",
-            {{"options", fmt::format("{}", fmt::join(difference.kept, ", "))}});
+            {{"options", fmt::format("{}", fmt::join(difference.fixed, ", "))}});
 }
 
 }  // namespace mdpipe::process

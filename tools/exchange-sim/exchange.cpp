@@ -14,7 +14,7 @@ std::int64_t weight_of(Kind kind) { return kind == Kind::Trade ? 6 : 2; }
 
 }  // namespace
 
-Exchange::Exchange(const ExchangeConfig& config)
+Exchange::Exchange(const ExchangeOptions& config)
     : config_(config),
       venue_(make_venue(config.exchange, config.symbols, config.requests_per_second)),
       trades_per_event_max_(habits_of(config.exchange).trades_per_event_max),

@@ -13,7 +13,7 @@
 
 namespace mdpipe::sim {
 
-struct ExchangeConfig {
+struct ExchangeOptions {
   std::string exchange = "gmo";
   std::vector<std::string> symbols;
   std::uint64_t seed = 1;
@@ -35,7 +35,7 @@ struct Frame {
 
 class Exchange {
  public:
-  explicit Exchange(const ExchangeConfig& config);
+  explicit Exchange(const ExchangeOptions& config);
 
   Venue& venue() { return *venue_; }
   [[nodiscard]] const std::vector<Market>& markets() const { return markets_; }
@@ -69,7 +69,7 @@ class Exchange {
   void render(const Stream& stream, const MarketEvent& event);
   void render_due_snapshots(UnixNanos now);
 
-  ExchangeConfig config_;
+  ExchangeOptions config_;
   std::unique_ptr<Venue> venue_;
   std::size_t trades_per_event_max_;
   Random random_;

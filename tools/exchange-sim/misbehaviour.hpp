@@ -6,7 +6,7 @@
 
 namespace mdpipe::sim {
 
-struct MisbehaviourConfig {
+struct MisbehaviourOptions {
   std::uint64_t close_after = 0;  // 0 switches a rule off
   std::uint64_t drop_after = 0;
   std::uint64_t silence_after = 0;
@@ -31,7 +31,7 @@ enum class BookFault { None, Skip, Cross, WrongMid };
 // The counts of one connection.
 class FrameRules {
  public:
-  explicit FrameRules(const MisbehaviourConfig& config) : config_(&config) {}
+  explicit FrameRules(const MisbehaviourOptions& config) : config_(&config) {}
 
   // False: the frame is swallowed. `symbol` may be empty where it is not known.
   bool admits(const std::string& symbol);
@@ -41,7 +41,7 @@ class FrameRules {
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
 
  private:
-  const MisbehaviourConfig* config_;  // outlives the connection
+  const MisbehaviourOptions* config_;  // outlives the connection
   std::uint64_t sent_ = 0, sent_of_silenced_ = 0, book_frames_ = 0;
 };
 

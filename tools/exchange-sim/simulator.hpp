@@ -85,7 +85,7 @@ class Simulator {
   };
 
   struct Client {
-    Client(const MisbehaviourConfig& config, Pacer replay_pacer) : rules(config), pacer(replay_pacer) {}
+    Client(const MisbehaviourOptions& config, Pacer replay_pacer) : rules(config), pacer(replay_pacer) {}
     Session session;
     std::unique_ptr<Link> link;
     FrameRules rules;
@@ -132,7 +132,7 @@ class Simulator {
 
   const Options& options_;
   SentLog& sent_;
-  MisbehaviourConfig misbehaviour_;
+  MisbehaviourOptions misbehaviour_;
   Exchange exchange_;
   Garbage garbage_;
   Pacer pacer_;

@@ -7,8 +7,8 @@ constexpr double kFlatOutRate = 20'000;  // what "seconds" means for timed snaps
 
 }  // namespace
 
-MisbehaviourConfig misbehaviour_of(const Options& o) {
-  MisbehaviourConfig config;
+MisbehaviourOptions misbehaviour_of(const Options& o) {
+  MisbehaviourOptions config;
   config.close_after = unsigned_of(o.close_after);
   config.drop_after = unsigned_of(o.drop_after);
   config.silence_after = unsigned_of(o.silence_after);
@@ -27,8 +27,8 @@ std::uint64_t events_per_snapshot(const Options& o, double rate) {
   return static_cast<std::uint64_t>((rate > 0 ? rate : kFlatOutRate) * seconds) + 1;
 }
 
-ExchangeConfig exchange_config_of(const Options& o) {
-  ExchangeConfig config;
+ExchangeOptions exchange_config_of(const Options& o) {
+  ExchangeOptions config;
   config.exchange = o.exchange;
   config.symbols = o.symbols;
   config.seed = unsigned_of(o.seed);

@@ -10,8 +10,8 @@
 
 namespace mdpipe::sim {
 
-MisbehaviourConfig misbehaviour_of(const Options& o);
-ExchangeConfig exchange_config_of(const Options& o);
+MisbehaviourOptions misbehaviour_of(const Options& o);
+ExchangeOptions exchange_config_of(const Options& o);
 Burst burst_of(const Options& o);
 
 // How many events lie between two snapshots of a book, at this rate.

@@ -20,25 +20,25 @@ bool is_namespace(std::string_view text) {
 
 }  // namespace
 
-void declare_emf_options(config::OptionTable& options, EmfSettings& settings) {
+void declare_emf_options(config::OptionTable& options, EmfConfig& config) {
   options.section("CloudWatch");
-  options.add("emf", settings.enabled,
+  options.add("emf", config.enabled,
               "Also write each window in the embedded metric format, for CloudWatch Logs.");
-  options.add("emf-namespace", settings.name_space, "Namespace of the metrics in CloudWatch.")
+  options.add("emf-namespace", config.name_space, "Namespace of the metrics in CloudWatch.")
       .value_name("TEXT");
-  options.add("emf-symbols", settings.with_symbols,
+  options.add("emf-symbols", config.with_symbols,
               "Make metrics for each symbol; CloudWatch bills every one of them.");
 }
 
-Result<std::optional<EmfOptions>> make_emf_options(const EmfSettings& settings, std::string_view log_level) {
-  if (!settings.enabled) return std::optional<EmfOptions>();
-  if (!is_namespace(settings.name_space)) {
+Result<std::optional<EmfOptions>> make_emf_options(const EmfConfig& config, std::string_view log_level) {
+  if (!config.enabled) return std::optional<EmfOptions>();
+  if (!is_namespace(config.name_space)) {
     return Error{
         ErrorKind::BadConfig,
         fmt::format(
             "--emf-namespace '{}': expected at most {} letters, digits and . - _ / # :, not beginning "
             "with ':' or 'AWS/'",
-            settings.name_space, kNamespaceBytesMax)};
+            config.name_space, kNamespaceBytesMax)};
   }
   if (log::parse_level(log_level).value_or(log::Level::Info) > log::Level::Info) {
     return Error{ErrorKind::BadConfig,
@@ -46,7 +46,7 @@ Result<std::optional<EmfOptions>> make_emf_options(const EmfSettings& settings, 
                              "--log-level=info",
                              log_level)};
   }
-  return std::optional<EmfOptions>({settings.name_space, settings.with_symbols});
+  return std::optional<EmfOptions>({config.name_space, config.with_symbols});
 }
 
 }  // namespace mdpipe::agent

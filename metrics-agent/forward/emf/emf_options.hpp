@@ -10,16 +10,16 @@
 
 namespace mdpipe::agent {
 
-struct EmfSettings {
+struct EmfConfig {
   bool enabled = false;
   std::string name_space = "mdpipe";
   bool with_symbols = false;
 };
 
-// Binds `settings`, which must outlive the table.
-void declare_emf_options(config::OptionTable& options, EmfSettings& settings);
+// Binds `config`, which must outlive the table.
+void declare_emf_options(config::OptionTable& options, EmfConfig& config);
 
 // Nothing where EMF is off. The error names the option and the remedy.
-Result<std::optional<EmfOptions>> make_emf_options(const EmfSettings& settings, std::string_view log_level);
+Result<std::optional<EmfOptions>> make_emf_options(const EmfConfig& config, std::string_view log_level);
 
 }  // namespace mdpipe::agent

@@ -22,9 +22,9 @@ bool consists_of(std::string_view text, std::string_view others) {
 
 Error wrong_statsd(std::string text) { return Error{ErrorKind::BadConfig, std::move(text)}; }
 
-Result<std::vector<std::string>> make_tags(const config::StringList& settings) {
+Result<std::vector<std::string>> make_tags(const config::StringList& config) {
   std::vector<std::string> tags;
-  for (const std::string& setting : settings) {
+  for (const std::string& setting : config) {
     const std::size_t equal = setting.find('=');
     const std::string_view key = std::string_view(setting).substr(0, equal);
     if (equal == std::string::npos || equal + 1 == setting.size() || key.empty() ||
@@ -39,47 +39,47 @@ Result<std::vector<std::string>> make_tags(const config::StringList& settings) {
   return tags;
 }
 
-std::size_t datagram_bytes(const StatsdSettings& settings, const DatagramAddress& address) {
-  if (settings.datagram_bytes_max.count > 0) return settings.datagram_bytes_max.count;
+std::size_t datagram_bytes(const StatsdConfig& config, const DatagramAddress& address) {
+  if (config.datagram_bytes_max.count > 0) return config.datagram_bytes_max.count;
   return address.is_unix() ? kUnixBytes : kUdpBytes;
 }
 
 }  // namespace
 
-void declare_statsd_options(config::OptionTable& options, StatsdSettings& settings) {
+void declare_statsd_options(config::OptionTable& options, StatsdConfig& config) {
   options.section("StatsD");
   options
-      .add("statsd-address", settings.address,
+      .add("statsd-address", config.address,
            "Send metrics to this receiver, udp://HOST:PORT or unix:///PATH; empty for none.")
       .value_name("ADDRESS");
-  options.add("statsd-format", settings.format, "Plain StatsD, or DogStatsD with tags and distributions.")
+  options.add("statsd-format", config.format, "Plain StatsD, or DogStatsD with tags and distributions.")
       .one_of({"statsd", "dogstatsd"});
-  options.add("statsd-prefix", settings.prefix, "Prefix of the names.").value_name("TEXT");
-  options.add("statsd-tags", settings.tags, "Tags for every metric, as NAME=VALUE; only with dogstatsd.");
+  options.add("statsd-prefix", config.prefix, "Prefix of the names.").value_name("TEXT");
+  options.add("statsd-tags", config.tags, "Tags for every metric, as NAME=VALUE; only with dogstatsd.");
   options
-      .add("statsd-datagram-bytes-max", settings.datagram_bytes_max,
+      .add("statsd-datagram-bytes-max", config.datagram_bytes_max,
            "Maximum size of a datagram; the default over UDP is what the network carries without "
            "fragmentation.")
       .range(kDatagramBytesMin, kDatagramBytesMax)
       .default_shown("1432 over UDP, 8192 over a Unix socket");
 }
 
-Result<std::optional<StatsdOptions>> make_statsd_options(const StatsdSettings& settings) {
-  if (settings.address.empty()) return std::optional<StatsdOptions>();
-  auto address = parse_datagram_address("statsd-address", settings.address);
+Result<std::optional<StatsdOptions>> make_statsd_options(const StatsdConfig& config) {
+  if (config.address.empty()) return std::optional<StatsdOptions>();
+  auto address = parse_datagram_address("statsd-address", config.address);
   if (!address) return address.error();
-  if (settings.prefix.size() > kPrefixBytesMax || !consists_of(settings.prefix, "_-."))
+  if (config.prefix.size() > kPrefixBytesMax || !consists_of(config.prefix, "_-."))
     return wrong_statsd(
         fmt::format("--statsd-prefix '{}': expected at most {} letters, digits, '_', '-' and '.'",
-                    settings.prefix, kPrefixBytesMax));
-  const bool is_dog = settings.format == "dogstatsd";
-  if (!settings.tags.empty() && !is_dog)
+                    config.prefix, kPrefixBytesMax));
+  const bool is_dog = config.format == "dogstatsd";
+  if (!config.tags.empty() && !is_dog)
     return wrong_statsd(
         "--statsd-tags: plain StatsD has no tags; set --statsd-format=dogstatsd or leave them out");
-  auto tags = make_tags(settings.tags);
+  auto tags = make_tags(config.tags);
   if (!tags) return tags.error();
-  StatsdFormat format{is_dog ? StatsdFlavour::DogStatsd : StatsdFlavour::Statsd, settings.prefix,
-                      std::move(tags.value()), datagram_bytes(settings, address.value())};
+  StatsdFormat format{is_dog ? StatsdFlavour::DogStatsd : StatsdFlavour::Statsd, config.prefix,
+                      std::move(tags.value()), datagram_bytes(config, address.value())};
   return std::optional<StatsdOptions>({std::move(address.value()), std::move(format)});
 }
 

@@ -10,7 +10,7 @@
 
 namespace mdpipe::agent {
 
-struct StatsdSettings {
+struct StatsdConfig {
   std::string address;  // empty: off
   std::string format = "statsd";
   std::string prefix = "mdpipe.";
@@ -23,10 +23,10 @@ struct StatsdOptions {
   StatsdFormat format;
 };
 
-// Binds `settings`, which must outlive the table.
-void declare_statsd_options(config::OptionTable& options, StatsdSettings& settings);
+// Binds `config`, which must outlive the table.
+void declare_statsd_options(config::OptionTable& options, StatsdConfig& config);
 
 // Nothing where StatsD is off. The error names the option and the remedy.
-Result<std::optional<StatsdOptions>> make_statsd_options(const StatsdSettings& settings);
+Result<std::optional<StatsdOptions>> make_statsd_options(const StatsdConfig& config);
 
 }  // namespace mdpipe::agent

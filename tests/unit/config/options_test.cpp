@@ -262,10 +262,10 @@ TEST_F(OptionTableTest, a_difference_tells_what_may_change_from_what_waits_and_m
   declare(running, text, other, secret, url);
   declare(fresh, new_text, new_other, new_secret, new_url);
   const Difference found = running.difference(fresh);
-  EXPECT_THAT(found.taken, testing::ElementsAre("text: a -> b", "secret: *** -> ***",
-                                                "url: redis://me:***@host -> redis://me:***@host"));
-  EXPECT_THAT(found.kept, testing::ElementsAre("other"));
-  EXPECT_THAT(running.difference(running).taken, testing::IsEmpty());
+  EXPECT_THAT(found.applied, testing::ElementsAre("text: a -> b", "secret: *** -> ***",
+                                                  "url: redis://me:***@host -> redis://me:***@host"));
+  EXPECT_THAT(found.fixed, testing::ElementsAre("other"));
+  EXPECT_THAT(running.difference(running).applied, testing::IsEmpty());
   EXPECT_THAT(running.help(), HasSubstr("takes effect on SIGHUP"));
 }
 

@@ -74,7 +74,7 @@ TEST_F(BinanceRequests, a_sixth_message_in_a_second_ends_the_connection) {
 // Method: take a snapshot in the middle of the stream, follow the recipe, and compare with a second snapshot
 // at the end.
 TEST(BinanceFrames, deltas_on_a_rest_snapshot_give_the_book) {
-  ExchangeConfig config = config_for("binance");
+  ExchangeOptions config = config_for("binance");
   Exchange exchange(config);
   Session session;
   exchange.venue().on_open(session, "/ws/btcusdt@depth@100ms/btcusdt@trade");

@@ -28,7 +28,7 @@ TEST(Exchange, nothing_is_wanted_before_a_subscription) {
 
 TEST(Exchange, trades_go_on_unwatched_only_where_asked) {
   for (const bool unwatched : {false, true}) {
-    ExchangeConfig config = config_for("gmo");
+    ExchangeOptions config = config_for("gmo");
     config.runs_unwatched = unwatched;
     Exchange exchange(config);
     Session session;

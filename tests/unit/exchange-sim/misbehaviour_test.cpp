@@ -11,7 +11,7 @@ namespace mdpipe::sim {
 namespace {
 
 TEST(FrameRules, act_at_their_count) {
-  MisbehaviourConfig config;
+  MisbehaviourOptions config;
   config.garbage_every = 2;
   config.close_after = 3;
   FrameRules rules(config);
@@ -24,7 +24,7 @@ TEST(FrameRules, act_at_their_count) {
 }
 
 TEST(FrameRules, silence_swallows_all_or_one_symbol) {
-  MisbehaviourConfig config;
+  MisbehaviourOptions config;
   config.silence_symbol = "BTC";
   config.silence_symbol_after = 1;
   config.silence_after = 2;
@@ -38,7 +38,7 @@ TEST(FrameRules, silence_swallows_all_or_one_symbol) {
 }
 
 TEST(FrameRules, spoil_every_so_many_book_frames) {
-  MisbehaviourConfig config;
+  MisbehaviourOptions config;
   config.skip_delta_every = 4;
   config.cross_book_every = 2;
   config.wrong_mid_every = 3;

@@ -18,8 +18,8 @@ namespace mdpipe::sim {
 
 inline SteadyTime at(std::chrono::milliseconds time) { return SteadyTime(std::chrono::hours(1) + time); }
 
-inline ExchangeConfig config_for(const std::string& exchange, std::uint64_t seed = 7) {
-  ExchangeConfig config;
+inline ExchangeOptions config_for(const std::string& exchange, std::uint64_t seed = 7) {
+  ExchangeOptions config;
   config.exchange = exchange;
   config.symbols = habits_of(exchange).default_symbols;
   config.book_levels = 40;
@@ -29,7 +29,7 @@ inline ExchangeConfig config_for(const std::string& exchange, std::uint64_t seed
 }
 
 // Frames of `events` events for what `requests` subscribe to, with a constant time.
-inline std::vector<std::string> frames_of(const ExchangeConfig& config,
+inline std::vector<std::string> frames_of(const ExchangeOptions& config,
                                           const std::vector<std::string>& requests, int events,
                                           std::string_view resource = "/") {
   Exchange exchange(config);

@@ -180,7 +180,7 @@ TEST_F(StatsdFormatTest, what_fits_into_no_datagram_is_told_apart) {
   EXPECT_EQ(lines(), (Lines{"mdpipe.collector_reconnects_total.gmo:2|c"}));
 }
 
-std::string refusal(const StatsdSettings& settings) {
+std::string refusal(const StatsdConfig& settings) {
   const auto options = make_statsd_options(settings);
   return options.ok() ? "" : options.error().message;
 }

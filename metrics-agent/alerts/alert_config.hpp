@@ -9,7 +9,7 @@
 
 namespace mdpipe::agent {
 
-struct AlertSettings {
+struct AlertConfig {
   bool enabled = true;
   struct Judging {
     config::StringList limits, holds, off;
@@ -24,10 +24,10 @@ struct AlertSettings {
   WebhookOptions webhook;  // made of the above by check_alerts(); without a URL nobody is called
 };
 
-// Binds `settings`, which must outlive the table.
-void declare_alert_options(config::OptionTable& options, AlertSettings& settings);
+// Binds `config`, which must outlive the table.
+void declare_alert_options(config::OptionTable& options, AlertConfig& config);
 
 // The error names the option and the remedy.
-Result<bool> check_alerts(AlertSettings& settings);
+Result<bool> check_alerts(AlertConfig& config);
 
 }  // namespace mdpipe::agent
