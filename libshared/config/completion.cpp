@@ -1,5 +1,5 @@
-// The completion scripts of --completion: flags, and behind a flag the values it takes. Files are offered by
-// the shells themselves, where nothing else fits.
+// The completion scripts of --completion: flags, and after a flag its possible values. If nothing matches,
+// the shells themselves offer files.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ std::string function_name(std::string_view program) {
   return out;
 }
 
-// In single quotes; brackets and colons end the parts of what _arguments takes.
+// In single quotes. Brackets and colons are escaped, because they separate the parts of an _arguments spec.
 std::string zsh_text(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -37,7 +37,7 @@ struct Completed {
 
 std::string bash_case(const Completed& option) {
   if (option.choices.empty()) return {};
-  // Of a list the items before the last comma are done.
+  // In a list, the items before the last comma are complete.
   const std::string_view lead = option.is_list ? "lead=${word%\"${word##*,}\"}; " : "";
   return fmt::format("    --{}) {}choices='{}' ;;\n", option.flag, lead, fmt::join(option.choices, " "));
 }

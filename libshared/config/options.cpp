@@ -40,7 +40,7 @@ struct Unit {
   std::int64_t factor;
 };
 
-// "10s" with the units of the kind; a bare number counts in the smallest unit.
+// "10s" with one of the units of the kind. A bare number is in the smallest unit.
 std::optional<std::int64_t> parse_with_unit(std::string_view text, std::initializer_list<Unit> units) {
   std::int64_t factor = 1;
   for (const Unit& unit : units) {
@@ -120,11 +120,10 @@ std::string mask_url(std::string_view url) {
     return mask_url(url.substr(0, parameter)) + "password=***";
   const std::size_t at = url.find_last_of('@');
   const std::size_t colon = url.find(':', start);
-  if (colon ==
-      std::string_view::npos)  // without a scheme it may be a password that stands in the wrong place
+  if (colon == std::string_view::npos)  // without a scheme it may be a misplaced password
     return scheme == std::string_view::npos && !url.empty() ? "***" : std::string(url);
   if (at == std::string_view::npos || at < start) {
-    // Without '@' what follows the colon should be a port; if it is not, a password may have lost its host.
+    // Without '@', a port should follow the colon. Anything else may be a password whose host is missing.
     const bool port_follows =
         colon + 1 < url.size() && std::isdigit(static_cast<unsigned char>(url[colon + 1])) != 0;
     const bool address = start < url.size() && (url[start] == '[' || url[start] == '/');
@@ -173,7 +172,7 @@ std::string Option::shown() const {
 
 OptionTable::OptionTable(std::string program, std::string summary)
     : program_(std::move(program)), summary_(std::move(summary)) {
-  constexpr std::size_t kOptionsMax = 96;  // references returned by add() stay valid while the table is built
+  constexpr std::size_t kOptionsMax = 96;  // reserved, so that references from add() stay valid
   options_.reserve(kOptionsMax);
 }
 
@@ -308,7 +307,7 @@ Option& OptionTable::add(std::string flag, StringList& target, std::string help)
   return option;
 }
 
-// Reads the three sources into the table; lives for one load().
+// Reads the three sources into the table, for one load().
 class Loader {
  public:
   explicit Loader(OptionTable& table) : table_(table) {}
@@ -366,7 +365,7 @@ class Loader {
     for (auto& argument : arguments) mutable_argv.push_back(argument.data());
     mutable_argv.push_back(nullptr);
 
-    optind = 0;  // getopt keeps state: start anew, so that a table can be loaded more than once
+    optind = 0;  // resets getopt's state: a table can be loaded more than once
     opterr = 0;
     for (;;) {
       const int found = getopt_long(argc, mutable_argv.data(), ":h", longs.data(), nullptr);
@@ -407,7 +406,7 @@ class Loader {
     return true;
   }
 
-  // What getopt_long has just refused, without the value: that may be a secret behind a misspelt name.
+  // The name that getopt_long has just refused, without its value, which may be a secret.
   static std::string wrong_option(const std::vector<char*>& arguments) {
     constexpr int kCharacters = 128;
     if (optopt > 0 && optopt < kCharacters) return fmt::format("-{}", static_cast<char>(optopt));

@@ -15,8 +15,8 @@ const char* skip_digits(const char* at, const char* end) {
   return at;
 }
 
-// Of two decimals without sign and exponent, with the point at the same place, as neighbours in a book nearly
-// always are: the first digit that differs decides. Nothing for others.
+// Compares two decimals without sign and exponent whose points are at the same place: the first different
+// digit decides. Neighbours in a book are nearly always of this form. Nothing for any other form.
 std::optional<int> compare_alike(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return std::nullopt;
   const char* left = a.data();
@@ -35,7 +35,7 @@ std::optional<int> compare_alike(std::string_view a, std::string_view b) {
   return order;
 }
 
-// A decimal as sign, significant digits and the power of ten of the first of them.
+// A decimal as sign, significant digits, and the power of ten of the first digit.
 struct Normalized {
   bool negative = false;
   std::string digits;  // no leading and no trailing zero; empty for zero
@@ -53,7 +53,7 @@ Normalized normalize(std::string_view text) {
     std::string_view exponent = text.substr(exponent_at + 1);
     if (exponent.front() == '+') exponent.remove_prefix(1);
     const auto parsed = std::from_chars(exponent.data(), exponent.data() + exponent.size(), out.exponent);
-    // Far beyond any price an exponent orders by its sign alone, and adding to it must not overflow.
+    // So large an exponent is beyond any price: only its sign matters, and adding to it must not overflow.
     constexpr long kExponentMax = 1'000'000'000L;
     if (parsed.ec != std::errc()) out.exponent = exponent.front() == '-' ? -kExponentMax : kExponentMax;
     out.exponent = std::clamp(out.exponent, -kExponentMax, kExponentMax);
@@ -79,7 +79,7 @@ int compare_magnitudes(const Normalized& a, const Normalized& b) {
   return a.digits.compare(b.digits);
 }
 
-// "12.50" as its integer and fraction digits; the usual form of a price.
+// The integer and fraction digits of "12.50", the usual form of a price.
 struct Plain {
   std::string_view integer, fraction;
 };

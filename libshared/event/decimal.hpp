@@ -6,13 +6,13 @@
 
 namespace mdpipe {
 
-// The longest number text that is taken; the longest one seen on any exchange has 24 characters.
+// The longest number text that is accepted. The longest one seen on any exchange has 24 characters.
 inline constexpr std::size_t kDecimalCharsMax = 64;
 
 // True for JSON's number grammar ("-12.50", "1e-08") of at most kDecimalCharsMax characters.
 bool is_decimal(std::string_view text);
 
-// How many characters at the front of `text` are JSON's number grammar; 0 where it does not start with one.
+// How many characters at the front of `text` are a JSON number; 0 if it does not start with one.
 std::size_t decimal_length(std::string_view text);
 
 // Compares two texts that is_decimal accepts, by value: negative, zero or positive as a < b, a == b, a > b.

@@ -1,7 +1,7 @@
 #pragma once
-// The normalized market event, as views into the frame it was read from. An Event lives for one call: whoever
-// keeps it encodes it (libshared/wire). The keys and their meaning are the contract of docs/architecture.md,
-// "The event".
+// The normalized market event, as views into the frame it was read from. An Event is valid for one call; code
+// that needs it later encodes it (libshared/wire). docs/architecture.md, "The event", specifies the keys and
+// their meaning.
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -12,7 +12,7 @@
 namespace mdpipe {
 
 enum class EventType { Ticker, Trade, OrderBook, Feed };
-// What exchanges send; these are also the channels one can subscribe to.
+// What exchanges send. These are also the channels to subscribe to.
 inline constexpr EventType kMarketTypes[] = {EventType::Ticker, EventType::Trade, EventType::OrderBook};
 inline constexpr EventType kEventTypes[] = {EventType::Ticker, EventType::Trade, EventType::OrderBook,
                                             EventType::Feed};
@@ -43,17 +43,17 @@ enum class Side {
   None,
   Buy,
   Sell
-};  // the taker's; None where the exchange names none (bitFlyer's Itayose auction)
+};  // the taker's; None if the exchange names none (bitFlyer's Itayose auction)
 enum class BookKind { Snapshot, Delta };
 
-// Exact decimal text, as the exchange wrote it; empty where the exchange gave none.
+// Exact decimal text, as the exchange wrote it; empty if the exchange gave none.
 using Decimal = std::string_view;
 
 struct Trade {
   Decimal price;
   Decimal size;
   Side side = Side::None;
-  std::string_view id;  // empty where the exchange has none
+  std::string_view id;  // empty if the exchange has none
 };
 
 struct Ticker {
@@ -79,23 +79,22 @@ struct OrderBook {
   Levels bids;
   Levels asks;
   std::optional<std::uint64_t> book_seq;  // the exchange's own sequence number
-  // What the exchange gives to check a delta with; never published.
-  std::optional<std::uint64_t>
-      first_book_seq{};  // of the first change where a delta covers several (Binance)
-  Decimal mid_price{};   // of the book after the delta (bitFlyer)
+  // What the exchange sends to check a delta with; never published.
+  std::optional<std::uint64_t> first_book_seq{};  // of the first change, if a delta covers several (Binance)
+  Decimal mid_price{};                            // of the book after the delta (bitFlyer)
 };
 
-// How one channel of one symbol is doing; docs/feeds.md has the rules.
+// The condition of one channel of one symbol. docs/feeds.md has the rules.
 enum class FeedState {
   Pending,  // subscribed, no data yet
   Live,
   Quiet,  // silent for longer than it usually is
   Stale,  // silent beyond its limit
-  Gap,    // events are missing; a book stays so until it is whole again
+  Gap,    // events are missing; a book stays in this state until it is complete again
   Down,   // no connection
-  Ended,  // no longer collected: the last a consumer hears of it
+  Ended,  // no longer collected: its last change of state
 };
-// Those of a feed that is collected, in the order of the enumeration.
+// The states of a feed that is collected, in the order of the enumeration.
 inline constexpr FeedState kFeedStates[] = {FeedState::Pending, FeedState::Live, FeedState::Quiet,
                                             FeedState::Stale,   FeedState::Gap,  FeedState::Down};
 
@@ -125,8 +124,8 @@ struct FeedChange {
   FeedState state = FeedState::Pending;
   UnixNanos since;          // when the state began
   std::string_view reason;  // a short sentence
-  // Of a gap: receive times of the last event before it and the first one after it (or of the first and last
-  // lost one), 0 where unknown, and how many events are missing, nothing where unknown.
+  // Of a gap: the receive times of the last event before it and of the first event after it (or of the first
+  // and last lost event), 0 if unknown, and how many events are missing, nothing if unknown.
   UnixNanos from{}, to{};
   std::optional<std::uint64_t> lost{};
 };
@@ -134,7 +133,7 @@ struct FeedChange {
 struct Event {
   std::string_view exchange;  // lower case: "gmo"
   std::string_view symbol;    // the exchange's own, verbatim: "BTC_JPY"
-  UnixNanos ts;               // the exchange's time; 0 where it gives none
+  UnixNanos ts;               // the exchange's time; 0 if it gives none
   UnixNanos recv;             // when the frame was read from the socket
   std::variant<Ticker, Trade, OrderBook, FeedChange> body;
 

@@ -13,11 +13,11 @@ constexpr int kRequestsPerTurn = 64;
 constexpr std::size_t kFrames = 7;
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::string_view kKnown = "200";
-// "Temporary": the connection is let go of without a word, and its owner tries again. After 400 libzmq never
-// would, also where its key has become known since.
+// "Temporary": the connection is closed without an error, and the peer tries again. After 400, libzmq would
+// never try again, even if the key has become known since.
 constexpr std::string_view kUnknown = "300";
 
-// Empty where it is no key.
+// Empty if it is not a key.
 std::string z85(const std::string& binary) {
   std::array<char, 41> text{};
   if (binary.size() != kKeyBytes) return {};
@@ -47,7 +47,7 @@ void Gatekeeper::set_peers(const PeerKeys& peers) {
 bool Gatekeeper::answer_some() {
   for (int i = 0; i < kRequestsPerTurn; ++i) {
     if (!receive()) return false;
-    // ZeroMQ itself asks, in this form; each question is to be answered.
+    // ZeroMQ itself sends the requests, in this form, and waits for an answer to each.
     frames_.resize(std::max(frames_.size(), kFrames));
     answer({frames_[1], frames_[2], frames_[3], z85(frames_[6])});
   }

@@ -1,7 +1,7 @@
 #pragma once
-// Says of each connection to an encrypted socket of this program whether its key is known: ZeroMQ asks over
-// ZAP (rfc.zeromq.org/spec/27) before a byte of data passes. A refused one is counted and logged. Has to
-// exist before such a socket listens: without it ZeroMQ lets everybody in.
+// Decides for each connection to an encrypted socket of this program whether its key is known. ZeroMQ asks
+// over ZAP (rfc.zeromq.org/spec/27) before any data passes. A refused connection is counted and logged. The
+// gatekeeper must exist before such a socket listens: without it, ZeroMQ accepts every key.
 #include <map>
 #include <memory>
 #include <string>
@@ -17,11 +17,11 @@ namespace mdpipe::transport {
 
 class Gatekeeper {
  public:
-  // One for each context. Borrows the collector; `sockets` are the names of those that will listen.
+  // One for each context. Borrows the collector; `sockets` are the names of the sockets that will listen.
   Gatekeeper(asio::io_context& io, zmq::context_t& context, metrics::MetricsCollector& collector,
              const std::vector<std::string>& sockets, PeerKeys peers);
 
-  // From here on; connections that are there stay.
+  // For new connections; existing ones stay.
   void set_peers(const PeerKeys& peers);
 
  private:
@@ -42,7 +42,7 @@ class Gatekeeper {
   log::RateLimit refused_limit_{std::chrono::seconds(10)};
 };
 
-// Null where nothing is encrypted.
+// Null if nothing is encrypted.
 std::unique_ptr<Gatekeeper> make_gatekeeper(asio::io_context& io, zmq::context_t& context,
                                             metrics::MetricsCollector& collector,
                                             const std::vector<std::string>& sockets,

@@ -27,7 +27,7 @@ struct ListDeleter {
   void operator()(curl_slist* list) const { CurlLibrary::get().slist_free_all(list); }
 };
 
-// A socket of libcurl's, watched by the loop. libcurl opens and closes it; we only let go of it.
+// A socket of libcurl's, watched by the loop. libcurl opens and closes it; we only release it.
 struct Watched {
   explicit Watched(asio::io_context& io, curl_socket_t fd) : descriptor(io, fd) {}
   asio::posix::stream_descriptor descriptor;
@@ -68,7 +68,8 @@ class Client::Impl {
       set(CURLOPT_HTTPGET, 1L);
     }
     active_ = true;
-    curl_.multi_add_handle(multi_.get(), easy_.get());  // asks for its timer, which starts the rest
+    curl_.multi_add_handle(multi_.get(),
+                           easy_.get());  // libcurl then sets its timer, which starts the transfer
   }
 
   [[nodiscard]] bool is_busy() const { return active_; }
@@ -94,7 +95,7 @@ class Client::Impl {
   void set_up_easy() {
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_PROTOCOLS_STR, "http,https");
-    set(CURLOPT_PROXY, "");  // as the WebSocket: no proxy of the environment
+    set(CURLOPT_PROXY, "");  // no proxy from the environment, as for the WebSocket
     set(CURLOPT_FOLLOWLOCATION, 0L);
     set(CURLOPT_SSL_VERIFYPEER, 1L);
     set(CURLOPT_SSL_VERIFYHOST, 2L);
@@ -111,7 +112,7 @@ class Client::Impl {
   void set_headers() {
     curl_slist* list = nullptr;
     for (const std::string& header : request_.headers) list = curl_.slist_append(list, header.c_str());
-    // A body is sent at once: what 100-continue saves where it is refused, it costs each time it is not.
+    // The body is sent at once: waiting for 100-continue would delay every request that is accepted.
     if (request_.method == Request::Method::Post) list = curl_.slist_append(list, "Expect:");
     set(CURLOPT_HTTPHEADER, list);
     headers_.reset(list);
@@ -122,7 +123,7 @@ class Client::Impl {
     active_ = false;
   }
 
-  // libcurl calls back from inside these; a finished transfer is looked for only once it has returned.
+  // libcurl calls back from inside these, so look for a finished transfer only after they have returned.
   void act(curl_socket_t fd, int what) {
     int running = 0;
     curl_.multi_socket_action(multi_.get(), fd, what, &running);

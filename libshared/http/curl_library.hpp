@@ -1,6 +1,6 @@
 #pragma once
-// libcurl, loaded when the first HTTP client is made and not with the program: it brings thirty further
-// libraries, 3 MB of resident memory, and most programs ask nobody. Included by client.cpp alone.
+// libcurl, loaded when the first HTTP client is made and not with the program: it loads thirty more libraries
+// and takes 3 MB of resident memory, and most programs send no HTTP request. Only client.cpp includes this.
 #include <curl/curl.h>
 
 namespace mdpipe::http {
@@ -22,7 +22,7 @@ struct CurlLibrary {
   decltype(&curl_multi_info_read) multi_info_read;
   decltype(&curl_multi_cleanup) multi_cleanup;
 
-  // Stays loaded and initialized. Throws process::StartupError where it cannot be.
+  // Stays loaded and initialized. Throws process::StartupError if it cannot be loaded.
   static const CurlLibrary& get();
 };
 

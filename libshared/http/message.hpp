@@ -1,5 +1,5 @@
 #pragma once
-// An HTTP request and what came of it, as plain values: code that only reads an answer needs no socket.
+// An HTTP request and its answer, as plain values: code that only reads an answer needs no socket.
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -20,11 +20,11 @@ struct Request {
 struct Response {
   enum class Failure { None, TimedOut, TooLarge, Other };
   Failure failure = Failure::None;
-  std::string error;  // why there is no answer; empty where there is one
-  int status = 0;     // HTTP's; of an answer that is too large too
+  std::string error;  // why there is no answer; empty if there is one
+  int status = 0;     // HTTP's status, also of an answer that is too large
   std::chrono::seconds retry_after{0};
-  std::string_view content_type;  // empty where none is named; valid inside of the handler, as the body
-  std::string_view body;          // unpacked
+  std::string_view content_type;  // empty if none is named; valid inside the handler, like the body
+  std::string_view body;          // decompressed
 };
 
 }  // namespace mdpipe::http

@@ -1,7 +1,7 @@
 #pragma once
-// Numbers for strings: 0, 1, 2, ... in the order of first sight, found again without an allocation. For the
-// few names that come with every event (symbols, streams), so that everything about them can stand in flat
-// arrays.
+// Numbers for strings: 0, 1, 2, ... in the order in which they were first seen. Finding a number allocates
+// nothing. For the few names that come with every event (symbols, streams): everything about a name is then
+// in flat arrays.
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -12,7 +12,7 @@
 
 namespace mdpipe {
 
-// Eight bytes a step, inlined: ws-reader looks a symbol up four times for each event.
+// Eight bytes a step, inlined: ws-reader looks up a symbol four times for each event.
 inline std::uint64_t hash_name(std::string_view name) {
   const auto load = [](const char* from, std::size_t bytes) {
     std::uint64_t value = 0;
@@ -35,7 +35,7 @@ inline std::uint64_t hash_name(std::string_view name) {
 
 class StringIndex {
  public:
-  // At most `count_max` names; further ones get nothing.
+  // At most `count_max` names; more names get no number.
   explicit StringIndex(std::size_t count_max) : count_max_(count_max), slots_(kFirstSlots) {}
 
   [[nodiscard]] std::optional<std::uint32_t> find(std::string_view name) const {
@@ -59,15 +59,15 @@ class StringIndex {
   [[nodiscard]] std::size_t size() const { return names_.size(); }
 
  private:
-  static constexpr std::size_t kFirstSlots = 64;  // a power of two, as every later size
+  static constexpr std::size_t kFirstSlots = 64;  // a power of two, like every later size
   struct Slot {
     std::uint64_t hash = 0;
-    const std::string* name = nullptr;  // in names_; null where the slot is free
+    const std::string* name = nullptr;  // in names_; null if the slot is free
     std::uint32_t id = 0;
   };
 
-  // Linear probing: the slot of the name, or the free one where it belongs. At most half of the slots are
-  // taken.
+  // Linear probing: the slot of the name, or the free slot where it belongs. At most half of the slots are
+  // used.
   static std::size_t probe(const std::vector<Slot>& slots, std::string_view name, std::uint64_t hash) {
     std::size_t at = hash & (slots.size() - 1);
     while (slots[at].name != nullptr && (slots[at].hash != hash || *slots[at].name != name)) {
@@ -86,7 +86,7 @@ class StringIndex {
 
   std::size_t count_max_;
   std::vector<Slot> slots_;
-  std::deque<std::string> names_;  // a deque, so that a name stays where it is
+  std::deque<std::string> names_;  // a deque, so that a name never moves
 };
 
 }  // namespace mdpipe

@@ -9,7 +9,7 @@ namespace mdpipe {
 namespace {
 constexpr char kHex[] = "0123456789abcdef";
 
-// Bytes of the UTF-8 sequence in front of `text` (Unicode, table 3-7), 0 where there is none.
+// The length of the UTF-8 sequence at the front of `text` (Unicode, table 3-7), 0 if there is none.
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [text](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
@@ -30,7 +30,7 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
-// A word with one byte's value in each of its bytes, and what is left of the high bits where a byte is zero
+// A word with one value in each of its bytes, and tests that leave a high bit set for each byte that is zero
 // or less than a bound: https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord
 using Word = std::uint64_t;
 constexpr Word everywhere(unsigned char byte) { return ~Word{0} / 0xff * byte; }
@@ -52,8 +52,8 @@ Number load(const char* at) {
 
 }  // namespace
 
-// Eight bytes a step, the last of which may be the step before once more: prices, of which a book has many,
-// are plain.
+// Eight bytes a step; the last step may overlap the one before. Made for prices, which are plain and of which
+// a book has many.
 bool is_plain_json(std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();

@@ -21,7 +21,7 @@ struct State {
   int fd = STDOUT_FILENO;
 };
 
-// Written at start and on reload, by the one thread that logs.
+// Set at the start and on a reload, by the one thread that logs.
 State& state() {
   static State instance;
   return instance;
@@ -108,7 +108,7 @@ void write(Level level, std::string_view msg, Fields fields) {
 void write_members(Level level, std::string_view msg, std::string_view members) {
   if (level < state().level) return;
   std::string line = format_line(level, state().name, wall_now(), msg, {});
-  line.back() = ',';  // in the place of the brace
+  line.back() = ',';  // instead of the brace
   line.append(members).append("}\n");
   write_all(state().fd, line);
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Logs in pino's JSON: one line an event. `level` 10..60, `time` in ms, `pid`, `hostname`, `name`, `msg`,
-// then fields. Not for market events: never a line per event. INFO is lifecycle, WARN nothing was lost, ERROR
-// data was lost or a person is needed.
+// Log lines in pino's JSON: `level` 10..60, `time` in ms, `pid`, `hostname`, `name`, `msg`, then fields.
+// Market events are not logged. INFO: the program's lifecycle. WARN: something went wrong but no data was
+// lost. ERROR: data was lost, or a person must act.
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
@@ -16,7 +16,7 @@ namespace mdpipe::log {
 
 enum class Level { Trace = 10, Debug = 20, Info = 30, Warn = 40, Error = 50, Fatal = 60 };
 
-// "trace" ... "fatal", as pino names them.
+// "trace" ... "fatal": pino's names.
 std::optional<Level> parse_level(std::string_view name);
 
 // Raw JSON text as a field's value.
@@ -41,12 +41,12 @@ struct Field {
 };
 using Fields = std::initializer_list<Field>;
 
-// Call once, before the first line. `fd` is 1, or 2 where standard output carries data.
+// Call once, before the first line. `fd` is 1, or 2 if standard output carries data.
 void configure(std::string name, Level level, int fd);
 void set_level(Level level);
 
 void write(Level level, std::string_view msg, Fields fields = {});
-// `members` is raw JSON text in the place of the fields: "a":1,"b":2
+// `members` is raw JSON text instead of fields: "a":1,"b":2
 void write_members(Level level, std::string_view msg, std::string_view members);
 inline void debug(std::string_view msg, Fields fields = {}) { write(Level::Debug, msg, fields); }
 inline void info(std::string_view msg, Fields fields = {}) { write(Level::Info, msg, fields); }
@@ -57,13 +57,13 @@ inline void error(std::string_view msg, Fields fields = {}) { write(Level::Error
 std::string format_line(Level level, std::string_view name, UnixNanos time, std::string_view msg,
                         Fields fields);
 
-// Lets one repeat through each interval and counts the others.
+// Admits one repeat in each interval and counts the others.
 //   if (const auto suppressed = limit.admit(now)) log::warn("...", {{"suppressed", *suppressed}});
 class RateLimit {
  public:
   explicit RateLimit(std::chrono::nanoseconds interval = std::chrono::seconds(1)) : interval_(interval) {}
 
-  // The number of repeats swallowed since the last one admitted, or nothing where this one is swallowed too.
+  // The number of repeats suppressed since the last admitted one, or nothing if this one is suppressed too.
   std::optional<std::uint64_t> admit(SteadyTime now);
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
-// Every metric mdpipe has: name, kind, labels, help. The one table behind the collectors, /metrics, the man
-// pages and docs/metrics.md; a test compares them.
+// Every metric of mdpipe: name, kind, labels, help. The collectors and /metrics use this table; a test
+// compares it with the man pages and docs/metrics.md.
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -8,7 +8,7 @@
 
 namespace mdpipe::metrics {
 
-// A StateSet travels as one gauge, the number of the state, and is shown as one 0/1 gauge for each state.
+// A StateSet is sent as one gauge, the number of the state, and shown as one 0/1 gauge for each state.
 enum class Kind { Counter, Gauge, Histogram, StateSet };
 
 enum class Metric {
@@ -71,7 +71,7 @@ struct MetricInfo {
   Metric metric;
   std::string_view name;
   Kind kind;
-  std::array<std::string_view, kLabelsMax> labels;  // "" where there are fewer
+  std::array<std::string_view, kLabelsMax> labels;  // "" if there are fewer
   std::string_view help;
 
   [[nodiscard]] constexpr std::size_t label_count() const {
@@ -357,18 +357,20 @@ constexpr const MetricInfo* find_metric(std::string_view name) {
   return nullptr;
 }
 
-// Values of the label error_type. The first three stand in every window log, 0 when nothing happened.
+// Values of the label error_type. Every window log has the first three, 0 if nothing happened.
 namespace error_type {
-inline constexpr std::string_view kParse = "parse_error";      // not JSON, or a field that cannot be right
-inline constexpr std::string_view kPublish = "publish_error";  // Redis refused a command or went away
-inline constexpr std::string_view kApi = "api_error";          // the exchange answered with an error
+inline constexpr std::string_view kParse = "parse_error";  // not JSON, or a field that cannot be right
+inline constexpr std::string_view kPublish =
+    "publish_error";  // Redis refused a command, or the connection to it was lost
+inline constexpr std::string_view kApi = "api_error";                // the exchange answered with an error
 inline constexpr std::string_view kConnection = "connection_error";  // a connection to the exchange failed
 inline constexpr std::string_view kFrameTooLarge =
     "frame_too_large";  // over --frame-bytes-max, before or after inflation
 inline constexpr std::string_view kBinaryFrame = "binary_frame";  // the exchanges send text only
 inline constexpr std::string_view kUnknownChannel =
-    "unknown_channel";  // a well-formed frame of a channel nobody knows
-inline constexpr std::string_view kUnknownSymbol = "unknown_symbol";  // of a symbol that was not asked for
+    "unknown_channel";  // a well-formed frame of an unknown channel
+inline constexpr std::string_view kUnknownSymbol =
+    "unknown_symbol";                                      // an event of a symbol that is not in --symbols
 inline constexpr std::string_view kLink = "link_error";    // a message of the link that was refused
 inline constexpr std::string_view kSpool = "spool_error";  // the reader's spool on disk cannot be used
 inline constexpr std::string_view kRest = "rest_error";    // an HTTP request to the exchange failed

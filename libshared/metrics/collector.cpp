@@ -12,16 +12,16 @@
 namespace mdpipe::metrics {
 namespace {
 
-// A message repeats what changed in so many before it, so that one lost in between costs nothing, also where
-// nothing changes any more; names are longer, and full messages repeat them too.
+// A message repeats the changes of this many messages before it. So a lost message costs nothing, even if
+// nothing changes afterwards. Names are longer, and full messages repeat them too.
 constexpr std::uint32_t kValueRepeats = 10;
 constexpr std::uint32_t kNameRepeats = 3;
-// A reader has one for each kind of event, md-publisher one for each exchange and stream.
+// ws-reader has one for each kind of event, md-publisher one for each exchange and stream.
 constexpr std::size_t kPersistentHistogramsMax = 64;
 
 std::uint64_t new_epoch() { return static_cast<std::uint64_t>(wall_now().count); }
 
-// Counters that are fractions of a second travel as gauges do.
+// Counters with fractions of a second are sent like gauges.
 bool is_fractional(Metric metric) {
   return info(metric).kind == Kind::Gauge || info(metric).kind == Kind::StateSet ||
          metric == Metric::ProcessCpuSeconds;
@@ -97,7 +97,7 @@ Series MetricsCollector::series(Metric metric, std::initializer_list<std::string
   return intern(metric, labels, make_storage(metric, labels));
 }
 
-// In the file where there is one with room.
+// In the file, if there is one and it has room.
 MetricsCollector::Storage MetricsCollector::make_storage(Metric metric,
                                                          std::initializer_list<std::string_view> labels) {
   Storage storage;

@@ -1,8 +1,8 @@
 #pragma once
-// Where a component counts. A series is interned once and then counted by number in a flat array: no
-// allocation, no look-up and no clock on the hot path. snapshot() says what changed; MetricsSender puts it on
-// the wire every second. Counters and histograms live in a CounterFile where one is given, so that they
-// outlive a crash. One thread only: the component's loop.
+// Counts for one component. A series is interned once and then counted by its number in a flat array: no
+// allocation, no look-up and no clock on the hot path. snapshot() returns what changed; MetricsSender sends
+// it every second. If a CounterFile is given, counters and histograms are in it and outlive a crash. One
+// thread only: the component's loop.
 #include <cassert>
 #include <chrono>
 #include <cstdint>
@@ -30,9 +30,9 @@ struct CollectorOptions {
   std::string source;               // which of them: "gmo"
   std::string exchange;             // the label of the increment_ functions below; empty if there are several
   bool enabled = true;              // ENABLE_METRICS; false counts nothing and sends nothing
-  std::size_t series_max = 50'000;  // further ones are refused and counted
+  std::size_t series_max = 50'000;  // more series are refused and counted
   std::string counter_file = {};    // makes all but the gauges persistent; empty: in memory only
-  std::size_t pending_max = 0;      // counters that one set of pending counts may touch in the file
+  std::size_t pending_max = 0;      // the most counters that one set of pending counts changes
 };
 
 class MetricsCollector {
@@ -58,18 +58,18 @@ class MetricsCollector {
     assert(slots_[gauge.id_].kind == SlotKind::Gauge);
     slots_[gauge.id_].gauge = value;
   }
-  // The gauge ends: it is shown nowhere any more, until it is set again. Travels as NaN.
+  // The gauge ends: it is not shown until it is set again. It is sent as NaN.
   void withdraw(Series gauge) { set(gauge, std::numeric_limits<double>::quiet_NaN()); }
   // For counters that something else counts, such as processor time: the value may have a fraction.
   void set_total(Series series, double total) { set(series, total); }
   void observe(Series series,
-               std::chrono::nanoseconds duration);  // durations below zero: count them elsewhere
+               std::chrono::nanoseconds duration);  // negative durations: count them elsewhere
 
-  // What changed since the last snapshot, or everything. Fills `out`, whose memory is reused and whose names
-  // are the collector's own.
+  // What changed since the last snapshot, or everything. Fills `out`: its memory is reused, and its names are
+  // views into the collector.
   void snapshot(bool full, Delta& out);
 
-  // Counts that take effect when Redis is known to have what they count.
+  // Counts that take effect when Redis is known to hold what they count.
   PendingCounts& pending() { return pending_; }
 
   // Forgets every count and starts a new epoch; series stay interned.
@@ -87,7 +87,7 @@ class MetricsCollector {
   [[nodiscard]] std::size_t series_count() const { return slots_.size(); }
 
  private:
-  // There are tens of thousands, hence the union.
+  // A union, because there are tens of thousands.
   enum class SlotKind : std::uint32_t { Gauge, Total, Histogram };
   struct Slot {
     union {
@@ -96,8 +96,8 @@ class MetricsCollector {
       PersistentHistogram* histogram;  // in the file or in plain_histograms_
     };
     std::uint64_t sent = 0;  // the value in the last message: total, count of a histogram or bits of a gauge
-    std::uint32_t value_n = 0;  // the number of the first message that had the present value
-    std::uint32_t name_n : 30;  // and of the first in which it was named; 0 before. Lasts for 34 years
+    std::uint32_t value_n = 0;  // the number of the first message with the present value
+    std::uint32_t name_n : 30;  // and of the first message with its name; 0 before. Enough for 34 years
     SlotKind kind : 2;
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the union holds one of the three
     Slot() : name_n(0), kind(SlotKind::Gauge) {}
@@ -119,7 +119,7 @@ class MetricsCollector {
   std::uint64_t origin_;
   std::uint32_t message_count_ = 0;
   std::optional<CounterFile> file_;
-  std::deque<std::uint64_t> plain_totals_;  // counters that are in no file; they stay where they are
+  std::deque<std::uint64_t> plain_totals_;  // counters that are in no file; they never move
   std::deque<PersistentHistogram> plain_histograms_;
   PendingCounts pending_;
   SeriesTable series_;

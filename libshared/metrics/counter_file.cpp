@@ -23,10 +23,10 @@
 namespace mdpipe::metrics {
 namespace {
 
-// The file: a page with the header, the totals, the entries of the pending counts and the histograms, all
-// mapped and with their room taken in advance (a full disk is an error here and no SIGBUS later), that of the
-// histograms one by one as they are added; then the names in the order in which they were added, each behind
-// its length, crc32 and kind, written and never mapped.
+// The file: a page with the header, then totals, entries of the pending counts, and histograms. All of it is
+// mapped, and its disk space is allocated in advance, so that a full disk is an error here and not a SIGBUS
+// later; histograms are allocated one by one as they are added. Then the names in the order in which they
+// were added, each after its length, crc32 and kind; they are written and never mapped.
 constexpr std::string_view kMagic = "mdpipe counters";
 constexpr std::uint32_t kFormatVersion = 2;  // 2: with histograms
 constexpr std::size_t kHeaderBytes = 4096;
@@ -53,7 +53,7 @@ bool read_fully(int fd, void* bytes, std::size_t count, off_t offset) {
 
 struct CounterFile::Header {
   char magic[16];
-  // Fixed when the file is made, and covered by the checksum.
+  // Fixed when the file is created, and covered by the checksum.
   std::uint32_t version;
   std::uint32_t counters_max;
   std::uint32_t pending_max;
@@ -112,7 +112,7 @@ Result<bool> CounterFile::lock(const std::string& path) {
   return unavailable(fmt::format("'{}' is held by another process", path));
 }
 
-// Leaves a usable file mapped.
+// A usable file stays mapped.
 CounterFile::Found CounterFile::examine(const CounterFileOptions& options, std::string& why) {
   const auto unusable = [&why](const char* reason) { return why = reason, Found::Unusable; };
   struct stat status {};
@@ -120,7 +120,7 @@ CounterFile::Found CounterFile::examine(const CounterFileOptions& options, std::
   if (status.st_size == 0) return Found::Fresh;
   Header on_disk{};
   if (!read_fully(fd_, &on_disk, sizeof on_disk, 0)) return unusable("it is cut short");
-  if (on_disk.magic[0] == '\0') return Found::Fresh;  // its maker was killed before it was ready
+  if (on_disk.magic[0] == '\0') return Found::Fresh;  // its creator was killed before it was complete
   if (std::string_view(on_disk.magic, kMagic.size()) != kMagic) return unusable("it holds something else");
   if (on_disk.version != kFormatVersion) return unusable("it is of another version");
   if (on_disk.fixed_checksum != on_disk.checksum_of_fixed()) return unusable("its checksum is wrong");
@@ -132,7 +132,7 @@ CounterFile::Found CounterFile::examine(const CounterFileOptions& options, std::
   if (on_disk.counter_count > on_disk.counters_max || on_disk.histogram_count > on_disk.histograms_max ||
       on_disk.names_bytes > kNamesBytesMax)
     return unusable("its sizes are wrong");
-  // Names of symbols that are long gone would otherwise fill it for ever.
+  // Otherwise names of symbols that no longer exist would fill it forever.
   if (on_disk.counter_count > options.counters_max / 2) return Found::Fresh;
   if (static_cast<std::size_t>(status.st_size) < on_disk.mapped_bytes() + on_disk.names_bytes)
     return unusable("it is cut short");
@@ -172,7 +172,7 @@ bool CounterFile::read_counters(std::string& why) {
       return damaged();
     }
   }
-  header().names_bytes -= rest.size();  // one that a kill left behind uncounted
+  header().names_bytes -= rest.size();  // a name that a kill left without its count
   return true;
 }
 
@@ -205,7 +205,7 @@ Result<bool> CounterFile::create(const CounterFileOptions& options, std::uint64_
   std::memcpy(fixed.magic, kMagic.data(), kMagic.size());
   fixed.fixed_checksum = fixed.checksum_of_fixed();
   fixed.origin = origin;
-  // The magic goes last: a file without it is one whose maker was killed here.
+  // The magic is written last: if it is missing, the creator was killed here.
   std::memcpy(memory_ + sizeof fixed.magic, &fixed.version, sizeof fixed - sizeof fixed.magic);
   in_this_order();
   std::memcpy(memory_, fixed.magic, sizeof fixed.magic);
@@ -226,7 +226,7 @@ void CounterFile::unmap() {
   mapped_bytes_ = 0;
 }
 
-// So many histograms can be written to without a SIGBUS.
+// Allocates disk space for this many histograms, so that writing to them raises no SIGBUS.
 bool CounterFile::preallocate(std::uint64_t histograms) {
   if (histograms == 0) return true;
   const int error = posix_fallocate(fd_, static_cast<off_t>(header().histograms_begin()),
@@ -235,7 +235,7 @@ bool CounterFile::preallocate(std::uint64_t histograms) {
   return error == 0;
 }
 
-// A name counts once the number of counters or histograms has grown.
+// A name is valid once the number of counters or histograms has grown.
 bool CounterFile::append_name(char kind, std::string_view name,
                               std::initializer_list<std::string_view> labels) {
   Header& head = header();

@@ -1,7 +1,7 @@
 #pragma once
-// A component's counters and histograms in a file of the runtime folder, mapped into memory: what was counted
-// outlives kill -9, and the next life counts on from there. No gauges; not over a reboot, whose file begins
-// anew. Counting is a write to memory; only a new series costs system calls.
+// A component's counters and histograms in a file of the runtime folder, mapped into memory. They outlive
+// kill -9, and the next run continues from them. Gauges are not in it. After a reboot all counters start at
+// 0. Counting is a write to memory; only a new series needs system calls.
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -18,10 +18,10 @@ namespace mdpipe::metrics {
 
 struct CounterFileOptions {
   std::string path;
-  std::string component, source;  // whose counters: a file of somebody else is not used
+  std::string component, source;  // whose counters; a file of another component is not used
   std::size_t counters_max = 0;
-  std::size_t pending_max = 0;  // series that one set of pending counts may touch; 0 where there are none
-  std::string boot_id;          // the running kernel's; a file of another boot is begun anew
+  std::size_t pending_max = 0;  // the most series that one set of pending counts changes; 0 if there are none
+  std::string boot_id;          // process::read_boot_id(); a file of another boot starts again at 0
   std::size_t histograms_max = 0;
 };
 
@@ -34,9 +34,9 @@ class CounterFile {
     PersistentHistogram* histogram = nullptr;  // the same; null for a counter
   };
 
-  // Opens the file or makes it; `new_origin` is for one that begins. One that is damaged, of another version
-  // or of somebody else is set aside as "<path>.unusable" with a warning. An error where there can be none,
-  // or where a living process holds it: then the caller counts in plain memory.
+  // Opens or creates the file; `new_origin` is the origin of a new file. A file that is damaged, of another
+  // version or of another component is renamed to "<path>.unusable" with a warning. An error if the file
+  // cannot be created, or if a running process holds it: then the caller counts in plain memory.
   static Result<CounterFile> open(const CounterFileOptions& options, std::uint64_t new_origin);
 
   CounterFile(CounterFile&& other) noexcept;
@@ -45,20 +45,20 @@ class CounterFile {
   CounterFile& operator=(const CounterFile&) = delete;
   ~CounterFile();  // the file stays
 
-  // When its counters began at 0, as an epoch.
+  // The epoch in which its counters were 0.
   [[nodiscard]] std::uint64_t origin() const;
-  // What earlier lives counted.
+  // What earlier runs counted.
   [[nodiscard]] const std::vector<Counter>& recovered() const { return recovered_; }
-  // The same, given away: the names of thousands of counters are not kept twice.
+  // The same, moved out, so that the names of thousands of counters are not stored twice.
   std::vector<Counter> take_recovered() { return std::move(recovered_); }
-  // A new counter at 0; null where the file is full or cannot grow. A name that is in it already must not be
-  // added again.
+  // A new counter at 0; null if the file is full or cannot grow. A name that is already in the file must not
+  // be added again.
   std::uint64_t* add(std::string_view name, std::initializer_list<std::string_view> labels);
   // The same for a histogram.
   PersistentHistogram* add_histogram(std::string_view name, std::initializer_list<std::string_view> labels);
-  // Everything is 0 and begins at `origin`.
+  // Sets everything to 0, with the new origin.
   void restart(std::uint64_t origin);
-  // Where pending counts are kept, so that they outlive the process too.
+  // The memory for pending counts, so that they outlive the process too.
   [[nodiscard]] PendingRegion pending_region();
 
  private:
@@ -85,7 +85,7 @@ class CounterFile {
   std::vector<Counter> recovered_;
 };
 
-// "<folder>/counters-<component>-<source>", other characters than letters, digits, '.', '_' and '-' as %XX.
+// "<folder>/counters-<component>-<source>", all but letters, digits, '.', '_' and '-' as %XX.
 std::string counter_file_path(std::string_view folder, std::string_view component, std::string_view source);
 
 }  // namespace mdpipe::metrics

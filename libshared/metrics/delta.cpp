@@ -19,9 +19,9 @@ namespace {
 
 constexpr std::uint32_t kFieldsMax = 64;
 constexpr std::size_t kTextMax = 1024;
-// Memory for no more elements is taken because a message claims them; it may hold more.
+// A message's own claim of how many elements it has allocates at most this many. It may have more.
 constexpr std::uint32_t kReservedMax = 65'536;
-constexpr std::size_t kSeriesBytes = 112;  // more than the names and values of most series take
+constexpr std::size_t kSeriesBytes = 112;  // more than most series need for names and values
 
 using Packer = msgpack::packer<wire::ByteBuffer>;
 
@@ -63,7 +63,7 @@ Number read_number(Reader& in) {
   return static_cast<Number>(number);
 }
 
-// Elements beyond those that are read are of a newer release.
+// A newer release may send more elements than are read here.
 class Tuple {
  public:
   Tuple(Reader& in, std::uint32_t size_min) : in_(in), left_(in.read_array()) {

@@ -1,8 +1,9 @@
 #pragma once
-// The message in which a component tells metrics-agent what changed. Values are totals, those of counters
-// and histograms since their origin, which may lie in an earlier life of the component (its epochs). So a
-// lost message costs nothing once the next one arrives. A full message names every series; the ones between
-// carry only what changed of late, by the number that the last full message or an addition gave the series.
+// The message that tells metrics-agent what changed in a component. Values are totals; those of counters and
+// histograms count from their origin, which may be in an earlier run of the component (an earlier epoch). So
+// a lost message costs nothing once the next one arrives. A full message names every series; the messages
+// between two full ones have only recent changes, by the number that a full message or an addition gave the
+// series.
 //
 // As msgpack: {"v":2, "component":str, "source":str, "epoch":int, "origin":int, "n":int, "time":int ns,
 // "full":bool, "last":bool,
@@ -33,8 +34,8 @@ struct SeriesDefinition {
   LabelValues labels;     // in the catalogue's order of label names
 };
 
-// A list of definitions, which may be tens of thousands. It owns their text, all of it in one piece, or
-// refers to a table or a message that has it.
+// A list of definitions, of which there may be tens of thousands. It owns their text, all of it in one piece,
+// or refers to a table or a message that owns it.
 class SeriesDefinitions {
  public:
   class Iterator {
@@ -64,19 +65,19 @@ class SeriesDefinitions {
     std::size_t index_;
   };
 
-  // Takes the memory of so many, of usual length, at once: growing by doubling needs twice as much for a
-  // moment.
+  // Allocates memory for this many definitions of usual length at once: growth by doubling would briefly need
+  // twice as much.
   void reserve(std::size_t count);
   void push_back(const SeriesDefinition& definition);
-  // Empties the list. From here on it holds series of `table`, which lives as long as it, by their numbers
-  // there.
+  // Empties the list. After this it holds series of `table` by their numbers there. `table` must outlive the
+  // list.
   void refer_to(const SeriesTable& table);
   void push_back(SeriesId id, std::uint32_t series);
-  // Empties the list. From here on it holds definitions that stand in `message`, which lives as long as it.
+  // Empties the list. After this it holds definitions that are in `message`, which must outlive the list.
   void refer_to(std::string_view message);
-  // `at`: where name and label values stand, as msgpack that has been read before.
+  // `at`: the position of name and label values in the message, as msgpack that has been read before.
   void push_back(SeriesId id, const char* at);
-  // Copies what it refers to, and owns it from here on.
+  // Copies the text it refers to, and owns it.
   void take_over();
   // Its views are valid until the list changes.
   SeriesDefinition operator[](std::size_t index) const;
@@ -89,7 +90,7 @@ class SeriesDefinitions {
  private:
   struct Entry {
     SeriesId id;
-    std::uint32_t place;  // of name and labels: the number in table_, or where they stand in message_ or own_
+    std::uint32_t place;  // of name and labels: the number in table_, or the position in message_ or own_
   };
 
   const SeriesTable* table_ = nullptr;
@@ -110,12 +111,12 @@ struct HistogramTotals {
 struct Delta {
   std::string component;     // "ws-reader"
   std::string source;        // which of them: "gmo"
-  std::uint64_t epoch = 0;   // when this life of it began
-  std::uint64_t origin = 0;  // when its counts began; an earlier life's epoch where they were kept
+  std::uint64_t epoch = 0;   // when this run of it began
+  std::uint64_t origin = 0;  // when its counts began: an earlier run's epoch if they are persistent
   std::uint64_t n = 0;       // 1, 2, 3, ... in the epoch
   std::int64_t time_ns = 0;  // wall clock of the sender
   bool full = false;         // every series is in it
-  bool last = false;         // the component says goodbye
+  bool last = false;         // the component stops
   SeriesDefinitions series;
   std::vector<std::pair<SeriesId, std::uint64_t>> counters;
   std::vector<std::pair<SeriesId, double>> gauges;
@@ -124,8 +125,8 @@ struct Delta {
 
 void encode(const Delta& delta, wire::ByteBuffer& out);
 
-// Protocol errors name the version or the part that is wrong; nothing of a wrong message is used. The series
-// refer to `bytes`.
+// Protocol errors name the version or the part that is wrong. Nothing of a wrong message is used. The series
+// are views into `bytes`.
 Result<Delta> decode_delta(std::string_view bytes);
 
 }  // namespace mdpipe::metrics

@@ -9,7 +9,7 @@
 namespace mdpipe::metrics {
 namespace {
 
-// Of Head::state. Anything else, as a damaged file may hold, counts as Idle.
+// Of Head::state. Any other value, as in a damaged file, means Idle.
 constexpr std::uint64_t kIdle = 0;
 constexpr std::uint64_t kSealed = 1;
 constexpr std::uint64_t kCommitted = 2;  // decided; being applied
@@ -42,7 +42,7 @@ void PendingCounts::add(Series series, std::uint64_t count) {
   targets_[place.index].after += count;
 }
 
-// What goes beyond the region's room takes effect all the same while this process lives.
+// Counts beyond the region's size still take effect, as long as this process runs.
 void PendingCounts::seal(const PendingMark& mark) {
   PendingRegion::Head& noted = head();
   const std::size_t count = std::min(targets_.size(), region_.entries_max);
@@ -55,7 +55,7 @@ void PendingCounts::seal(const PendingMark& mark) {
   set_state(kSealed);
 }
 
-// A counter outside the mapped totals has no place that a later life could find.
+// A later run could not find a counter outside the mapped totals.
 void PendingCounts::note(std::size_t index) {
   const auto begin = reinterpret_cast<std::uintptr_t>(region_.totals);
   const auto own = reinterpret_cast<std::uintptr_t>(targets_[index].total);
@@ -88,7 +88,7 @@ void PendingCounts::discard() {
   targets_.clear();
 }
 
-// Never back: a noted total that is below the counter's is a damaged note.
+// A counter never decreases: if the noted total is below it, the note is damaged.
 void PendingCounts::apply_noted() {
   if (region_.head == nullptr) return;
   for (std::uint64_t i = 0; i < region_.head->count; ++i) {

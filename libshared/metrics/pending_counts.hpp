@@ -1,8 +1,8 @@
 #pragma once
-// Counts whose fate somebody else decides: md-publisher's, between the transaction it sends and Redis's
-// answer. They are noted, with the cursor that the transaction sets, before it is sent, and take effect at
-// once when it is known to be committed, also by the next life, which asks Redis for the cursor. Totals are
-// noted absolute, so that applying them twice changes nothing.
+// Counts that depend on an answer: md-publisher's, from sending a transaction until Redis answers. They are
+// noted before the transaction is sent, together with the cursor that the transaction sets, and take effect
+// at once when it is known to be committed. The next run can decide it too: it asks Redis for the cursor. The
+// notes are absolute totals, so that applying them twice changes nothing.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -12,14 +12,14 @@ namespace mdpipe::metrics {
 
 class Series;
 
-// What a set of pending counts is known by in Redis: the source's cursor reaches it with the transaction.
+// Identifies a set of pending counts in Redis: the transaction moves the source's cursor to this value.
 struct PendingMark {
   std::string_view source;
   std::uint64_t epoch = 0;
   std::uint64_t seq = 0;
 };
 
-// Memory that the counts are noted in: a part of the counter file, or nothing.
+// The memory for the notes: a part of the counter file, or nothing.
 struct PendingRegion {
   struct Head {
     std::uint64_t state;
@@ -29,8 +29,8 @@ struct PendingRegion {
     char source[132];
   };
   struct Entry {
-    std::uint64_t counter;  // its place among the totals
-    std::uint64_t after;    // its total with the pending counts
+    std::uint64_t counter;  // its index among the totals
+    std::uint64_t after;    // its total including the pending counts
   };
   Head* head = nullptr;
   Entry* entries = nullptr;
@@ -42,21 +42,23 @@ struct PendingRegion {
 class PendingCounts {
  public:
   PendingCounts() = default;
-  // Finishes what an earlier life had decided to apply; what it had sent stays until commit() or discard().
+  // Completes a set that an earlier run had decided to apply. A set that it had only sent stays until
+  // commit() or discard().
   explicit PendingCounts(PendingRegion region);
 
-  // A new set; an earlier one is discarded. Counters in a set are counted nowhere else until it is decided.
+  // Begins a new set and discards an earlier one. Counters of a set are not changed elsewhere until it is
+  // decided.
   void begin();
   void add(Series series, std::uint64_t count);
-  // The set is complete: what it describes may be sent.
+  // The set is complete: the transaction that it describes may be sent.
   void seal(const PendingMark& mark);
-  // Less than was added in this set, as a part of it came to nothing. Between seal() and commit().
+  // Subtracts from what was added in this set, because a part of it failed. Between seal() and commit().
   void take_back(Series series, std::uint64_t count);
 
   void commit();
   void discard();
 
-  // Sealed and not decided, by this life or an earlier one.
+  // Sealed and not decided, by this run or an earlier one.
   [[nodiscard]] bool is_open();
   [[nodiscard]] PendingMark mark();
 
@@ -76,9 +78,9 @@ class PendingCounts {
   void set_state(std::uint64_t state);
 
   PendingRegion region_;
-  PendingRegion::Head own_head_{};  // where there is no region
-  std::vector<Target> targets_;     // this life's set; empty where the open one is an earlier life's
-  std::vector<Place> places_;       // by series: where in the set
+  PendingRegion::Head own_head_{};  // if there is no region
+  std::vector<Target> targets_;     // this run's set; empty if the open set is an earlier run's
+  std::vector<Place> places_;       // by series: the index in the set
   std::uint64_t round_ = 0;
 };
 

@@ -8,8 +8,8 @@
 namespace mdpipe::metrics {
 namespace {
 
-// kLatencyBounds in ns, and how many of them lie below each power of two: an observation begins its search
-// there and is done after two steps.
+// kLatencyBounds in ns, and how many of them are below each power of two: an observation begins its search
+// there and ends after two steps.
 constexpr auto kBounds = [] {
   std::array<std::uint64_t, kLatencyBounds.size()> bounds{};
   for (std::size_t i = 0; i < bounds.size(); ++i)

@@ -1,7 +1,7 @@
 #pragma once
-// The cells of a latency histogram, as they lie in the counter file or in plain memory. An observation is a
-// few additions; one that a kill cuts in half is completed or left out as a whole by the next life. What the
-// cells mean to others is told by totals().
+// The cells of a latency histogram, in the counter file or in plain memory. An observation is a few
+// additions. If a kill interrupts one, the next run completes it or removes all of it. totals() returns what
+// the cells mean to others.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace mdpipe::metrics {
 
-// Plain memory: no pointers, all zero when it begins.
+// Plain memory: no pointers, all zero at the start.
 class PersistentHistogram {
  public:
   void observe(std::uint64_t nanos);
@@ -21,14 +21,14 @@ class PersistentHistogram {
   [[nodiscard]] std::uint64_t count() const;
   [[nodiscard]] HistogramTotals totals() const;
 
-  // After a kill. False where the cells are damaged.
+  // Call after a kill. False if the cells are damaged.
   bool repair();
 
  private:
-  // The one in hand, written before anything is counted: where the bounds have it and the buckets do not, it
-  // is finished from here.
+  // The observation in progress, written before anything is counted: if the bounds have it and the buckets do
+  // not, repair() completes it from here.
   std::uint64_t in_hand_ns_ = 0;
-  double in_hand_sum_ns_ = 0;  // the sum with it
+  double in_hand_sum_ns_ = 0;  // the sum including it
   double sum_ns_ = 0;
   std::array<std::uint64_t, kLatencyBounds.size() + 1> bounds_{};  // not cumulative; the last: beyond all
   std::array<std::uint64_t, kQuantileBuckets> buckets_{};

@@ -1,6 +1,6 @@
 #pragma once
-// What files that are mapped and outlive a kill have in common: counter_file, persistent_histogram,
-// pending_counts, and ws-reader's in_flight.
+// What mapped files that outlive a kill have in common: counter_file, persistent_histogram, pending_counts,
+// and ws-reader's sequence_log.
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -10,11 +10,12 @@
 
 namespace mdpipe::metrics {
 
-// Keeps what is written before it before what is written after it. A kill stops the program between two
-// instructions, so only the compiler has to keep the order.
+// Writes before this call stay before writes after it. A kill stops the program between two instructions, so
+// only the compiler has to keep the order.
 inline void in_this_order() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
-// A text into a field of a header, padded with zeros. False where it does not fit with one of them behind it.
+// Copies a text into a field of a header, padded with zeros. False if it does not fit with one zero at its
+// end.
 template <std::size_t kChars>
 bool copy_text(std::string_view text, char (&out)[kChars]) {
   if (text.size() >= kChars) return false;

@@ -1,5 +1,5 @@
 #pragma once
-// A log-linear histogram of durations: 64 steps to each power of two, so that a quantile read from it lies
+// A log-linear histogram of durations: 64 steps for each power of two, so that a quantile read from it is
 // within 0.8 % of the exact one. Counts only grow; the histogram of a window is the difference of two states.
 #include <array>
 #include <cstddef>
@@ -32,7 +32,7 @@ constexpr double quantile_bucket_middle(std::size_t bucket) {
   return low + (width - 1) / 2;
 }
 
-// The q-quantile (0 < q <= 1, nearest rank) in ns of bucket counts; 0 where there are none.
+// The q-quantile (0 < q <= 1, nearest rank) in ns of bucket counts; 0 if there are none.
 double quantile(const std::vector<std::uint64_t>& counts, double q);
 
 }  // namespace mdpipe::metrics

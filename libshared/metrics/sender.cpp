@@ -8,11 +8,11 @@ namespace {
 
 constexpr auto kInterval = std::chrono::seconds(1);
 constexpr int kFullEvery = 10;  // seconds
-// The kernel's account of a process, which takes opening two files of /proc.
+// Reading a process's usage opens two files of /proc.
 constexpr int kUsageEvery = 5;     // seconds; divides kFullEvery
-constexpr int kFullsForAgent = 3;  // an agent that has come knows nothing, and one message may be lost
-// Messages kept for an agent that is away; further ones are dropped, and the totals in the next one heal
-// that.
+constexpr int kFullsForAgent = 3;  // a new agent knows nothing, and one message may be lost
+// Messages queued for an agent that is away. More are dropped, which costs nothing: the next message has the
+// totals.
 constexpr int kHighWaterMark = 16;
 constexpr auto kLastMessageLinger = std::chrono::milliseconds(200);
 
@@ -34,15 +34,15 @@ MetricsSender::MetricsSender(asio::io_context& io, zmq::context_t& context, Metr
   start_time_ = own(Metric::ProcessStartTime);
   build_info_ = collector.series(Metric::BuildInfo, {who.component, kVersion, kCommit});
   collector.set(build_info_, 1);
-  // The pipe of a connecting socket outlives its peer, so the subscription of a restarted agent is not new to
-  // it: without this it would pass unseen.
+  // The pipe of a connecting socket outlives its peer. So the subscription of a restarted agent is not new to
+  // the socket, and without this option it would not be reported.
   socket_.raw().set(zmq::sockopt::xpub_verbose, 1);
   if (who.enabled) socket_.connect(endpoint);
 }
 
 void MetricsSender::start() {
   if (!collector_.options().enabled) return;
-  // A subscription that arrives is an agent that has just come: it gets a full message at once.
+  // A subscription means that an agent has just connected: it gets a full message at once.
   socket_.on_ready([this] {
     if (agent_connected()) {
       fulls_due_ = kFullsForAgent;
@@ -87,7 +87,7 @@ void MetricsSender::send(bool last) {
   if (full || sends_since_full_ % kUsageEvery == 0) set_process_gauges();
   if (fulls_due_ > 0) --fulls_due_;
   sends_since_full_ = full ? 1 : (sends_since_full_ + 1) % kFullEvery;
-  // Not kept: full ones are large and rare.
+  // Its memory is not reused: full messages are large and rare.
   wire::ByteBuffer buffer;
   {
     Delta delta;
@@ -95,7 +95,7 @@ void MetricsSender::send(bool last) {
     delta.last = last;
     encode(delta, buffer);
   }
-  // XPUB drops where nobody listens; the next full message heals that.
+  // XPUB drops messages if nobody listens; the next full message has everything.
   socket_.send(transport::take_message(std::move(buffer)));
 }
 

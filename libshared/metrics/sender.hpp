@@ -1,6 +1,7 @@
 #pragma once
-// Sends a collector's snapshots to metrics-agent once a second, with the process's own usage. Full ones go
-// first, whenever an agent connects, and every tenth second; the last one, on stop, says goodbye.
+// Sends a collector's snapshots to metrics-agent once a second, with the process's own usage. Full snapshots
+// are sent at the start, whenever an agent connects, and every ten seconds. The last one says that the
+// program stops.
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <functional>
@@ -14,7 +15,7 @@ namespace mdpipe::metrics {
 
 class MetricsSender {
  public:
-  // Borrows all three for its life. `before_send` sets gauges that are read rather than counted.
+  // All three must outlive the sender. `before_send` sets gauges that are read rather than counted.
   MetricsSender(asio::io_context& io, zmq::context_t& context, MetricsCollector& collector,
                 const transport::Endpoint& endpoint, std::function<void()> before_send);
 
@@ -33,7 +34,7 @@ class MetricsSender {
   asio::steady_timer timer_;
   std::function<void()> before_send_;
   int sends_since_full_ = 0;
-  int fulls_due_ = 0;  // to an agent that has just come
+  int fulls_due_ = 0;  // for an agent that has just connected
   Series cpu_, resident_, virtual_, open_fds_, max_fds_, start_time_, build_info_;
 };
 

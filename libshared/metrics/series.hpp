@@ -1,12 +1,13 @@
 #pragma once
-// A number to count with, given out by a MetricsCollector. Apart from it because pending counts need it too.
+// A handle to count with, from MetricsCollector::series(). In a file of its own because pending counts need
+// it too.
 #include <cstdint>
 
 #include "libshared/metrics/delta.hpp"
 
 namespace mdpipe::metrics {
 
-// Only the collector that gave it knows it. Default-made ones count nothing.
+// Valid only with the collector that returned it. A default-constructed one counts nothing.
 class Series {
  public:
   Series() = default;
@@ -17,7 +18,7 @@ class Series {
   Series(SeriesId id, std::uint64_t* total) : id_(id), total_(total) {}
   static constexpr SeriesId kNone = ~SeriesId{0};
   SeriesId id_ = kNone;
-  std::uint64_t* total_ = nullptr;  // counters only; it stays where it is while the collector lives
+  std::uint64_t* total_ = nullptr;  // counters only; it does not move while the collector exists
 };
 
 }  // namespace mdpipe::metrics

@@ -7,12 +7,12 @@ namespace {
 
 constexpr std::uint32_t kFree = ~std::uint32_t{0};
 constexpr std::uint32_t kNoLabel = ~std::uint32_t{0};
-constexpr std::size_t kFirstSlots = 64;  // a power of two, as every later size
+constexpr std::size_t kFirstSlots = 64;  // a power of two, like every later size
 
 template <typename Labels>
 std::size_t hash_of(Metric metric, const Labels& labels) {
   constexpr std::uint64_t kOddFactor =
-      0x9e3779b97f4a7c15;  // of the golden ratio: spreads numbers that lie close together
+      0x9e3779b97f4a7c15;  // of the golden ratio: spreads numbers that are close together
   auto hash = static_cast<std::uint64_t>(metric);
   for (const std::uint32_t label : labels) hash = (hash ^ label) * kOddFactor;
   return static_cast<std::size_t>(hash ^ (hash >> 32U));

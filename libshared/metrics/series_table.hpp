@@ -1,7 +1,7 @@
 #pragma once
-// Which series there are: metric and label values by number, 0, 1, 2, ... in the order of first sight. Made
-// for tens of thousands of them in little memory: a label value that many series share is kept once. Knows no
-// counts.
+// The known series: metric and label values by number, 0, 1, 2, ... in the order in which they were first
+// seen. Made for tens of thousands of series in little memory: a label value that many series share is stored
+// once. It has no counts.
 #include <algorithm>
 #include <array>
 #include <cassert>
@@ -18,10 +18,10 @@
 
 namespace mdpipe::metrics {
 
-// The label values of one series, as views; whoever hands them out says how long they live.
+// The label values of one series, as views. The function that returns them says how long they are valid.
 class LabelValues {
  public:
-  // One more than any metric has, so that too many can be told from just enough; further ones are left out.
+  // One more than any metric has, so that too many labels can be detected; more are ignored.
   static constexpr std::size_t kCountMax = kLabelsMax + 1;
 
   LabelValues() = default;
@@ -61,11 +61,11 @@ class SeriesTable {
  public:
   SeriesTable();
 
-  // `labels` are as many as the metric has.
+  // `labels` has one value for each label of the metric.
   [[nodiscard]] std::optional<std::uint32_t> find(Metric metric, const LabelValues& labels) const;
   std::uint32_t find_or_add(Metric metric, const LabelValues& labels);
 
-  // The views live as long as the table.
+  // The views are valid as long as the table.
   SeriesKey operator[](std::uint32_t series) const;
   [[nodiscard]] const MetricInfo& info(std::uint32_t series) const {
     return metrics::info(keys_[series].metric);
@@ -76,8 +76,7 @@ class SeriesTable {
  private:
   struct Key {
     Metric metric{};
-    std::array<std::uint32_t, kLabelsMax>
-        labels{};  // numbers of label values; kNoLabel where there are fewer
+    std::array<std::uint32_t, kLabelsMax> labels{};  // numbers of label values; kNoLabel if there are fewer
   };
 
   [[nodiscard]] std::size_t probe(const std::vector<std::uint32_t>& slots, const Key& key) const;
@@ -85,7 +84,7 @@ class SeriesTable {
 
   StringIndex values_;
   std::vector<Key> keys_;
-  std::vector<std::uint32_t> slots_;  // series by hash of its key, or kFree; at most half are taken
+  std::vector<std::uint32_t> slots_;  // series by hash of its key, or kFree; at most half are used
 };
 
 }  // namespace mdpipe::metrics

@@ -16,10 +16,10 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-// A stored slot further away than this is left from another boot or was written by nobody sane.
+// A stored slot further away than this is from another boot, or is damaged.
 constexpr nanoseconds kFarthestSlot = std::chrono::minutes(2);
 
-// The same in every process of the host, and never set back.
+// The same in every process of the host; it never goes back.
 nanoseconds boot_clock() {
   timespec now{};
   clock_gettime(CLOCK_BOOTTIME, &now);
@@ -50,7 +50,7 @@ std::chrono::milliseconds RequestPacer::reserve() {
 }
 
 nanoseconds RequestPacer::reserve_shared(nanoseconds now, int fd) const {
-  // Held for two system calls by whoever else is at it, so waiting here blocks nobody noticeably.
+  // Another process holds the lock for two system calls only, so this does not block the loop noticeably.
   while (flock(fd, LOCK_EX) != 0 && errno == EINTR) {
   }
   std::int64_t stored = 0;

@@ -1,7 +1,7 @@
 #pragma once
-// When the next request to the exchange may go out. Where the limit holds for a whole host (GMO: one request
-// a second and IP address), the time of the next free slot stands in a small locked file that all readers of
-// the host share and that outlives them.
+// When the next request to the exchange may be sent. If the limit is for a whole host (GMO: one request a
+// second for each IP address), the time of the next free slot is in a small locked file that all readers of
+// the host share. The file outlives them.
 #include <chrono>
 #include <string>
 

@@ -14,10 +14,10 @@ constexpr bool is_mostly_unused(std::size_t used, std::size_t held, std::size_t 
   return held >= worth_bytes && used < held / 8;
 }
 
-// For a buffer that is filled and emptied by turns: counts uses.
+// For a buffer that is filled and emptied in turn: counts uses.
 class BurstMemory {
  public:
-  static constexpr std::size_t kKeptBytes = 256U << 10U;  // this much is never given back
+  static constexpr std::size_t kKeptBytes = 256U << 10U;  // never given back
   static constexpr unsigned kUses = 256;
 
   // A use of `used` bytes has ended, of `held`. True: give back.

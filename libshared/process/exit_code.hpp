@@ -1,5 +1,5 @@
 #pragma once
-// The exit codes of every mdpipe program, as in sysexits.h; systemd restarts on none of 64 and 78.
+// The exit codes of every mdpipe program, as in sysexits.h. systemd does not restart after 64 and 78.
 #include "libshared/result/result.hpp"
 
 namespace mdpipe::process {

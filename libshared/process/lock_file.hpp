@@ -1,6 +1,6 @@
 #pragma once
-// An exclusive lock held for as long as the object lives. ZeroMQ lets a second process steal a bound ipc path
-// silently, so whoever binds one holds "<path>.lock".
+// An exclusive lock, held as long as the object exists. ZeroMQ silently lets a second process take over a
+// bound ipc path, so a program that binds one holds "<path>.lock".
 #include <string>
 
 #include "libshared/result/result.hpp"
@@ -9,7 +9,7 @@ namespace mdpipe::process {
 
 class LockFile {
  public:
-  // Unavailable where another process holds it (the message names its pid), BadConfig where it cannot be
+  // Unavailable if another process holds it (the message names its pid), BadConfig if it cannot be
   // created.
   static Result<LockFile> acquire(const std::string& path);
 

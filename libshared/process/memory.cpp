@@ -5,13 +5,13 @@
 namespace mdpipe::process {
 namespace {
 
-// Larger blocks are mapped on their own and given back when freed. It is glibc's own value, which it raises
-// to 32 MB by itself once such a block is freed, unless it is set.
+// Larger blocks are mapped separately and given back when they are freed. This is glibc's default; but unless
+// it is set, glibc raises it up to 32 MB as soon as such a block is freed.
 constexpr int kMapBytesMin = 128 << 10;
-// So much free memory at the heap's end is kept (twice the above by default, and raised with it).
+// This much free memory at the end of the heap stays (the default is twice the above and rises with it).
 constexpr int kTrimBytes = 128 << 10;
-// One heap for all threads instead of one each: only the loop's thread allocates all the time; ZeroMQ's and
-// CivetWeb's threads hold a megabyte in heaps of their own otherwise.
+// One heap for all threads instead of one for each: only the loop's thread allocates often. Otherwise the
+// threads of ZeroMQ and CivetWeb would each hold a megabyte in their own heaps.
 constexpr int kArenasMax = 1;
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace mdpipe::process {
 // Call once, before the first thread.
 void set_up_allocator();
 
-// Gives the host all memory that is free, also what lies between pieces in use: milliseconds.
+// Gives all free memory back to the host, also between blocks in use. Takes milliseconds.
 void give_memory_back();
 
 }  // namespace mdpipe::process

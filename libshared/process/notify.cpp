@@ -51,7 +51,7 @@ void Notifier::send(const std::string& message) const {
   std::memcpy(address.sun_path, address_.data(), address_.size());
   if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // the abstract namespace
   const auto bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address_.size());
-  // A lost notice is repeated by the next one; there is nobody to tell.
+  // If a notice is lost, the next one repeats it. There is no way to report the error.
   (void)sendto(fd_, message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
                bytes);
 }

@@ -1,6 +1,6 @@
 #pragma once
-// systemd's readiness protocol (sd_notify(3)): READY, STATUS, WATCHDOG, STOPPING. Silent where no systemd
-// asked.
+// systemd's readiness protocol (sd_notify(3)): READY, STATUS, WATCHDOG, STOPPING. Sends nothing if systemd
+// did not start the program with it.
 #include <chrono>
 #include <optional>
 #include <string>
@@ -15,12 +15,12 @@ class Notifier {
   Notifier(const Notifier&) = delete;
   Notifier& operator=(const Notifier&) = delete;
 
-  void ready(std::string_view status);   // says READY once; later calls only change the status
+  void ready(std::string_view status);   // sends READY once; later calls only change the status
   void status(std::string_view status);  // shown by systemctl status
   void watchdog();                       // call at least every watchdog_interval()
   void stopping(std::string_view status);
 
-  // Half of systemd's WatchdogSec, or nothing where no watchdog is set.
+  // Half of systemd's WatchdogSec, or nothing if no watchdog is set.
   [[nodiscard]] std::optional<std::chrono::milliseconds> watchdog_interval() const {
     return watchdog_interval_;
   }

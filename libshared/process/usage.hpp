@@ -1,6 +1,6 @@
 #pragma once
-// What the kernel says this process uses, for the process_* metrics (the same meaning as in Prometheus's
-// client libraries).
+// The resources that this process uses, from the kernel, for the process_* metrics (with the same meaning as
+// in Prometheus's client libraries).
 #include <cstdint>
 
 namespace mdpipe::process {

@@ -11,21 +11,21 @@ namespace mdpipe {
 enum class ErrorKind {
   BadUsage,     // the command line is wrong: exit 64
   BadConfig,    // a configured value is wrong: exit 78
-  Unavailable,  // something outside is not there now: retried, exit 69 only with --no-retry
-  Protocol,     // a peer sent what its protocol does not allow: counted, the peer is dropped or the input
+  Unavailable,  // a dependency is not available now: retried, exit 69 only with --no-retry
+  Protocol,     // a peer broke its protocol: counted, and the connection is closed or the input
                 // skipped
   Internal,     // our own fault: exit 70
 };
 
 struct Error {
   ErrorKind kind;
-  std::string message;  // one sentence: what was tried, on what, what came back, the remedy
+  std::string message;  // one sentence: what was tried, on what, the result, the remedy
 };
 
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  // Both are implicit: `return value;` and `return Error{...};` read as what they are.
+  // Both are implicit, so that `return value;` and `return Error{...};` work.
   Result(T value) : state_(std::move(value)) {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
 

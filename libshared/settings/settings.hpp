@@ -1,6 +1,6 @@
 #pragma once
-// A program's configuration together with the option table that refers to it, and how both are read again
-// while it runs (SIGHUP): the same flags and environment, and the file as it is now.
+// A program's configuration together with the option table that refers to it. On a reload (SIGHUP) both are
+// read again: the same flags and environment, and the file as it is then.
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,7 +17,7 @@ class Settings {
     std::string program, summary;
     void (*declare)(config::OptionTable& table, Config& config) = nullptr;
     int argc = 0;
-    const char* const* argv = nullptr;  // lives as long as the process
+    const char* const* argv = nullptr;  // valid as long as the process
   };
 
   explicit Settings(Start start) : start_(std::move(start)), options(start_.program, start_.summary) {
@@ -43,14 +43,14 @@ class Settings {
   config::OptionTable options;
 };
 
-// Both log what a reload came to.
+// Both log the result of a reload.
 void report_refused(const Error& error);
 void report_reload(const config::Difference& difference);
 
-// Reads the configuration again and hands it to `take`, which copies what Option::reloads() marks. One that
-// is wrong, or that `check` does not want, changes nothing.
+// Reads the configuration again and passes it to `apply`, which copies the options that Option::reloads()
+// marks. If the configuration is wrong, or `check` rejects it, nothing changes.
 template <typename Config>
-void reload(const Settings<Config>& running, const std::function<void(const Config& fresh)>& take,
+void reload(const Settings<Config>& running, const std::function<void(const Config& fresh)>& apply,
             const std::function<Result<bool>(const Config& fresh)>& check = {}) {
   const auto fresh = running.read_again();
   if (!fresh) return report_refused(fresh.error());
@@ -58,7 +58,7 @@ void reload(const Settings<Config>& running, const std::function<void(const Conf
     if (const auto checked = check(fresh.value()->config); !checked) return report_refused(checked.error());
   }
   report_reload(running.options.difference(fresh.value()->options));
-  take(fresh.value()->config);
+  apply(fresh.value()->config);
 }
 
 }  // namespace mdpipe::process

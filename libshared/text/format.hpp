@@ -1,7 +1,7 @@
 #pragma once
-// fmt::format into memory that is there already. A file that calls fmt::format_to, or joins numbers, has
-// fmt's whole formatter compiled into it, which takes longer than the rest of the file; here that is done
-// once. The header is fmt's small one.
+// fmt::format into existing memory. A file that calls fmt::format_to, or joins numbers, compiles fmt's whole
+// formatter, which takes longer than the rest of the file. Here it is compiled once; this header includes
+// only fmt's small one.
 #include <fmt/core.h>
 
 #include <array>
@@ -13,7 +13,7 @@ namespace mdpipe {
 
 void append_formatted(std::string& out, fmt::string_view format, fmt::format_args args);
 
-// Appends to `out`, which allocates only where it has to grow.
+// Appends to `out`, which allocates only if it has to grow.
 template <typename... Args>
 void append_format(std::string& out, fmt::format_string<Args...> format, const Args&... args) {
   append_formatted(out, format, fmt::make_format_args(args...));

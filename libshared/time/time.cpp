@@ -29,7 +29,7 @@ int days_in_month(int year, int month) {
   return month == 2 && leap ? 29 : kDays[month - 1];
 }
 
-// -1 where one of them is no digit.
+// -1 if one of them is not a digit.
 template <std::size_t Count>
 int read_digits(const char* at) {
   int value = 0;
@@ -40,7 +40,7 @@ int read_digits(const char* at) {
   return value;
 }
 
-// Reads ".ddd..." as nanoseconds; nothing where no digit follows the point.
+// Reads ".ddd..." as nanoseconds; nothing if no digit follows the point.
 std::optional<std::int64_t> read_fraction(std::string_view text) {
   std::int64_t nanos = 0;
   std::int64_t weight = kNanosPerSecond / 10;

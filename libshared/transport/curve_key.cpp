@@ -29,7 +29,7 @@ bool is_key(const std::string& text) {
   return text.size() == kKeyChars && zmq_z85_decode(binary.data(), text.c_str()) != nullptr;
 }
 
-// What stands in quotes behind `name` and an equals sign.
+// The text in quotes after `name` and an equals sign.
 std::string value_of(std::string_view text, std::string_view name) {
   const std::size_t at = text.find(name);
   const std::size_t open = text.find('"', std::min(at, text.size()));

@@ -1,7 +1,7 @@
 #pragma once
-// Keys of ZeroMQ's CURVE (Curve25519, as 40 characters of Z85) and the files they live in: ZeroMQ's own
-// certificate format, which mdpipe-keygen writes and CZMQ and PyZMQ read and write too. Reads and checks; who
-// may talk to whom is security.hpp's.
+// Keys of ZeroMQ's CURVE (Curve25519, as 40 characters of Z85) and their files in ZeroMQ's certificate
+// format, which mdpipe-keygen writes and which CZMQ and PyZMQ also read and write. Reads and checks keys;
+// security.hpp decides which peers may connect.
 #include <map>
 #include <optional>
 #include <string>
@@ -15,17 +15,17 @@ struct KeyPair {
   std::string public_key, secret_key;
 };
 
-// Throws zmq::error_t where libzmq was built without CURVE.
+// Throws zmq::error_t if libzmq was built without CURVE.
 KeyPair make_key_pair();
 
-// The text of a certificate, with a line for people on top; without the secret key where there is none.
+// The text of a certificate, with a line for people at the top; without a secret key if there is none.
 std::string certificate_text(std::string_view name, const KeyPair& keys);
 
-// What a certificate holds; a key that is missing or no key is left empty.
+// The keys in a certificate; a missing or invalid key is empty.
 KeyPair parse_certificate(std::string_view text);
 
-// The pair in the file, or in systemd's credential `curve_key` where no file is named; nothing where there is
-// neither. A file that others may read is refused, as is one without a secret key.
+// The key pair in the file, or in systemd's credential `curve_key` if no file is named; nothing if there is
+// neither. A file that others can read is refused, and so is a file without a secret key.
 Result<std::optional<KeyPair>> read_key_pair(const std::string& file);
 
 // The public key in the file that `option` names.

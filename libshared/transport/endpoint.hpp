@@ -12,11 +12,11 @@ namespace mdpipe::transport {
 // "ipc:///run/mdpipe/events" from ("/run/mdpipe", "events").
 std::string ipc_endpoint(std::string_view runtime_dir, std::string_view name);
 
-// Checks "ipc://PATH" and "tcp://HOST:PORT"; BadConfig says what is wrong with it, naming `option`.
+// Checks "ipc://PATH" and "tcp://HOST:PORT". BadConfig names `option` and the mistake.
 Result<bool> check_endpoint(std::string_view option, std::string_view endpoint);
 
 bool is_tcp(std::string_view endpoint);
-// Whether what a tcp endpoint carries stays on this host: an address of 127.0.0.0/8, ::1 or "localhost".
+// Whether data of a tcp endpoint stays on this host: an address of 127.0.0.0/8, ::1 or "localhost".
 bool is_loopback(std::string_view endpoint);
 
 // Locks "<path>.lock" of an ipc endpoint before it is bound; nothing for tcp, where the kernel refuses a

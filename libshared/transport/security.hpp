@@ -1,6 +1,7 @@
 #pragma once
-// What protects a program's tcp endpoints: its own CURVE key, the keys of those it connects to, and of those
-// that may connect. Paths on this host (ipc) need none of it. Decides what an endpoint gets, opens nothing.
+// What protects a program's tcp endpoints: its own CURVE key, the keys of the peers it connects to, and the
+// keys of the peers that may connect. Paths on this host (ipc) need none. Decides what an endpoint uses;
+// opens nothing.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,7 +12,7 @@
 
 namespace mdpipe::transport {
 
-// An address with all that a socket must know about it.
+// An address with everything that a socket needs to know about it.
 struct Endpoint {
   // NOLINTBEGIN(google-explicit-constructor): where nothing is to be protected an address is an endpoint
   Endpoint(std::string at) : address(std::move(at)) {}
@@ -19,15 +20,15 @@ struct Endpoint {
   // NOLINTEND(google-explicit-constructor)
 
   std::string address;
-  std::optional<KeyPair> own;  // nothing: in clear
-  std::string server_key;      // of the one connected to; empty where we listen
-  std::string name;            // where we listen: what the gatekeeper calls it
+  std::optional<KeyPair> own;  // nothing: not encrypted
+  std::string server_key;      // of the peer we connect to; empty if we listen
+  std::string name;            // the gatekeeper's name for it, if we listen
 };
 
-// The options, and what the files they name hold.
+// The options, and the contents of the files that they name.
 class Security {
  public:
-  // Whom this program connects to, and whether others connect to it.
+  // Which peers this program connects to, and whether others connect to it.
   struct Roles {
     bool to_publisher = false, to_agent = false, listens = false;
   };
@@ -37,21 +38,21 @@ class Security {
   // Reads the files. BadConfig names the option and the remedy.
   Result<bool> load();
 
-  // Whether the address may be used: in clear only on loopback, unless clear text was asked for by name.
+  // Whether the address may be used: unencrypted only on loopback, unless an option allows clear text.
   [[nodiscard]] Result<bool> check_listening(std::string_view option, std::string_view address) const;
   [[nodiscard]] Result<bool> check_publisher(std::string_view option, std::string_view address) const;
   [[nodiscard]] Result<bool> check_agent(std::string_view option, std::string_view address) const;
 
-  // Of addresses that were checked.
+  // For addresses that were checked.
   [[nodiscard]] Endpoint listening(const std::string& address, std::string name) const;
   [[nodiscard]] Endpoint publisher(const std::string& address) const { return peer(address, publisher_key_); }
   [[nodiscard]] Endpoint agent(const std::string& address) const { return peer(address, agent_key_); }
 
   // Whether tcp endpoints are encrypted.
   [[nodiscard]] bool is_on() const { return own_.has_value(); }
-  // Who may connect, by key.
+  // The peers that may connect, by key.
   [[nodiscard]] const PeerKeys& peers() const { return peers_; }
-  // Of a configuration that was read again.
+  // For a configuration that was read again.
   void take_peers(const Security& fresh);
 
  private:

@@ -23,7 +23,8 @@ namespace {
                         : "the folder of an ipc path must exist and be writable, a tcp host must be local")}};
 }
 
-// A signal that comes while ZeroMQ looks for its own commands ends the call with EINTR and nothing done.
+// A signal that arrives while ZeroMQ reads its own commands ends the call with EINTR before it has done
+// anything.
 template <typename Call>
 bool repeat_interrupted(Call call) {
   for (;;) {
@@ -45,12 +46,12 @@ Socket::Socket(asio::io_context& io, zmq::context_t& context, zmq::socket_type t
   socket_.set(zmq::sockopt::maxmsgsize, limits.message_bytes_max);
   socket_.set(zmq::sockopt::reconnect_ivl, 50);
   socket_.set(zmq::sockopt::reconnect_ivl_max, 1000);
-  // How long a peer whose key is refused waits until it tries again.
+  // How long a peer whose key is refused waits before it tries again.
   socket_.set(zmq::sockopt::handshake_ivl, 5000);
-  // Of data that a link does not take: the connection is given up, and what was on it is sent again.
+  // How long sent data may stay unacknowledged: then the connection is closed, and the data is sent again.
   socket_.set(zmq::sockopt::tcp_maxrt, 30'000);
-  // A peer whose host vanished is noticed by the kernel, in half a minute. ZeroMQ's own heartbeats are left
-  // off: they take a connection whose input waits for room for a dead one, and libzmq 4.3 then ends the
+  // The kernel notices within half a minute that a peer's host has vanished. ZeroMQ's own heartbeats stay
+  // off: they mistake a connection whose input queue is full for a dead one, and libzmq 4.3 then ends the
   // program with an assertion (libzmq issues 3937 and 4767).
   socket_.set(zmq::sockopt::tcp_keepalive, 1);
   socket_.set(zmq::sockopt::tcp_keepalive_idle, 15);
@@ -117,7 +118,7 @@ zmq::message_t take_message(wire::ByteBuffer bytes) {
   zmq::message_t message(
       owned->data(), owned->size(), [](void*, void* hint) { delete static_cast<wire::ByteBuffer*>(hint); },
       owned.get());
-  static_cast<void>(owned.release());  // the message's from here
+  static_cast<void>(owned.release());  // the message owns it now
   return message;
 }
 
@@ -132,9 +133,8 @@ void Socket::rearm() {
 void Socket::wait() {
   descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& ec) {
     if (ec) return;
-    // What the descriptor told of is taken off it before the handler looks: a handler that takes nothing
-    // would leave it readable, and the loop would turn for as long as nothing is wanted. What comes later
-    // makes it readable again.
+    // Clear the descriptor's event before the handler runs. Otherwise a handler that reads nothing would
+    // leave it readable, and the loop would spin. The next event makes it readable again.
     repeat_interrupted([&] { return std::optional<int>(socket_.get(zmq::sockopt::events)); });
     run_handler();
     wait();

@@ -1,6 +1,6 @@
 #pragma once
-// A ZeroMQ socket in an Asio loop. ZeroMQ signals through an edge-triggered descriptor whose meaning is "look
-// again", so a handler must drain until EAGAIN, check ZMQ_EVENTS after each send, and must not wait while
+// A ZeroMQ socket in an Asio loop. ZeroMQ signals through an edge-triggered descriptor that means "check
+// again". So a handler must read until EAGAIN, check ZMQ_EVENTS after each send, and must not wait while
 // messages are left.
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
@@ -18,12 +18,12 @@ namespace mdpipe::transport {
 
 struct SocketLimits {
   int high_water_mark = 1000;                 // messages queued in each direction by ZeroMQ itself
-  std::int64_t message_bytes_max = 64 << 20;  // a larger one closes the peer's connection
+  std::int64_t message_bytes_max = 64 << 20;  // a larger message closes the peer's connection
 };
 
 class Socket {
  public:
-  // Throws process::StartupError where the socket cannot be made.
+  // Throws process::StartupError if the socket cannot be created.
   Socket(asio::io_context& io, zmq::context_t& context, zmq::socket_type type, SocketLimits limits = {});
   ~Socket();
   Socket(const Socket&) = delete;
@@ -37,20 +37,20 @@ class Socket {
   void subscribe(std::string_view topic) { socket_.set(zmq::sockopt::subscribe, zmq::buffer(topic)); }
 
   // Calls `on_ready` in the loop whenever the socket may have become readable or writable. The handler does
-  // bounded work and returns true where it stopped with work left, so that it is called again after the
-  // loop's other handlers.
+  // bounded work. If it stops with work left, it returns true and is called again after the loop's other
+  // handlers.
   void on_ready(std::function<bool()> handler);
 
-  // One part; false where it would block (EAGAIN).
+  // One part; false if it would block (EAGAIN).
   bool send(std::string_view bytes, zmq::send_flags flags = zmq::send_flags::none);
   bool send(zmq::message_t&& message, zmq::send_flags flags = zmq::send_flags::none);
   bool receive(zmq::message_t& message);
 
-  // Something was sent or received outside the handler: look at ZMQ_EVENTS again.
+  // Call after sending or receiving outside the handler: checks ZMQ_EVENTS again.
   void rearm();
 
   zmq::socket_t& raw() { return socket_; }
-  // Where a bound socket really listens ("tcp://127.0.0.1:40123" for port 0).
+  // The address at which a bound socket listens ("tcp://127.0.0.1:40123" for port 0).
   [[nodiscard]] std::string last_endpoint() const { return socket_.get(zmq::sockopt::last_endpoint); }
 
  private:
@@ -67,7 +67,7 @@ class Socket {
   bool scheduled_ = false;
 };
 
-// A message of these bytes, which are handed over and not copied.
+// A message of these bytes, which are moved and not copied.
 zmq::message_t take_message(wire::ByteBuffer bytes);
 
 inline std::string_view view(const zmq::message_t& message) {

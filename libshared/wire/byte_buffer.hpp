@@ -1,6 +1,6 @@
 #pragma once
-// A growing byte buffer that keeps its memory when cleared. msgpack-c writes into it, and whoever knows how
-// much comes next writes where it ends: room(), then end_at().
+// A growing byte buffer that keeps its memory when it is cleared. msgpack-c writes into it. Code that knows
+// how much comes next writes directly to its end: room(), then end_at().
 #include <algorithm>
 #include <cstddef>
 #include <memory>
@@ -34,13 +34,13 @@ class ByteBuffer {
     if (capacity_ < bytes) move_to(bytes);
   }
 
-  // Where the next bytes belong, of which `bytes` may be written; valid until anything else is done with the
-  // buffer.
+  // The position for the next bytes, of which `bytes` may be written; valid until anything else is done with
+  // the buffer.
   char* room(std::size_t bytes) {
     if (capacity_ - size_ < bytes) move_to(std::max(size_ + bytes, 2 * capacity_));
     return memory_.get() + size_;
   }
-  // They have been written up to here.
+  // The bytes have been written up to here.
   void end_at(const char* end) { size_ = static_cast<std::size_t>(end - memory_.get()); }
 
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -57,7 +57,7 @@ class ByteBuffer {
   }
 
   void move_to(std::size_t capacity) {
-    // Not filled with zeros: what is never written takes no memory.
+    // Not filled with zeros, so that pages that are never written take no memory.
     std::unique_ptr<char[]> memory(new char[capacity]);  // NOLINT(modernize-make-unique)
     std::copy_n(memory_.get(), size_, memory.get());
     memory_ = std::move(memory);

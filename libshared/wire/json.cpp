@@ -37,7 +37,7 @@ void append_array(MsgpackReader& in, int depth, ByteBuffer& out) {
   out.push_back('[');
   for (std::uint32_t i = 0; i < count; ++i) {
     if (i > 0) out.push_back(',');
-    if (in.kind() == Kind::Text) {  // as in the levels of a book, of which there are many
+    if (in.kind() == Kind::Text) {  // as in a book's levels, of which there are many
       append(in.read_text(), out);
     } else {
       append_json(in, depth, out);

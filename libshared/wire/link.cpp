@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint32_t kHeaderFields = 10;
 constexpr std::uint32_t kPositionFields = 10;
 
-// Far above what a header holds, far below what hurts: array, map, str, bin, ext, depth.
+// Far more than a header needs, and small enough to be harmless: array, map, str, bin, ext, depth.
 const msgpack::unpack_limit kLimits(16, 0, kSourceCharsMax, 0, 0, 4);
 
 Error protocol_error(std::string_view what, std::string_view why) {

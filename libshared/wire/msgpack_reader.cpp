@@ -9,7 +9,7 @@ namespace {
 
 using Kind = MsgpackReader::Kind;
 
-// By a value's first byte. Kind::Int there stands for numbers that may be below zero: their bytes tell.
+// By a value's first byte. Kind::Int here means numbers that may be negative: their other bytes decide.
 constexpr std::array<Kind, 256> kKinds = [] {
   std::array<Kind, 256> kinds{};
   const auto set = [&kinds](std::size_t from, std::size_t to, Kind kind) {

@@ -15,7 +15,7 @@
 
 namespace mdpipe::sim {
 
-// Lives as long as an operation of its socket is under way; the Control outlives the loop that runs them.
+// Exists as long as an operation of its socket is pending. The Control outlives the loop that runs them.
 struct Control::Client : std::enable_shared_from_this<Control::Client> {
   Client(Control& owner, asio::local::stream_protocol::socket peer)
       : control(owner), socket(std::move(peer)), input(kLineBytesMax) {
@@ -26,16 +26,15 @@ struct Control::Client : std::enable_shared_from_this<Control::Client> {
   Client& operator=(const Client&) = delete;
 
   void read() {
-    asio::async_read_until(socket, input, '\n',
-                           [self = shared_from_this()](const asio::error_code& ec, std::size_t) {
-                             if (ec)
-                               return;  // gone, or a line beyond the limit: the socket closes with the client
-                             std::istream lines(&self->input);
-                             std::string line;
-                             std::getline(lines, line);
-                             self->answer = self->control.handler_(line) + "\n";
-                             self->write();
-                           });
+    asio::async_read_until(
+        socket, input, '\n', [self = shared_from_this()](const asio::error_code& ec, std::size_t) {
+          if (ec) return;  // disconnected, or a line beyond the limit: the socket closes with the client
+          std::istream lines(&self->input);
+          std::string line;
+          std::getline(lines, line);
+          self->answer = self->control.handler_(line) + "\n";
+          self->write();
+        });
   }
 
   void write() {

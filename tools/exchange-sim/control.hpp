@@ -1,6 +1,7 @@
 #pragma once
-// The control socket: a UNIX stream socket that takes one command a line and answers each with one line of
-// JSON. At most kClientsMax clients and kLineBytesMax bytes a line; whoever exceeds either is disconnected.
+// The control socket: a UNIX stream socket that reads one command a line and answers each with one line of
+// JSON. At most kClientsMax clients and kLineBytesMax bytes a line; a client that exceeds a limit is
+// disconnected.
 #include <asio/io_context.hpp>
 #include <asio/local/stream_protocol.hpp>
 #include <functional>
@@ -15,7 +16,7 @@ class Control {
   static constexpr std::size_t kLineBytesMax = 1024;
   using Handler = std::function<std::string(std::string_view line)>;
 
-  // Replaces a stale socket file. Throws process::StartupError where the path cannot be bound.
+  // Replaces a stale socket file. Throws process::StartupError if the path cannot be bound.
   Control(asio::io_context& io, const std::string& path, Handler handler);
   ~Control();
   Control(const Control&) = delete;

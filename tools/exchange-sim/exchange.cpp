@@ -9,7 +9,7 @@
 namespace mdpipe::sim {
 namespace {
 
-// Trades are most of what a busy market sends.
+// Most events of a busy market are trades.
 std::int64_t weight_of(Kind kind) { return kind == Kind::Trade ? 6 : 2; }
 
 }  // namespace
@@ -91,13 +91,13 @@ MarketEvent Exchange::make_event(const Group& group, UnixNanos now) {
     case Kind::Book:
       do {
         market.advance();
-      } while (market.pending_changes() == 0);  // ends: most changes resize a level
+      } while (market.pending_changes() == 0);  // this loop ends, because most changes resize a level
       event.changes = market.take_changes();
       break;
     case Kind::TimedSnapshot:
       break;
   }
-  // Changes wait for the next delta; where nobody wants deltas they would only pile up.
+  // Changes wait for the next delta. If no client wants deltas, they would only accumulate.
   if (!has_book_stream_[group.symbol]) market.take_changes();
   return event;
 }

@@ -1,7 +1,7 @@
 #pragma once
-// The generator: the markets of one exchange and which streams anybody wants. next() makes one event and
-// writes it for each of those streams. Deterministic for the same seed, symbols and order of subscription,
-// but for the time it is given.
+// The generator: the markets of one exchange, and the streams that clients want. next() makes one event and
+// writes it for each of those streams. Apart from the time, the result depends only on the seed, the symbols
+// and the order of subscription.
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -19,14 +19,14 @@ struct ExchangeOptions {
   std::uint64_t seed = 1;
   std::size_t book_levels = 300;
   std::size_t requests_per_second = 0;
-  // A timed book snapshot comes once in so many events: their rate times the seconds between snapshots.
+  // A timed book snapshot comes once in this many events: their rate times the seconds between snapshots.
   std::uint64_t events_per_snapshot = 100;
-  // Markets go on for streams that nobody is subscribed to any more, so that a client that comes back has
-  // missed something.
+  // Markets continue for streams without subscribers, so that a client that reconnects has missed
+  // something.
   bool runs_unwatched = false;
 };
 
-// One frame for every client that has the stream `key`, still without its wrapping.
+// One frame for every client with the stream `key`, without its wrapping.
 struct Frame {
   std::string key;
   std::size_t symbol = Stream::kNoSymbol;
@@ -44,7 +44,7 @@ class Exchange {
     config_.events_per_snapshot = events == 0 ? 1 : events;
   }
 
-  // Tells what all clients together are subscribed to, in the order of their connections and subscriptions.
+  // Sets what all clients together are subscribed to, in the order of their connections and subscriptions.
   void set_streams(const std::vector<const Session*>& sessions);
   [[nodiscard]] bool is_wanted() const { return !groups_.empty() || !timed_.empty(); }
 
@@ -53,7 +53,7 @@ class Exchange {
   [[nodiscard]] std::uint64_t events() const { return events_; }
 
  private:
-  struct Group {  // what one event serves
+  struct Group {  // the streams that one event serves
     std::size_t symbol;
     Kind kind;
     std::vector<Stream> streams;

@@ -1,6 +1,6 @@
 #pragma once
-// Numbers and times as the exchanges write them. Everything is integer arithmetic: no digit is ever made by a
-// float.
+// Numbers and times as the exchanges write them. All of it is integer arithmetic, so that no digit comes from
+// floating point.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,8 +20,8 @@ struct DecimalStyle {
 void append_decimal(std::int64_t units, DecimalStyle style, std::string& out);
 std::string decimal_text(std::int64_t units, DecimalStyle style);
 
-// Puts `entry` before all others of the list that begins with `list_start` ("\"bids\":["), where there is
-// one.
+// Inserts `entry` as the first of the list that begins with `list_start` ("\"bids\":["), if there is such a
+// list.
 void insert_first(std::string_view list_start, std::string_view entry, std::string& frame);
 
 // "2025-04-30T13:09:45.326Z".

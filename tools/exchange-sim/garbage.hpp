@@ -1,5 +1,5 @@
 #pragma once
-// Bad frames of every kind, one after the other, to be sent between good ones.
+// Bad frames of every kind, one after the other, to send between good ones.
 #include <string>
 #include <string_view>
 #include <vector>

@@ -9,7 +9,7 @@ struct Known {
   int price_decimals;
 };
 
-// Levels of September 2026, roughly.
+// Approximate prices of September 2026.
 constexpr Known kKnown[] = {
     {"gmo", "BTC", 13'633'748, 1, 0},
     {"gmo", "ETH", 412'345, 1, 0},
@@ -51,7 +51,7 @@ SymbolSpec spec_of(std::string_view exchange, const std::string& symbol) {
   spec.first_trade_id = binance ? kBinanceFirstId : kBitflyerFirstId;
   spec.first_update_id = kBinanceFirstUpdate;
   if (exchange == "gmo") {
-    spec.size_decimals = 9;  // the nine digits that hold a trade's number
+    spec.size_decimals = 9;  // a trade's number is in these nine digits
     spec.size_step = 1'000'000;
     spec.number_in_size = true;
   }

@@ -1,4 +1,4 @@
-// exchange-sim: a simulated exchange to test market data clients against.
+// exchange-sim: a simulated exchange for testing market data clients.
 #include "libshared/log/log.hpp"
 #include "libshared/process/run_main.hpp"
 #include "tools/exchange-sim/options.hpp"

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int64_t kGapTicksMax = 20;  // between two neighbouring levels
 constexpr std::int64_t kSizeStepsMax = 2000;
-constexpr std::int64_t kTouchDepth = 10;  // changes mostly happen this near to the best price
+constexpr std::int64_t kTouchDepth = 10;  // most changes are this close to the best price
 
 std::int64_t power_of_ten(int exponent) {
   std::int64_t power = 1;
@@ -116,8 +116,8 @@ void Market::insert_level() {
   }
 }
 
-// Up: the best ask is eaten and a better bid appears; down the other way round. Pulled back when far from the
-// start.
+// Up: the best ask is consumed and a better bid appears; down: the reverse. Far from its start, the price is
+// pulled back.
 void Market::move_price() {
   bool up = random_.below(2) == 0;
   if (best_bid() < spec_.start_price / 10 * 9) up = true;

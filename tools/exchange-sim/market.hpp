@@ -1,7 +1,7 @@
 #pragma once
-// One symbol's made-up market: a random walk of a book with integer prices and sizes, its trades and its
-// day's numbers. The same seed gives the same walk. It knows no exchange's format, no clock and no
-// subscriber.
+// The simulated market of one symbol: a random walk of a book with integer prices and sizes, its trades and
+// its statistics of the day. The same seed gives the same walk. It knows no exchange's format, no clock and
+// no subscribers.
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -67,7 +67,7 @@ class Market {
   // One to `count_max` trades of one taker, each at the touch or beyond.
   std::vector<Trade> trade(std::size_t count_max);
 
-  // Hands out and forgets what changed since the last call; first_id follows the last call's last_id.
+  // Returns what changed since the last call, and forgets it; first_id follows the last call's last_id.
   BookChanges take_changes();
   [[nodiscard]] std::size_t pending_changes() const { return pending_bids_.size() + pending_asks_.size(); }
 

@@ -1,6 +1,7 @@
 #pragma once
-// When a client is treated badly: rules over the count of its frames, decided without a socket. All counts
-// are of one connection and of market data frames; acknowledgements and error replies are not counted.
+// When the simulator misbehaves towards a client: rules on the number of its frames, decided without a
+// socket. All counts are for one connection and market data frames; acknowledgements and error replies are
+// not counted.
 #include <cstdint>
 #include <string>
 
@@ -25,7 +26,7 @@ struct Aftermath {
   bool drop = false;
 };
 
-// What is done to a frame of a book before it is sent.
+// The fault to put into a frame of a book before it is sent.
 enum class BookFault { None, Skip, Cross, WrongMid };
 
 // The counts of one connection.
@@ -33,9 +34,9 @@ class FrameRules {
  public:
   explicit FrameRules(const MisbehaviourOptions& config) : config_(&config) {}
 
-  // False: the frame is swallowed. `symbol` may be empty where it is not known.
+  // False: do not send the frame. `symbol` may be empty if it is not known.
   bool admits(const std::string& symbol);
-  // Counts a frame of a book; timed snapshots (bitFlyer) are none here.
+  // Counts a frame of a book; timed snapshots (bitFlyer) do not count.
   BookFault next_book_frame();
   Aftermath after_sending();
   [[nodiscard]] std::uint64_t sent() const { return sent_; }

@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kCountMax = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t kSymbolsMax = 1000;
 
-// Adds options whose variables are EXCHANGE_SIM_<FLAG>: plain RATE or EVENTS could be set for something else.
+// Adds options whose variables are EXCHANGE_SIM_<FLAG>: RATE or EVENTS alone could belong to something else.
 class Adder {
  public:
   explicit Adder(config::OptionTable& table) : table_(table) {}

@@ -27,7 +27,7 @@ struct Options {
   bool run_unwatched = false;
 
   // Replay
-  bool exit_after_replay = false;  // beside another flag, so that little is padded
+  bool exit_after_replay = false;  // next to another flag, to save padding
   std::string replay;
   double speed = 1;
   std::string replay_start = "subscribe";
@@ -54,7 +54,7 @@ struct Options {
   config::Milliseconds burst_every{10'000}, burst_length{1'000};
   bool no_pong = false;
 
-  // Watching it
+  // Observation
   bool log_sent_at_once = false;
   std::string log_level = "info", log_sent, control;
 };
@@ -62,8 +62,8 @@ struct Options {
 // Binds `options`, which must outlive the table.
 config::OptionTable option_table(Options& options);
 
-// Fills in the exchange's own habits where nothing was given and checks what spans several options; for
-// OptionTable::validate_with.
+// Fills in the exchange's own behaviour if an option was not given, and checks rules that span several
+// options. For OptionTable::validate_with.
 Result<bool> finish_options(const config::OptionTable& table, Options& options);
 
 }  // namespace mdpipe::sim

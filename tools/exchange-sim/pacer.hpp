@@ -1,6 +1,6 @@
 #pragma once
-// How many events are due: a rate, raised for a while every so often (bursts). Time is an argument, so it is
-// exact.
+// How many events are due: a rate, and now and then a higher one for a while (bursts). Time is an argument,
+// so it is exact.
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -23,8 +23,8 @@ class Pacer {
   [[nodiscard]] double rate() const { return rate_; }
   [[nodiscard]] bool is_flat_out() const { return rate_ <= 0; }
 
-  // Events due since the last call, at most `most`; the rest stays due. More than a second's worth cannot
-  // pile up: the excess is counted as late.
+  // Events due since the last call, at most `most`; the rest stays due. No more than one second of events can
+  // accumulate: the excess is counted as late.
   std::size_t due(SteadyTime now, std::size_t most);
   [[nodiscard]] std::uint64_t late() const { return late_; }
   void restart() { started_ = false; }

@@ -1,6 +1,6 @@
 #pragma once
 // A small seeded generator whose numbers are the same on every machine and library version, so that a seed
-// replays (the distributions of <random> may differ between libraries). Not for secrets.
+// can be replayed (the distributions of <random> may differ between libraries). Not for secrets.
 #include <cstdint>
 #include <string_view>
 

@@ -1,6 +1,6 @@
 #pragma once
-// A recording read frame by frame: FILE.jsonl[.gz] with one raw text frame a line, and beside it, where it is
-// there, FILE.recv[.gz] with each frame's receive time in epoch seconds. Never holds more than one frame.
+// A recording read frame by frame: FILE.jsonl[.gz] with one raw text frame a line and, if it exists,
+// FILE.recv[.gz] with each frame's receive time in epoch seconds. Never holds more than one frame.
 #include <zlib.h>
 
 #include <chrono>
@@ -15,7 +15,7 @@ namespace mdpipe::sim {
 
 struct ReplayFrame {
   std::string text;
-  // Since the first frame, at the recorded pace; nothing where the recording has no times.
+  // The time since the first frame, at the recorded pace; nothing if the recording has no times.
   std::optional<std::chrono::nanoseconds> offset;
 };
 
@@ -40,10 +40,10 @@ class LineReader {
 
 class Replay {
  public:
-  // BadConfig where the recording cannot be read.
+  // BadConfig if the recording cannot be read.
   static Result<Replay> open(const std::string& path);
 
-  // The next frame; nothing after the last. Protocol where the recording is damaged or its times end too
+  // The next frame; nothing after the last one. Protocol if the recording is damaged or its times end too
   // early.
   Result<std::optional<ReplayFrame>> next();
   [[nodiscard]] bool has_times() const { return times_.has_value(); }
@@ -56,7 +56,7 @@ class Replay {
   std::optional<std::chrono::nanoseconds> first_;
 };
 
-// "x/a.jsonl.gz" -> "x/a": what FILE.recv is called after.
+// "x/a.jsonl.gz" -> "x/a": the name of FILE.recv without its extension.
 std::string recording_stem(std::string_view path);
 
 // "1723161253.937085" to the nanosecond, without floating point; nothing for other text.

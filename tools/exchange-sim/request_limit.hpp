@@ -21,8 +21,8 @@ class RequestLimit {
   std::deque<SteadyTime> admitted_;  // never more than per_second_
 };
 
-// One limit for each address. Remembers at most kAddressesMax addresses; a new one beyond it replaces them
-// all.
+// One limit for each address. Remembers at most kAddressesMax addresses; one more replaces all of
+// them.
 class AddressLimits {
  public:
   explicit AddressLimits(std::size_t per_second) : per_second_(per_second) {}

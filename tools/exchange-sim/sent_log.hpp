@@ -1,7 +1,7 @@
 #pragma once
 // Every text frame that was sent, for an independent checker: CONNECTION<tab>NANOSECONDS<tab>FRAME, one a
 // line. Lines that begin with '#' are notes (a bad frame sent on purpose, a frame dropped at a full buffer)
-// and carry no frame.
+// and contain no frame.
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -15,8 +15,8 @@ namespace mdpipe::sim {
 
 class SentLog {
  public:
-  // An empty path gives a log that writes nothing. BadConfig where the file cannot be created. With `at_once`
-  // each line is in the file before its frame is sent, so that a killed simulator leaves a whole record.
+  // With an empty path the log writes nothing. BadConfig if the file cannot be created. With `at_once`, each
+  // line is in the file before its frame is sent, so that a killed simulator leaves a complete record.
   static Result<SentLog> open(const std::string& path, bool at_once = false);
 
   void frame(std::uint64_t connection, UnixNanos time, std::string_view text);

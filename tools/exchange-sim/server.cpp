@@ -37,7 +37,7 @@ constexpr auto kStopPatience = std::chrono::milliseconds(1'500);
 constexpr long kCloseHandshakeMs = 60'000;  // a slow client first reads what is queued before the close frame
 
 bool deflate_enabled =
-    true;  // one server a process; websocketpp asks a type, not an object, for its extensions
+    true;  // one server for the process; websocketpp asks a type, not an object, for its extensions
 
 template <typename Config>
 struct Deflate : public BoundedDeflate<Config> {
@@ -97,7 +97,7 @@ class WebSocketLink : public Link {
             std::string::npos) {}
 
   void send_text(std::string_view text) override {
-    // After a bomb the client's inflate window no longer matches our compressor: go on uncompressed.
+    // After a bomb the client's inflate window no longer matches our compressor: continue uncompressed.
     if (is_deflated_ && !is_raw_) {
       flush();
       connection_->send(std::string(text), ws::frame::opcode::text);
@@ -112,7 +112,7 @@ class WebSocketLink : public Link {
     out_ += frame;
   }
 
-  // Many frames go out as one prepared message: websocketpp posts a handler for each message it is given.
+  // Sends many frames as one prepared message, because websocketpp posts a handler for each message.
   void flush() override {
     if (out_.empty()) return;
     auto message = connection_->get_message(ws::frame::opcode::text, 0);
@@ -271,7 +271,7 @@ class Server {
                             {"replay", options_.replay}});
   }
 
-  // Refuses a handshake where an option or a limit says so.
+  // Refuses a handshake if an option or a limit requires it.
   bool validate(Connection& connection) {
     const auto status = simulator_.refuse_handshake();
     if (!status) return true;
@@ -313,7 +313,7 @@ class Server {
                        peer.address().to_string(), connection->get_resource(), moment_now());
   }
 
-  // One turn of work, then the loop looks at sockets, signals and timers.
+  // One turn of work, then the loop serves sockets, signals and timers.
   void loop() {
     const bool again = simulator_.turn(moment_now());
     if (simulator_.is_finished()) {
@@ -357,7 +357,7 @@ class Server {
 int serve(const Options& options) {
   deflate_enabled = options.deflate;
   if (!options.replay.empty()) {
-    // A recording that cannot be read is a mistake of the command line, to be told at once and not to each
+    // A recording that cannot be read is a mistake on the command line: report it now and not to each
     // client.
     if (const auto probe = Replay::open(options.replay); !probe) throw process::StartupError{probe.error()};
   }

@@ -207,7 +207,7 @@ void Simulator::begin_close(Client& client, int code, std::string_view reason, M
   client.link->close(code, reason);
 }
 
-// Waits until the client has what was sent before, so that the count of --drop-after is what it received.
+// Waits until the client has everything sent before, so that --drop-after counts what it received.
 void Simulator::begin_drop(Client& client, Moment now, std::string_view why) {
   if (client.is_closing) return;
   client.is_closing = true;

@@ -1,7 +1,7 @@
 #pragma once
 // Everything between the sockets and the pure parts: clients, their subscriptions, pacing, replay and
-// misbehaviour. Time comes in through every call and frames go out through Link, so a test drives it without
-// a network.
+// misbehaviour. Every call has the time as an argument, and frames are sent through Link, so that a test
+// drives it without a network.
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -24,20 +24,20 @@
 
 namespace mdpipe::sim {
 
-// One WebSocket connection, seen from the simulator.
+// One WebSocket connection, as the simulator sees it.
 class Link {
  public:
   virtual ~Link() = default;
   virtual void send_text(std::string_view text) = 0;
-  // A complete frame with its header, sent as it is.
+  // Sends a complete frame with its header, unchanged.
   virtual void send_frame(std::string frame) = 0;
-  // Hands everything sent since the last call to the socket.
+  // Passes everything sent since the last call to the socket.
   virtual void flush() = 0;
   virtual void ping(std::string_view payload) = 0;
   virtual void close(int code, std::string_view reason) = 0;
   virtual void drop() = 0;  // no close frame
   [[nodiscard]] virtual std::size_t buffered_bytes() const = 0;
-  [[nodiscard]] virtual bool is_drained() const = 0;  // also by the peer's TCP
+  [[nodiscard]] virtual bool is_drained() const = 0;  // and the peer's TCP has confirmed it
   [[nodiscard]] virtual bool is_deflated() const = 0;
 };
 
@@ -59,20 +59,20 @@ class Simulator {
   void on_pong(std::uint64_t id, std::string_view payload, Moment now);
   void on_close(std::uint64_t id, Moment now);
 
-  // The HTTP status to refuse a handshake with, or nothing.
+  // The HTTP status with which to refuse a handshake, or nothing.
   std::optional<int> refuse_handshake();
   [[nodiscard]] std::optional<HttpReply> on_http(std::string_view resource);
 
-  // A bounded amount of work: due events, replay frames, held frames, pings and limits. True: call again at
-  // once.
+  // Does a bounded amount of work: due events, replay frames, held frames, pings and limits. True: call again
+  // at once.
   bool turn(Moment now);
-  // How long nothing will be due.
+  // The time until something is due.
   [[nodiscard]] std::chrono::milliseconds pause() const;
 
-  // A control command; the answer is one line of JSON without its end.
+  // A control command; the answer is one line of JSON without its line end.
   std::string command(std::string_view line, Moment now);
 
-  // Says goodbye to all clients.
+  // Closes all connections.
   void shut_down(Moment now);
   [[nodiscard]] bool is_finished() const { return finished_ || (stopping_ && clients_.empty()); }
   [[nodiscard]] std::string stats_json() const;
@@ -137,8 +137,8 @@ class Simulator {
   Garbage garbage_;
   Pacer pacer_;
   std::map<std::uint64_t, Client> clients_;
-  // Who gets a frame, by Stream::key; rebuilt at every change of a subscription, as it points into the
-  // sessions.
+  // The receivers of a frame, by Stream::key. Rebuilt at every change of a subscription, because it points
+  // into the sessions.
   std::unordered_map<std::string, std::vector<std::pair<Client*, const Stream*>>> subscribers_;
   std::string bomb_;
   Stats stats_;

@@ -1,4 +1,4 @@
-// Made-up data on its way to the clients, and what happens to it there.
+// How generated data reaches the clients, and the faults on its way.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace mdpipe::sim {
 namespace {
 
-constexpr std::size_t kEventsPerTurn = 1024;  // bounded, so that sockets and signals get their turn
+constexpr std::size_t kEventsPerTurn = 1024;  // bounded, so that sockets and signals are served
 constexpr std::size_t kFlatOutPerTurn = 256;
 
 }  // namespace
@@ -64,7 +64,7 @@ void Simulator::one_event(Moment now) {
   }
 }
 
-// False: the frame is left out.
+// False: do not send the frame.
 bool Simulator::spoil_book(Client& client, const Market& market, std::string& body, Moment now) {
   std::string_view what;
   const BookFault fault = client.rules.next_book_frame();
@@ -180,7 +180,8 @@ bool Simulator::release_held(Client& client, Moment now) {
     Held held = std::move(client.held.front());
     client.held.pop_front();
     client.held_bytes -= held.bytes.size();
-    client.slow_credit -= static_cast<double>(held.bytes.size());  // may become a debt: frames go out whole
+    client.slow_credit -=
+        static_cast<double>(held.bytes.size());  // may become negative: frames are sent whole
     released = true;
     if (held.is_frame) {
       client.link->send_frame(std::move(held.bytes));

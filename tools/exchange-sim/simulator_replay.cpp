@@ -1,4 +1,4 @@
-// Recordings on their way to the clients.
+// How recordings reach the clients.
 #include <utility>
 
 #include "tools/exchange-sim/simulator.hpp"
@@ -6,7 +6,7 @@
 namespace mdpipe::sim {
 namespace {
 
-constexpr std::size_t kReplayPerTurn = 512;  // bounded, so that sockets and signals get their turn
+constexpr std::size_t kReplayPerTurn = 512;  // bounded, so that sockets and signals are served
 
 }  // namespace
 
@@ -57,7 +57,7 @@ bool Simulator::advance_replay(Client& client, Moment now) {
   return !by_rate;
 }
 
-// A recorded frame is not parsed: it is of the silenced symbol where it names it.
+// A recorded frame is not parsed: it belongs to the silenced symbol if it contains its name.
 std::string Simulator::symbol_in(const std::string& text) const {
   const std::string& symbol = misbehaviour_.silence_symbol;
   return !symbol.empty() && text.find(symbol) != std::string::npos ? symbol : std::string();

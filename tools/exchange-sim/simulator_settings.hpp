@@ -1,6 +1,6 @@
 #pragma once
-// The options in the form the simulator's parts take them. Nothing is read or checked here: that is
-// options.hpp.
+// Converts the options for the parts of the simulator. options.hpp reads and checks
+// them.
 #include <cstdint>
 
 #include "tools/exchange-sim/exchange.hpp"
@@ -14,10 +14,10 @@ MisbehaviourOptions misbehaviour_of(const Options& o);
 ExchangeOptions exchange_config_of(const Options& o);
 Burst burst_of(const Options& o);
 
-// How many events lie between two snapshots of a book, at this rate.
+// The number of events between two snapshots of a book, at this rate.
 std::uint64_t events_per_snapshot(const Options& o, double rate);
 
-// Of options whose range begins at 0.
+// For options whose range begins at 0.
 inline std::uint64_t unsigned_of(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
 }  // namespace mdpipe::sim

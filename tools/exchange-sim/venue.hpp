@@ -1,6 +1,6 @@
 #pragma once
-// What differs from exchange to exchange: how requests are read and answered and how a market event is
-// written as frames. Venues hold no socket and no clock; sessions and markets are lent to them for the call.
+// What differs from exchange to exchange: how requests are read and answered, and how a market event is
+// written as frames. Venues have no socket and no clock; they borrow sessions and markets for the call.
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -18,7 +18,7 @@ namespace mdpipe::sim {
 // What can happen in a market. Book snapshots with a clock of their own (bitFlyer) are TimedSnapshot.
 enum class Kind { Trade, Ticker, Quote, Book, TimedSnapshot };
 
-// One thing a client can subscribe to. An unknown symbol is accepted by some exchanges and then silent:
+// One thing that a client can subscribe to. Some exchanges accept an unknown symbol and then send nothing:
 // kNoSymbol.
 struct Stream {
   static constexpr std::size_t kNoSymbol = static_cast<std::size_t>(-1);
@@ -26,7 +26,7 @@ struct Stream {
   std::string key;  // unique; equal keys get equal frames
   std::size_t symbol = kNoSymbol;
   Kind kind = Kind::Trade;
-  int variant = 0;   // the venue's own meaning
+  int variant = 0;   // its meaning is the venue's
   std::string name;  // as the exchange calls it
 };
 
@@ -55,7 +55,7 @@ struct Reply {
   std::optional<CloseRequest> close;
 };
 
-// One happening in one market, to be written in the form of each stream that wants it.
+// One event in one market, which is written in the form of each stream that wants it.
 struct MarketEvent {
   Kind kind = Kind::Trade;
   std::vector<Trade> trades;
@@ -69,7 +69,7 @@ struct HttpReply {
   std::int64_t retry_after = 0;  // seconds; 0: no header
 };
 
-// The exchange's own habits, used where no option overrides them.
+// The exchange's own behaviour, unless an option overrides it.
 struct Habits {
   std::chrono::milliseconds ping_interval{};
   int missed_pongs_max = 3;
@@ -89,7 +89,7 @@ class Venue {
   // A client connected to `resource` ("/ws/btcusdt@trade").
   virtual void on_open(Session& session, std::string_view resource);
   virtual Reply on_text(Session& session, std::string_view text, SteadyTime now) = 0;
-  // A ping or pong arrived; where those count against a limit the reply may close.
+  // A ping or pong arrived. If these count against a limit, the reply may close the connection.
   virtual Reply on_control(Session& session, SteadyTime now);
 
   // Appends the frames of one event for one stream, without the session's wrapping.
@@ -97,20 +97,20 @@ class Venue {
                       std::vector<std::string>& frames) const = 0;
   virtual std::string wrap(const Session& session, const Stream& stream, std::string body) const;
 
-  // Misbehaviour: adds a bid above the best ask to a frame that render() made of a book. What else the frame
-  // says of the book agrees with it.
+  // Misbehaviour: adds a bid above the best ask to a frame of a book that render() made. The rest of the
+  // frame agrees with it.
   virtual void cross_book(const Market& market, std::string& frame) const = 0;
-  // Makes the frame's mid price wrong; false where this exchange's frames have none.
+  // Makes the frame's mid price wrong; false if this exchange's frames have none.
   virtual bool spoil_mid_price(const Market& market, std::string& frame) const;
 
-  // A plain HTTP request to the same port; nothing where the exchange serves none.
+  // A plain HTTP request to the same port; nothing if the exchange serves none.
   virtual std::optional<HttpReply> on_http(std::string_view resource,
                                            const std::vector<Market>& markets) const;
 
-  // What is sent before the server closes of its own accord; nothing for most.
+  // The message before the server itself closes the connection; nothing for most.
   virtual std::optional<std::string> farewell(const Session& session, UnixNanos now) const;
 
-  // A well-formed frame of a channel that nobody subscribed to or knows.
+  // A well-formed frame of an unknown channel.
   virtual std::string unknown_channel_frame() const = 0;
 };
 

@@ -10,7 +10,7 @@
 namespace mdpipe::keygen {
 namespace {
 
-// Empty, or what the system said.
+// Empty, or the system's error.
 std::string write_new_file(const std::string& path, const std::string& text) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return std::strerror(errno);

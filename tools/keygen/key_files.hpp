@@ -1,6 +1,6 @@
 #pragma once
-// Writes the two files of a new key, NAME.key_secret and NAME.key: both or neither, for their owner's eyes
-// only, and never over one that is there.
+// Writes the two files of a new key, NAME.key_secret and NAME.key: both or neither, readable by their owner
+// only, and never over an existing file.
 #include <string>
 
 #include "libshared/result/result.hpp"
@@ -12,7 +12,7 @@ struct KeyFiles {
   std::string secret, public_key;
 };
 
-// BadConfig names the file and what the system said.
+// BadConfig names the file and the system's error.
 Result<KeyFiles> write_key_files(const std::string& folder, const std::string& name,
                                  const transport::KeyPair& keys);
 

@@ -28,7 +28,7 @@ std::string bad_request(std::string_view why) {
   return fmt::format(R"({{"code":2,"msg":"Invalid request: {}"}})", why);
 }
 
-// The request's id as JSON text, "null" where there is none; nothing where it is of a kind that is refused.
+// The request's id as JSON text, "null" if there is none; nothing if its type is refused.
 std::optional<std::string> id_of(const simdjson::dom::object& request) {
   simdjson::dom::element id;
   if (request["id"].get(id) != simdjson::SUCCESS || id.is_null()) return "null";

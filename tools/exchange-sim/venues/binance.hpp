@@ -26,7 +26,7 @@ class Binance : public Venue {
   std::string unknown_channel_frame() const override;
 
  private:
-  // Every name is accepted; one that is not known stays silent.
+  // Every name is accepted; an unknown one gets no data.
   [[nodiscard]] Stream stream_of(const Session& session, std::string_view name) const;
   void subscribe(Session& session, std::string_view name) const;
   void subscribe_all(Session& session, std::string_view names) const;  // separated by '/'

@@ -1,5 +1,6 @@
 #pragma once
-// The texts of Binance spot's frames: what a stream is and how an event looks in it. No session, no request.
+// The texts of Binance spot's frames: the streams, and how an event is written in them. No sessions or
+// requests.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,7 +10,7 @@
 
 namespace mdpipe::sim::binance {
 
-// What stands behind the '@' of a stream's name.
+// The part after the '@' of a stream's name.
 enum class Form { Ticker, BookTicker, Trade, AggTrade, Depth, Depth5, Depth10, Depth20 };
 
 struct StreamType {

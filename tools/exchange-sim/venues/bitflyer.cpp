@@ -51,7 +51,7 @@ std::string mid_price(const Market& market) {
   return mid_price_of(market.best_bid(), market.best_ask(), market.spec());
 }
 
-// The mid price stands first in the message.
+// The mid price is the first in the message.
 void replace_mid_price(std::string_view mid, std::string& frame) {
   constexpr std::string_view kKey = R"("mid_price":)";
   const std::size_t found = frame.find(kKey);
@@ -82,7 +82,7 @@ std::string snapshot_frame(const Stream& stream, const Market& market) {
   return out + "]}}}";
 }
 
-// Deltas come unordered: changes are written from the far end on one side and alternate start on the other.
+// Deltas are unordered: one side begins at the far end, the other one alternates.
 std::string delta_frame(const Stream& stream, const Market& market, const BookChanges& changes) {
   std::string out = message_start(stream);
   out += fmt::format(R"({{"mid_price":{},"bids":[)", mid_price(market));

@@ -35,7 +35,7 @@ std::optional<Kind> kind_of(std::string_view channel) {
 
 DecimalStyle price_style(const SymbolSpec& spec) { return {spec.price_decimals, 0}; }
 DecimalStyle size_style(const SymbolSpec& spec) { return {spec.size_decimals, 0}; }
-// A trade's size keeps all its digits: they are its number.
+// A trade's size keeps all digits, because they contain the trade's number.
 DecimalStyle trade_size_style(const SymbolSpec& spec) { return {spec.size_decimals, spec.size_decimals}; }
 
 template <typename Side>
