@@ -1,6 +1,6 @@
 #pragma once
 // What mapped files that outlive a kill have in common: counter_file, persistent_histogram, pending_counts,
-// and ws-reader's sequence_log.
+// and ws-reader's in_flight_file.
 #include <algorithm>
 #include <atomic>
 #include <cstddef>

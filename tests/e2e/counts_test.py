@@ -230,7 +230,7 @@ class CountsTest(unittest.TestCase):
         wait_for(lambda: told() == self.relay.holes(), "the lost messages are counted")
 
     def test_a_transaction_whose_answer_nobody_heard_is_counted(self):
-        """Goal: killed between Redis's commit and its answer, md-publisher's next life counts what was committed.
+        """Goal: killed between Redis's commit and its answer, md-publisher's next run counts what was committed.
         Method: the kill comes while Redis holds still with the commands in its socket."""
         self.start()
         for _ in range(3):

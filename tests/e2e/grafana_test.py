@@ -43,7 +43,7 @@ def tell(path, command):
 
 
 class Run:
-    """The pipeline with two exchanges and a Prometheus beside it, healthy for a while and then hurt."""
+    """The pipeline with two exchanges and a Prometheus, healthy for a while and then with faults."""
 
     def __init__(self):
         self.stack = Stack()
@@ -70,7 +70,7 @@ class Run:
                                  stale_after="ticker=3s,trade=3s,orderbook=3s", reconnect_delay_min="50ms")
 
     def wait(self, condition, what):
-        """A comparison in Prometheus has a result where it holds, and none where it does not."""
+        """A comparison in Prometheus has a result if it is true, and none if it is false."""
         wait_for(lambda: self.api.now(condition, time.time()), f"Prometheus sees {what}: {condition}", 60)
 
     def wait_healthy(self):

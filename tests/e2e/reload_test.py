@@ -28,7 +28,7 @@ class ReloadTest(unittest.TestCase):
         return path
 
     def reload(self, program, msg=READ_AGAIN, **options):
-        """Writes the program's file anew, sends SIGHUP and returns what the program says about it."""
+        """Rewrites the program's file, sends SIGHUP and returns what the program logs about it."""
         known = len(program.logs(msg))
         if program.name == "ws-reader":
             options = {"exchange": self.exchange, **options}

@@ -28,7 +28,7 @@ class Hosts:
         self.names = {name: f"mdpipe-{name}-{os.getpid()}" for name in ("reader", "publisher")}
 
     def make(self):
-        """Raises CalledProcessError where that is not permitted."""
+        """Raises CalledProcessError if that is not permitted."""
         for name in self.names.values():
             ip("netns", "add", name)
         ip("-n", self.names["reader"], "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", self.names["publisher"])

@@ -140,7 +140,7 @@ class Findings:
 
 
 class Numbering:
-    """`seq` over all streams: each stream rises, and where it falls back a new epoch of the reader begins."""
+    """`seq` over all streams: it rises in each stream, and if it falls, a new epoch of the reader begins."""
 
     def __init__(self, findings):
         self.findings = findings
@@ -177,7 +177,7 @@ class Numbering:
 @dataclasses.dataclass
 class Hole:
     """Events between two entries of one channel and symbol that are not in Redis."""
-    after: tuple  # place of the entry before; (-1, 0) where there is none
+    after: tuple  # position of the entry before; (-1, 0) if there is none
     before: tuple  # place of the entry after
     connection: tuple  # the newest one, of all lines, before that of the entry after: what was being read when it ended
     lost: dict  # content -> Sent, of frames that were sent and not read
@@ -257,7 +257,7 @@ class Line:
         start, number = self.number
         self.number = (frame.connection[0], frame.number)
         if start != frame.connection[0]:
-            return 0  # a new simulator numbers anew
+            return 0  # a new simulator starts its numbers again
         missing = frame.number - number - 1
         if missing < 0:
             self.findings.add("out of order", f"{self.name}: trade {frame.number} after {number}")
@@ -364,7 +364,7 @@ GROWING = ("_total", "_bucket", "_count", "_sum")
 
 
 class CounterWatch:
-    """Counters and latency histograms never go back, whoever was restarted. Those of a process itself (process_*) do, and may."""
+    """Counters and latency histograms never decrease, whichever program restarts. Only those of a process itself (process_*) may."""
 
     def __init__(self, findings):
         self.findings = findings

@@ -100,7 +100,7 @@ class Proxy:
         self.hub.call(self._set_frozen(False))
 
     def slow(self, bytes_per_second):
-        """A byte at a time, each a segment of its own; 0 for full speed again."""
+        """One byte at a time, each in a separate segment; 0 restores full speed."""
         self.hub.call(self._set_rate(bytes_per_second))
 
     def refuse(self, refusing):

@@ -117,7 +117,7 @@ class Runner:
             self.counters.look(samples_of(self.world.metrics()))
 
     def until(self, condition, limit):
-        """Seconds it took, None where it did not come true."""
+        """The seconds until the condition was true, None if it never was."""
         start = time.monotonic()
         while True:
             self.poll()
@@ -180,7 +180,7 @@ class Runner:
                                       f"{limit} s; {self.world.said()}")
             self.until(lambda: any(line.reached() > every[line] for line in lines), 2 * limit)
         if any(fault.ends_reader for fault in faults):
-            self._settle()  # an epoch in which a stream stays empty could not be told from its neighbours
+            self._settle()  # an epoch in which a stream stays empty could not be distinguished from its neighbours
         if recovery is not None and recovery > self.result.recovery_worst:
             self.result.recovery_worst, self.result.recovery_fault = recovery, " + ".join(map(str, faults))
         return recovery

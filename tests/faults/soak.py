@@ -31,7 +31,7 @@ def pick(rng, faults):
     first = rng.choice(faults)
     if rng.random() >= PAIRS:
         return [first]
-    # Two ends of one reader in a row would leave epochs too short to be told apart.
+    # If one reader ended twice in a row, its epochs would be too short to distinguish.
     return [first, rng.choice([fault for fault in faults if fault.target != first.target])]
 
 

@@ -64,7 +64,7 @@ def free_port():
 
 
 def private_mounts():
-    """From here on mounts of this process are seen by it and its children only; False where that is not allowed."""
+    """Only this process and its children see its mounts from now on; False if that is not allowed."""
     if os.geteuid() != 0 or LIBC.unshare(CLONE_NEWNS) != 0:
         return False
     return subprocess.run(["mount", "--make-rprivate", "/"], check=False, capture_output=True).returncode == 0
@@ -335,7 +335,7 @@ class World:
             return 0
 
     def metrics(self):
-        """The text of /metrics, "" where the agent does not answer."""
+        """The text of /metrics, "" if the agent does not answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.ports["http"], timeout=2)
         try:
             connection.request("GET", "/metrics")

@@ -259,7 +259,7 @@ class AlertsTest(unittest.TestCase):
             self.assertIn(argument.split("=")[0], text)
             self.assertIn("MdpipeErrors", text)
 
-    # Whom they are told to
+    # Where they are sent
 
     def test_a_webhook_is_told_both_ends(self):
         receiver = self.receiver()

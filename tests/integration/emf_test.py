@@ -31,7 +31,7 @@ def emf_lines(*agents):
 
 
 def check_line(line):
-    """Raises where the document is not one that CloudWatch takes."""
+    """Raises if CloudWatch would not accept the document."""
     SCHEMA.validate(line)
     assert len(json.dumps(line)) < LINE_BYTES_MAX
     for directive in line["_aws"]["CloudWatchMetrics"]:

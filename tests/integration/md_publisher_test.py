@@ -449,7 +449,7 @@ class Faults(PublisherTest):
         self.assertEqual(found, list(range(1, 10)))
 
     def test_a_reader_restarted_while_redis_is_away(self):
-        """What the dead reader had sent waits in the socket beside its successor's: neither is doubled or lost."""
+        """Events of the dead reader wait in the socket together with those of its successor: none is doubled or lost."""
         self.redis.kill()
         publisher = self.publisher()
         publisher.wait_log("Redis lost; the readers keep the events")

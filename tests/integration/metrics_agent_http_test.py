@@ -380,7 +380,7 @@ class HttpTest(unittest.TestCase):
         return sockets
 
     def assert_answers(self, agent):
-        """Before the client's deadline, which is Prometheus's; asked again where the pages of others keep it busy."""
+        """Before the client's deadline, which is Prometheus's; repeated if other requests keep the agent busy."""
         status, _, body = wait_for(lambda: agent.unless_busy("/metrics", {**ASK_OPEN_METRICS, "Accept-Encoding": "gzip"}), "a page")
         self.assertEqual(status, 200)
         self.assertTrue(gzip.decompress(body).endswith(b"# EOF\n"))
@@ -452,7 +452,7 @@ class HttpTest(unittest.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "needs root, to be a user with a limit of processes")
     def test_where_few_threads_may_be_started_few_serve_and_with_none_the_start_is_refused(self):
         user = 60_000 + os.getpid() % 5_000  # of nobody else, whose processes would count too
-        program = shutil.copy(BINARY, self.folder)  # where that user can reach it
+        program = shutil.copy(BINARY, self.folder)  # a place that this user can read
         os.chown(self.folder, user, user)
         wrapper = os.path.join(self.folder, "limited")
         with open(wrapper, "w", encoding="ascii") as file:

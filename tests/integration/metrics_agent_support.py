@@ -130,14 +130,14 @@ class Agent:
             connection.close()
 
     def samples(self):
-        """/metrics as {series text: value}; where the machine is so busy that the agent says it is, it is asked again."""
+        """/metrics as {series text: value}; if the agent answers that it is too busy, the request is repeated."""
         status, _, body = wait_for(lambda: self.unless_busy("/metrics"), "a page from a busy agent")
         assert status == 200, body
         pairs = (line.rsplit(" ", 1) for line in body.decode().splitlines() if not line.startswith("#"))
         return {name: float(value) for name, value in pairs}
 
     def unless_busy(self, path, headers=None):
-        """As request, but None where the agent is too busy to answer."""
+        """Like request, but None if the agent is too busy to answer."""
         answer = self.request(path, headers=headers)
         return None if answer[0] == 503 else answer
 

@@ -132,7 +132,7 @@ class StrictReceiver:
 
 
 class CollectdReceiver:
-    """Debian's collectd with its plugins statsd and csv. It counts from 0 in each life."""
+    """Debian's collectd with its plugins statsd and csv. It counts from 0 in each run."""
 
     PROGRAM = shutil.which("collectd") or "/usr/sbin/collectd"
 

@@ -337,7 +337,7 @@ class Running(ReaderTest):
         self.assertIn("/proc/nope", reader.errors[0])
 
     def test_requests_keep_their_distance_over_a_restart(self):
-        """GMO allows one request a second and address: a reader that starts anew waits for its turn too."""
+        """GMO allows one request a second for each address: a reader that restarts waits for its turn too."""
         server = self.server()
         first = self.reader(server)
         wait_for(lambda: self.connection(server).received, "the first request")
@@ -400,7 +400,7 @@ class Feeds(ReaderTest):
         reader.wait_log("subscribed")
 
         def resubscription():
-            connection.text(self.ticker("BTC_JPY"))  # its sibling lives
+            connection.text(self.ticker("BTC_JPY"))  # its sibling has data
             return len(connection.received) == 4 and [json.loads(request) for request in connection.received[2:]]
         ends, begins = wait_for(resubscription, "the silent one is subscribed again")
         self.assertEqual([ends["method"], begins["method"]], ["unsubscribe", "subscribe"])

@@ -1,4 +1,4 @@
-"""A WebSocket server for one test, by hand where it has to misbehave: plain or TLS, scripted byte by byte."""
+"""A WebSocket server for one test, written by hand so that it can misbehave: plain or TLS, scripted byte by byte."""
 
 import base64
 import hashlib

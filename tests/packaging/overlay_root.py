@@ -19,7 +19,7 @@ class OverlayRoot:
         self.mounts = []
         if os.geteuid() != 0:
             raise Unavailable("this is not root")
-        # On a tmpfs of its own, as an overlay cannot be the upper layer of another, which / is in a container.
+        # On a separate tmpfs: in a container / is an overlay, and an overlay cannot be the upper layer of another one.
         self.base = Path(tempfile.mkdtemp(prefix="mdpipe-root-", dir="/run"))
         self.path = self.base / "root"
         self.changes = self.base / "changes"
@@ -80,7 +80,7 @@ def build_package(into):
 
 
 def of_next_release(package):
-    """The same package with a higher revision: an upgrade, without packing it all anew."""
+    """The same package with a higher revision: an upgrade, without building the package again."""
     tree = package.parent / "next"
     subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
     control = tree / "DEBIAN/control"

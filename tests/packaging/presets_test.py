@@ -49,7 +49,7 @@ def add_configure_test(name):
     setattr(Presets, f"test_{name}_configures", test)
 
 
-# A cross-build is set up by ./test.sh --arm64 alone; where that was not run, there is nothing to configure with.
+# Only ./test.sh --arm64 sets up a cross-build; if it was not run, there is nothing to configure with.
 for preset in CONFIGURE:
     if preset["name"] != "arm64" or SYSROOT_COMPLETE.exists():
         add_configure_test(preset["name"])

@@ -16,7 +16,7 @@ TOP = {path.name for path in ROOT.iterdir()} | {"build-fuzz", "build-asan"}
 
 
 class Repository:
-    """A git repository of its own, with the scripts of this one."""
+    """A separate git repository with the scripts of this one."""
 
     def __init__(self, path):
         self.path = Path(path)

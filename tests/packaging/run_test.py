@@ -34,7 +34,7 @@ class Run:
             if name not in environment:
                 settings.pop(name, None)
         self.output = tempfile.TemporaryFile("w+")
-        # Another folder, and a session of its own: no terminal, and SIGINT is not ignored.
+        # Another folder and a new session: no terminal, and SIGINT is not ignored.
         self.process = subprocess.Popen([ROOT / "run.sh", *arguments], cwd="/", env=settings, text=True, start_new_session=True,
                                         stdout=self.output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 

@@ -54,7 +54,7 @@ class SystemdHost:
         machine_id.touch()
 
     def boot(self, bind):
-        """Returns once multi-user.target is reached. `bind` is a folder of this host and where it is seen inside."""
+        """Returns once multi-user.target is reached. `bind` is a folder of this host and its path inside."""
         console = open(self.root.base / "console.log", "wb")  # pylint: disable=consider-using-with
         with console:
             self.nspawn = subprocess.Popen(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-D", str(self.path),

@@ -108,7 +108,7 @@ class Follower:
         self.simulator = 0
 
     def on_new_simulator(self):
-        """It has ended and will begin its record anew."""
+        """It has ended and will start a new record."""
         self.follow()
         self.read_bytes = 0
         self.simulator += 1

@@ -6,7 +6,7 @@
 
 namespace mdpipe::recorded {
 
-// Calls `take` with each line, without its end. Throws std::runtime_error where the file cannot be read.
+// Calls `take` with each line, without its end. Throws std::runtime_error if the file cannot be read.
 void for_each_line(const std::filesystem::path& path, const std::function<void(std::string_view)>& take);
 
 }  // namespace mdpipe::recorded

@@ -152,7 +152,7 @@ std::string kind_of(const FrameResult& result, const CountingSink& sink) {
   return "";
 }
 
-// The recordings of exchanges we have an adapter for; one empty name where there is no folder of recordings.
+// The recordings of exchanges that have an adapter; one empty name if there is no folder of recordings.
 std::vector<std::string> recordings() {
   simdjson::dom::parser parser;
   simdjson::dom::object all;

@@ -295,7 +295,7 @@ def parse_samples(page):
 
 
 def check_sequence(entries, test):
-    """Per source and epoch (told apart by exchange), seq rises by one without holes or repeats over all streams."""
+    """For each source and epoch (distinguished by exchange), seq rises by one without holes or repeats over all streams."""
     numbers = {}
     for entry in entries:
         numbers.setdefault(entry["exchange"], []).append(int(entry["seq"]))

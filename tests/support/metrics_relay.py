@@ -74,7 +74,7 @@ class MetricsRelay:
         return out
 
     def holes(self):
-        """Messages lost between the first and the last that went on of each life, by component."""
+        """Messages lost between the first and the last forwarded message of each run, by component."""
         out = {}
         with self.lock:
             for (component, _, _), numbers in self.passed.items():

@@ -1,4 +1,4 @@
-"""What Redis is made of where it is more than one process: certificates, and servers of a test's own."""
+"""The parts of a Redis that is more than one process: certificates, and servers for one test."""
 
 import os
 import random

@@ -24,7 +24,7 @@ class GatekeeperTest : public testing::Test {
     });
   }
 
-  // Sends again and again over a connection of its own, as readers do.
+  // Sends again and again over a separate connection, as readers do.
   struct Peer {
     Peer(GatekeeperTest& test, std::optional<KeyPair> own, const std::string& server_key, std::string said)
         : socket(test.io_, test.client_context_, zmq::socket_type::push), word(std::move(said)) {

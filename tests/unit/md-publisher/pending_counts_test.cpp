@@ -22,7 +22,7 @@ class PendingCountsTest : public testing::Test {
   }
   ~PendingCountsTest() override { std::filesystem::remove_all(folder_); }
 
-  // A life of md-publisher's counting; the one before ends as by a kill.
+  // A run of md-publisher's counting; the run before ends as by a kill.
   void start() {
     metrics_.reset();
     streams_.reset();

@@ -70,7 +70,7 @@ TEST_F(SourceLedgerTest, a_batch_without_events_changes_nothing) {
   EXPECT_EQ(progress().accepted, 0U);
 }
 
-// The next reader says that the one before it is dead; what it was told stays true.
+// The next reader reports that the one before it is dead; what that one was told stays true.
 TEST_F(SourceLedgerTest, of_a_closed_epoch_nothing_more_is_taken) {
   expect(batch(1, 3), Verdict::Accept);
   wire::BatchHeader last_word = batch(1, 0);
@@ -226,7 +226,7 @@ TEST_F(SourceLedgerTest, positions_say_what_redis_lost) {
   EXPECT_EQ(progress().lost_to, 3U) << "said again until the reader has heard it";
 }
 
-// Publisher and Redis started anew together: only the reader knows what was confirmed.
+// Publisher and Redis restarted together: only the reader knows what was confirmed.
 TEST_F(SourceLedgerTest, a_reader_knows_what_an_empty_redis_had_confirmed) {
   wire::BatchHeader header = batch(5, 0, 5);
   header.confirmed = 4;

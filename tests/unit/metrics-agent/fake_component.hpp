@@ -1,5 +1,5 @@
 #pragma once
-// Messages of a component, built by hand where a test needs to choose epoch and number itself.
+// Messages of a component, built by hand, for tests that choose epoch and number themselves.
 #include <map>
 #include <string>
 #include <utility>
@@ -69,7 +69,7 @@ class FakeComponent {
   // A message that never arrives.
   void lose() { ++delta_.n; }
 
-  // `origin` is an earlier life's where the component kept its counters.
+  // `origin` is an earlier run's if the component's counters are persistent.
   FakeComponent& restart(std::uint64_t epoch, std::uint64_t origin = 0) {
     delta_.epoch = epoch;
     delta_.origin = origin == 0 ? epoch : origin;

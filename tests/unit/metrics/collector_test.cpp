@@ -67,7 +67,7 @@ TEST(Collector, between_full_messages_only_what_changed_of_late_travels) {
   EXPECT_EQ(delta.n, 12U);
 }
 
-// Goal: a lost message costs nothing where nothing changes any more. Ten messages, a full one among them,
+// Goal: a lost message costs nothing even if nothing changes afterwards. Ten messages, a full one among them,
 // carry each change.
 TEST(Collector, a_change_travels_ten_times) {
   MetricsCollector collector(reader());

@@ -1,4 +1,4 @@
-// A kill is simulated by copying the file while its owner lives: that is what the next life would find.
+// A kill is simulated by copying the file while its owner runs: the copy is what the next run would find.
 #include "libshared/metrics/counter_file.hpp"
 
 #include <gmock/gmock.h>
@@ -34,7 +34,7 @@ class CounterFileTest : public testing::Test {
   void write(const std::string& bytes) const {
     std::ofstream(options_.path, std::ios::binary | std::ios::trunc) << bytes;
   }
-  // One life: two counters and a histogram between them, then a kill.
+  // One run: two counters and a histogram between them, then a kill.
   void live() {
     auto file = CounterFile::open(options_, 100);
     ASSERT_TRUE(file);

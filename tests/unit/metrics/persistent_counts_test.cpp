@@ -1,5 +1,5 @@
-// MetricsCollector on a counter file: lives that end by a kill (simulated by copying the file), and counts
-// whose fate the next life decides.
+// MetricsCollector on a counter file: runs that end by a kill (simulated by copying the file), and counts
+// that the next run decides.
 #include <gtest/gtest.h>
 
 #include <algorithm>

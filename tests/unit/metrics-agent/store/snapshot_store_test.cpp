@@ -15,7 +15,7 @@ using Verdict = Applied::Verdict;
 
 class StoreTest : public testing::Test {
  protected:
-  // What a destination sees; nothing where the series is not known.
+  // What a destination sees; nothing if the series is not known.
   std::optional<MergedValue> value(Metric metric, const std::vector<std::string>& labels) const {
     const auto series = store_.series().find(metric, labels);
     return series ? std::optional(merge(store_, *series)) : std::nullopt;
@@ -168,7 +168,7 @@ TEST_F(StoreTest, the_gauges_of_a_silent_component_go_its_counters_stay) {
   store_.apply(reader_.message(), at(0));
   EXPECT_TRUE(store_.expire(at(4.9).steady).empty());
   EXPECT_EQ(store_.expire(at(5).steady).size(), 1U);
-  EXPECT_TRUE(store_.expire(at(6).steady).empty());  // told once
+  EXPECT_TRUE(store_.expire(at(6).steady).empty());  // reported once
   EXPECT_FALSE(value(Metric::ConnectionUp, {"gmo"})->number);
   EXPECT_EQ(received(), 5U);
   EXPECT_TRUE(store_.apply(reader_.message(false), at(10)).is_back);

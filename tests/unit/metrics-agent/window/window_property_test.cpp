@@ -138,7 +138,7 @@ class World {
     component = std::make_unique<metrics::MetricsCollector>(options);
   }
 
-  // An epoch that ended in this very window lives in the agent's memory alone, so that kill would lose it.
+  // An epoch that ended in this window is only in the agent's memory, so a kill would lose it.
   void kill_agent() {
     if (epochs_ended_) return;
     auto checkpoint = saved_.empty() ? Result<WindowCheckpoint>(WindowCheckpoint())

@@ -63,7 +63,7 @@ TEST_F(FullFrames, symbols_do_not_touch_each_other) {
   EXPECT_THAT(sink.take(), ElementsAre("drop crossed_book 1", "gap: crossed", "publish snapshot"));
 }
 
-// Snapshots come beside the deltas.
+// Snapshots come as well as deltas.
 
 struct SnapshotChannel : GuardTest {
   BookGuard guard{BookRecipe::SnapshotChannel, sink};

@@ -210,7 +210,7 @@ TEST_F(FeedMonitorTest, a_silent_connection_is_given_twice_the_time_after_each_r
   pass(30 + 60 + 120 + 240 + 480 + 960 + 1920 + 3600 + 3600);
   EXPECT_EQ(reconnects_.size(), 9U);
   EXPECT_THAT(reconnects_.back(), HasSubstr("3600 s"));
-  ticker("BTC");  // the snapshot that comes with subscribing is no sign of life
+  ticker("BTC");  // the snapshot that comes with subscribing does not count as data
   pass(1000);
   EXPECT_EQ(reconnects_.size(), 9U);
   pass(2700);

@@ -137,7 +137,7 @@ TEST_F(CrashAccountingTest, what_is_in_the_spool_is_sent_first_and_not_lost) {
   EXPECT_EQ(run->lost(), 2U);
 }
 
-// What was on disk and went missing from there is counted by whoever dropped it.
+// Events that were on disk and are missing there are counted by the code that dropped them.
 TEST_F(CrashAccountingTest, what_was_in_the_spool_is_no_loss_of_the_kill) {
   run->receive(5);
   run->outbox.spool_all(run->now);

@@ -19,7 +19,7 @@ wire::Position position(std::uint64_t confirmed, std::uint64_t accepted,
 
 wire::Position announcement(std::uint64_t instance) { return {instance, 0, 0, 0, true}; }
 
-// An outbox that sends every event as a batch of its own.
+// An outbox that sends every event as a separate batch.
 struct OutboxTest : testing::Test {
   Outbox outbox{"gmo", kEpoch, {}, kStart};
 

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kLogEpoch = 77;
 constexpr std::uint64_t kOrigin = 5;
-// Channel ("" where it is not known), symbol, count.
+// Channel ("" if it is not known), symbol, count.
 using Reports = std::vector<std::tuple<std::string, std::string, std::uint64_t>>;
 
 struct SequenceLogTest : testing::Test {

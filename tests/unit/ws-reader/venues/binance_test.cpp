@@ -203,10 +203,10 @@ TEST(Binance, rejects_what_cannot_be_right) {
       R"({"e":"depthUpdate","E":1,"s":"A","u":5,"b":[["1","-2"]],"a":[]})",    // a negative size
       R"({"e":"depthUpdate","E":1,"s":"A","u":5,"b":[{"price":1}],"a":[]})",   // levels of another exchange
       R"({"e":"trade","s":"A","t":1,"p":"1","q":"1","T":1})",                  // no side
-      R"({"e":"trade","s":"A","t":1,"p":"1","q":"1","T":1,"m":1})",            // a side that is none
-      R"({"e":"trade","s":"A","t":1,"p":true,"q":"1","T":1,"m":true})",        // a price that is none
-      R"({"e":"trade","s":"A","t":"x","p":"1","q":"1","T":1,"m":true})",       // an id that is none
-      R"({"e":"trade","s":7,"t":1,"p":"1","q":"1","T":1,"m":true})",           // a symbol that is none
+      R"({"e":"trade","s":"A","t":1,"p":"1","q":"1","T":1,"m":1})",            // not a side
+      R"({"e":"trade","s":"A","t":1,"p":true,"q":"1","T":1,"m":true})",        // not a price
+      R"({"e":"trade","s":"A","t":"x","p":"1","q":"1","T":1,"m":true})",       // not an id
+      R"({"e":"trade","s":7,"t":1,"p":"1","q":"1","T":1,"m":true})",           // not a symbol
       R"({"e":"24hrTicker","s":"A","E":1})",                                   // no price
       R"({"stream":"@depth5","data":{"lastUpdateId":1,"bids":[],"asks":[]}})"  // no symbol
   };

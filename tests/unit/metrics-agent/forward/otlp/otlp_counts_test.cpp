@@ -213,7 +213,7 @@ TEST_F(OtlpCountsTest, processor_time_is_told_as_increments_of_microseconds) {
   reader_.restart(epoch_at(20), epoch_at(-50));
   EXPECT_EQ(used(agent, 0.5, 21), 500'000U);
   OtlpAgent next(Temporality::Delta, 23, agent.checkpoint());
-  EXPECT_EQ(used(next, 0.75, 31), 0U);  // of before this life of the agent: not told again
+  EXPECT_EQ(used(next, 0.75, 31), 0U);  // from before this run of the agent: not sent again
   EXPECT_EQ(used(next, 1.0, 41), 250'000U);
 }
 

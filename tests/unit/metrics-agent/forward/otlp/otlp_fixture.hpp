@@ -1,5 +1,5 @@
 #pragma once
-// A store, the windows of it and OpenTelemetry's counts, in both lives of an agent.
+// A store, its windows and OpenTelemetry's counts, in both runs of an agent.
 #include <memory>
 #include <optional>
 #include <string>
