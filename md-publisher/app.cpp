@@ -154,7 +154,7 @@ bool App::receive_batches() {
 bool App::receive_batch() {
   if (!events_.receive(header_part_)) return false;
   if (!header_part_.more()) {
-    metrics_.batch_refused("a message of one part; readers send a header and a payload");
+    metrics_.batch_rejected("a message of one part; readers send a header and a payload");
     return true;
   }
   events_.receive(payload_part_);
@@ -163,7 +163,7 @@ bool App::receive_batch() {
   while (payload_part_.more() && events_.receive(rest) && rest.more()) {
   }
   if (too_many) {
-    metrics_.batch_refused("a message of more than two parts");
+    metrics_.batch_rejected("a message of more than two parts");
   } else {
     on_batch(transport::view(header_part_), transport::view(payload_part_));
   }
@@ -172,16 +172,16 @@ bool App::receive_batch() {
 
 void App::on_batch(std::string_view header_bytes, std::string_view payload) {
   const auto header = wire::decode_batch_header(header_bytes);
-  if (!header) return metrics_.batch_refused(header.error().message);
+  if (!header) return metrics_.batch_rejected(header.error().message);
   const wire::BatchHeader& batch = header.value();
   const std::size_t sources_before = ledger_.sources().size();
   const Decision decision = ledger_.on_batch(batch);
   if (batch.count > 0) heard_at_ = steady_now();
   if (decision.lost_redis > 0) metrics_.redis_lost_data(batch.source, decision.lost_redis);
   if (decision.dropped > 0) metrics_.reader_dropped(batch.source, decision.dropped);
-  if (decision.found_twin) metrics_.twin_refused(batch.source);
-  if (decision.verdict == Verdict::Refused)
-    return metrics_.batch_refused(
+  if (decision.found_duplicate_reader) metrics_.duplicate_reader(batch.source);
+  if (decision.verdict == Verdict::Rejected)
+    return metrics_.batch_rejected(
         "a second reader of its name, or more sources than md-publisher keeps apart");
   // Its reader waits for that.
   if (batch.closes || ledger_.sources().size() > sources_before) announce_positions();
@@ -190,7 +190,7 @@ void App::on_batch(std::string_view header_bytes, std::string_view payload) {
   const BatchCount count = writer_.write(payload, decision.skip, batch.count, *filling_, batch.first_seq);
   const std::uint64_t missing = batch.count - decision.skip - count.added - count.malformed;
   if (!count.complete)
-    metrics_.batch_refused(
+    metrics_.batch_rejected(
         fmt::format("the payload of '{}' breaks off or disagrees with its header", batch.source));
   if (count.malformed + missing > 0) metrics_.events_malformed(batch.source, count.malformed + missing);
   // Of the source's present life, also where this batch was left over from an earlier one.
@@ -242,7 +242,7 @@ void App::on_committed(const Transaction& transaction, const Outcome& outcome) {
 }
 
 void App::on_maintenance(const StreamMaintenance::Report& report) {
-  metrics_.kept(report);
+  metrics_.maintained(report);
   write_next();
   if (stopping_ && redis_->is_idle()) finish();
 }
@@ -315,8 +315,8 @@ void App::confirm() {
 void App::announce_positions() {
   send_position(wire::kEverySource, Progress{});
   for (const auto& [source, progress] : ledger_.sources()) send_position(source, progress);
-  for (const auto& [source, lives] : ledger_.past()) {
-    for (const Progress& progress : lives) send_position(source, progress);
+  for (const auto& [source, runs] : ledger_.past()) {
+    for (const Progress& progress : runs) send_position(source, progress);
   }
 }
 
@@ -329,7 +329,7 @@ void App::send_position(std::string_view topic, const Progress& progress) {
   position.redis_up = redis_->takes_writes();
   position.lost_after = progress.lost_after;
   position.lost_to = progress.lost_to;
-  position.refused = progress.refused;
+  position.refused = progress.is_duplicate_reader;
   position.closed = progress.closed;
   position_bytes_.clear();
   encode(position, position_bytes_);

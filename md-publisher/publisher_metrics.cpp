@@ -30,8 +30,9 @@ void PublisherMetrics::sending(const Transaction& transaction) {
     pending.add(totals_of.stream->published, totals_of.entries);
     pending.add(totals_of.stream->bytes, totals_of.bytes);
   }
-  metrics::PendingMark
-      mark;  // one cursor tells of all, as they are set together; without any nothing can tell
+  // All cursors are set together, so one of them stands for all. Without a cursor nothing says later whether
+  // the counts are true.
+  metrics::PendingMark mark;
   if (!transaction.cursors().empty()) {
     const auto& [source, cursor] = *transaction.cursors().begin();
     mark = {source, cursor.epoch, cursor.seq};
@@ -136,7 +137,7 @@ void PublisherMetrics::removed(const std::vector<Removed>& removed) {
   }
 }
 
-void PublisherMetrics::kept(const StreamMaintenance::Report& report) {
+void PublisherMetrics::maintained(const StreamMaintenance::Report& report) {
   if (report.memory) memory(*report.memory);
   if (report.stream_bytes) collector_.set(stream_bytes_, static_cast<double>(*report.stream_bytes));
   if (!report.refused) return;
@@ -175,9 +176,9 @@ void PublisherMetrics::unguarded(const RedisError& error) {
             {{"stream", error.key}, {"error", error.text}, {"remedy", remedy(error, redis_user_)}});
 }
 
-void PublisherMetrics::batch_refused(std::string_view why) {
+void PublisherMetrics::batch_rejected(std::string_view why) {
   collector_.increment_error(error_type::kLink);
-  if (const auto suppressed = refused_batch_limit_.admit(steady_now())) {
+  if (const auto suppressed = rejected_batch_limit_.admit(steady_now())) {
     log::error("message of a reader refused", {{"reason", why}, {"suppressed", *suppressed}});
   }
 }
@@ -214,7 +215,7 @@ void PublisherMetrics::stream_lost(const RedisKey& key) {
              {"remedy", "--redis-wait-replicas, so that none is confirmed before replicas hold it"}});
 }
 
-void PublisherMetrics::twin_refused(std::string_view source) {
+void PublisherMetrics::duplicate_reader(std::string_view source) {
   collector_.increment_error(error_type::kLink);
   log::error(
       "two readers of one name are alive; the one that started later is refused. Give each its own --source",

@@ -21,8 +21,8 @@ class PublisherMetrics {
   // `redis_user` is named where a person has to change what it may do.
   PublisherMetrics(metrics::MetricsCollector& collector, std::string redis_user);
 
-  // The counts of a sealed transaction, noted before it is written: where its answer is never heard, Redis's
-  // cursors say later, to this life or the next, whether they are true.
+  // The counts of a sealed transaction, noted before it is written: if its answer never comes, Redis's
+  // cursors say later, to this run or the next, whether they are true.
   void sending(const Transaction& transaction);
   void decide_pending(const Cursors& cursors);
   void committed(const Transaction& transaction, const Outcome& outcome, UnixNanos now);
@@ -30,14 +30,14 @@ class PublisherMetrics {
   void redis_lost(const Disconnect& loss);
   void redis_error(const RedisError& error, std::chrono::milliseconds retry);
   void removed(const std::vector<Removed>& removed);
-  void kept(const StreamMaintenance::Report& report);
+  void maintained(const StreamMaintenance::Report& report);
   void unguarded(const RedisError& error);
-  void batch_refused(std::string_view why);
+  void batch_rejected(std::string_view why);
   void events_malformed(std::string_view source, std::uint64_t count);
   void reader_dropped(std::string_view source, std::uint64_t count);
   void redis_lost_data(std::string_view source, std::uint64_t count);
   void stream_lost(const RedisKey& key);
-  void twin_refused(std::string_view source);
+  void duplicate_reader(std::string_view source);
   void buffered(std::size_t bytes);
 
  private:
@@ -53,7 +53,7 @@ class PublisherMetrics {
   bool said_unguarded_ = false;
   bool said_evicts_ = false;
   log::RateLimit memory_limit_{std::chrono::minutes(1)};
-  log::RateLimit lost_limit_, refused_entry_limit_, refused_batch_limit_, malformed_limit_,
+  log::RateLimit lost_limit_, refused_entry_limit_, rejected_batch_limit_, malformed_limit_,
       lost_events_limit_, refused_limit_, removed_limit_;
 };
 

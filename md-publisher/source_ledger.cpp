@@ -6,9 +6,9 @@ namespace mdpipe::publisher {
 
 namespace {
 
-// What a reader that died left in its connection was sent before its successor started; what was sent so much
-// later comes from a reader that lives.
-constexpr std::int64_t kTwinAfterNs = 5'000'000'000;
+// What a dead reader left in its connection was sent before its successor started; a message sent this much
+// later comes from a reader that is still running.
+constexpr std::int64_t kDuplicateAfterNs = 5'000'000'000;
 
 void note_loss(Progress& progress, std::uint64_t after, std::uint64_t to) {
   progress.lost_after = after;
@@ -22,14 +22,14 @@ Decision SourceLedger::on_batch(const wire::BatchHeader& header) {
   auto found = sources_.find(header.source);
   if (found == sources_.end()) {
     if (sources_.size() >= sources_max_) {
-      decision.verdict = Verdict::Refused;
+      decision.verdict = Verdict::Rejected;
       return decision;
     }
     found = sources_.emplace(header.source, Progress{}).first;
   }
   Progress& progress = progress_of(header, found->second, decision);
-  if (progress.refused) {
-    decision.verdict = Verdict::Refused;
+  if (progress.is_duplicate_reader) {
+    decision.verdict = Verdict::Rejected;
     return decision;
   }
   if (progress.closed && !header.closes) {
@@ -43,7 +43,7 @@ Decision SourceLedger::on_batch(const wire::BatchHeader& header) {
     progress.accepted = header.confirmed;
     progress.confirmed = std::max(progress.confirmed, header.confirmed);
   }
-  // What the reader cannot send any more is not waited for.
+  // Does not wait for what the reader can no longer send.
   const std::uint64_t gone = header.oldest > 0 ? header.oldest - 1 : 0;
   if (gone > progress.accepted) {
     decision.dropped = gone - progress.accepted;
@@ -68,24 +68,24 @@ Decision SourceLedger::on_batch(const wire::BatchHeader& header) {
 }
 
 // A reader that was killed leaves messages in its connection, and they arrive mixed with those of its
-// successor. So what was taken of each life is remembered: a later epoch becomes the present one, an earlier
-// one that is known is served on the side, unless it turns out to live: then it was first, and the later one
-// is refused. An earlier one that is not known is most likely a reader whose clock was set back.
+// successor. So the progress of each run is kept: a later epoch becomes the present one. Batches of a known
+// earlier epoch are still accepted, unless its reader turns out to be running: then it was first, and the
+// later reader is the duplicate. An unknown earlier epoch is most likely a reader whose clock was set back.
 Progress& SourceLedger::progress_of(const wire::BatchHeader& header, Progress& current, Decision& decision) {
   constexpr std::size_t kPastMax = 8;
   if (current.epoch == header.epoch) return current;
   auto& past = past_[header.source];
-  const auto known = std::find_if(past.begin(), past.end(),
-                                  [&](const Progress& life) { return life.epoch == header.epoch; });
-  if (known != past.end() && known->refused) return *known;
+  const auto known =
+      std::find_if(past.begin(), past.end(), [&](const Progress& run) { return run.epoch == header.epoch; });
+  if (known != past.end() && known->is_duplicate_reader) return *known;
   if (known != past.end() && header.epoch < current.epoch) {
-    if (header.sent_ns < static_cast<std::int64_t>(current.epoch) + kTwinAfterNs) return *known;
-    decision.found_twin = true;
+    if (header.sent_ns < static_cast<std::int64_t>(current.epoch) + kDuplicateAfterNs) return *known;
+    decision.found_duplicate_reader = true;
     std::swap(*known, current);
-    known->refused = true;
+    known->is_duplicate_reader = true;
     return current;
   }
-  // A reader that started anew counts from 1; what its oldest event leaves out was dropped, not missed.
+  // A reader that restarted counts from 1; events before its oldest one were dropped, not missed.
   Progress next;
   next.epoch = header.epoch;
   if (known != past.end()) {
@@ -123,8 +123,8 @@ std::vector<std::string> SourceLedger::on_cursors(const Cursors& cursors) {
       cursor->second.closed = known.closed;
       continue;
     }
-    // The reader has let go of what was confirmed once; it goes on from there. One of which nothing was ever
-    // confirmed stays known too: only a position makes it send again.
+    // The reader no longer keeps what was confirmed once, so it continues from there. A reader of which
+    // nothing was ever confirmed stays known too: only a position makes it send again.
     if (known.confirmed > 0) {
       behind.push_back(source);
       note_loss(known, same_epoch ? cursor->second.confirmed : 0, known.confirmed);
@@ -133,8 +133,8 @@ std::vector<std::string> SourceLedger::on_cursors(const Cursors& cursors) {
     stored[source] = known;
   }
   sources_ = std::move(stored);
-  for (auto& [source, lives] : past_) {
-    for (Progress& life : lives) life.accepted = life.confirmed;
+  for (auto& [source, runs] : past_) {
+    for (Progress& run : runs) run.accepted = run.confirmed;
   }
   return behind;
 }

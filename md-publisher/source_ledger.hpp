@@ -1,7 +1,7 @@
 #pragma once
-// What md-publisher knows of each reader: its epoch, up to where its events were taken, up to where Redis has
-// confirmed them. Decides what of a batch is new, and recognises holes, data that Redis lost, and two readers
-// of one name. Pure core.
+// What md-publisher knows of each reader: its epoch, up to where its events were accepted, up to where Redis
+// has confirmed them. Decides what of a batch is new, and recognises holes, data that Redis lost, and two
+// readers of one name. Pure core.
 #include <cstdint>
 #include <map>
 #include <string>
@@ -13,32 +13,32 @@
 
 namespace mdpipe::publisher {
 
-// One life of a reader.
+// One run of a reader.
 struct Progress {
   std::uint64_t epoch = 0;
   std::uint64_t accepted = 0;
   std::uint64_t confirmed = 0;
-  // Redis had confirmed the events (lost_after, lost_to] once and holds them no more.
+  // Redis had once confirmed the events (lost_after, lost_to] and no longer holds them.
   std::uint64_t lost_after = 0;
   std::uint64_t lost_to = 0;
-  bool refused = false;  // a second reader of this name that started while the first one lived
-  bool closed = false;   // its reader is dead, says the next one: what it left behind is not taken any more
+  bool is_duplicate_reader = false;  // a second reader of this name, started while the first one was running
+  bool closed = false;  // the next reader says that this one is dead: nothing more of it is accepted
 };
 
 enum class Verdict {
   Accept,     // the events after `skip` are new
-  Duplicate,  // all of it was taken before or comes too late, or there is nothing in it
+  Duplicate,  // all of it was accepted before or comes too late, or there is nothing in it
   Hole,       // something before it is missing: the reader has to send again from accepted + 1
-  Refused,    // more sources than the limit, or a second reader of the name
+  Rejected,   // more sources than the limit, or a second reader of the name
 };
 
 struct Decision {
   Verdict verdict = Verdict::Accept;
-  std::uint32_t skip = 0;     // events at the front of the batch that were taken before
+  std::uint32_t skip = 0;     // events at the front of the batch that were accepted before
   std::uint64_t dropped = 0;  // events before it that the reader dropped; its gap events say which
-  std::uint64_t lost_redis =
-      0;                    // events that Redis had confirmed once and holds no more, found with this batch
-  bool found_twin = false;  // another reader of this name was found to be alive
+  // Events that Redis had once confirmed and no longer holds, found with this batch.
+  std::uint64_t lost_redis = 0;
+  bool found_duplicate_reader = false;  // another reader of this name is running
 };
 
 class SourceLedger {
@@ -50,12 +50,13 @@ class SourceLedger {
   // Redis confirmed everything of this source up to `cursor`.
   void on_confirmed(const std::string& source, const Cursor& cursor);
 
-  // Redis was reached: `cursors` say what it holds. What was taken but not confirmed
-  // is taken back. Returns the sources whose cursor is behind what Redis had confirmed before: it lost data.
+  // Redis was reached: `cursors` say what it holds. What was accepted but not confirmed is forgotten, so that
+  // the readers send it again. Returns the sources whose cursor is behind what Redis had confirmed before: it
+  // lost data.
   std::vector<std::string> on_cursors(const Cursors& cursors);
 
   [[nodiscard]] const std::map<std::string, Progress, std::less<>>& sources() const { return sources_; }
-  // Earlier lives of readers, of which messages may still come in; a few of each source.
+  // Earlier runs of readers, whose messages may still come in; a few of each source.
   [[nodiscard]] const std::map<std::string, std::vector<Progress>, std::less<>>& past() const {
     return past_;
   }

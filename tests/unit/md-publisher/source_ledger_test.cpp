@@ -157,7 +157,7 @@ TEST(SourceLedger, refuses_more_sources_than_its_limit) {
   SourceLedger ledger(2);
   EXPECT_EQ(ledger.on_batch({"a", 1, 1, 1, 1}).verdict, Verdict::Accept);
   EXPECT_EQ(ledger.on_batch({"b", 1, 1, 1, 1}).verdict, Verdict::Accept);
-  EXPECT_EQ(ledger.on_batch({"c", 1, 1, 1, 1}).verdict, Verdict::Refused);
+  EXPECT_EQ(ledger.on_batch({"c", 1, 1, 1, 1}).verdict, Verdict::Rejected);
   EXPECT_EQ(ledger.on_batch({"a", 1, 2, 1, 1}).verdict, Verdict::Accept);
 }
 
@@ -199,7 +199,7 @@ TEST_F(SourceLedgerTest, a_source_without_a_cursor_stays_known) {
   EXPECT_EQ(progress().accepted, 0U);
 }
 
-TEST_F(SourceLedgerTest, a_cursor_of_the_readers_last_life_does_not_hide_the_present_one) {
+TEST_F(SourceLedgerTest, a_cursor_of_the_readers_last_epoch_does_not_hide_the_present_one) {
   expect(batch(1, 3), Verdict::Accept);
   EXPECT_TRUE(ledger.on_cursors({{"gmo", {99, 7}}}).empty());
   EXPECT_EQ(progress().epoch, kEpoch);
@@ -273,13 +273,13 @@ TEST_F(SourceLedgerTest, a_second_living_reader_of_a_name_is_refused_and_the_fir
   wire::BatchHeader living = batch(4, 1);
   living.sent_ns = static_cast<std::int64_t>(kSecond) + 6 * kSecondNs;
   const Decision decision = ledger.on_batch(living);
-  EXPECT_TRUE(decision.found_twin);
+  EXPECT_TRUE(decision.found_duplicate_reader);
   EXPECT_EQ(decision.verdict, Verdict::Accept);
   EXPECT_EQ(progress().epoch, kEpoch);
-  EXPECT_FALSE(progress().refused);
-  expect(batch(2, 1, 1, kSecond), Verdict::Refused);
+  EXPECT_FALSE(progress().is_duplicate_reader);
+  expect(batch(2, 1, 1, kSecond), Verdict::Rejected);
   ASSERT_EQ(ledger.past().at("gmo").size(), 1U);
-  EXPECT_TRUE(ledger.past().at("gmo").front().refused);
+  EXPECT_TRUE(ledger.past().at("gmo").front().is_duplicate_reader);
   expect(batch(5, 1), Verdict::Accept);
 }
 
