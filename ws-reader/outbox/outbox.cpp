@@ -12,10 +12,6 @@ Outbox::Outbox(std::string source, std::uint64_t epoch, OutboxLimits limits, Mom
   follow_front_epoch();
 }
 
-void Outbox::append(const Event& event, Moment now) {
-  if (retained_.append(event, now)) follow_front_epoch();
-}
-
 void Outbox::flush(Moment now) {
   retained_.flush(now);
   follow_front_epoch();
@@ -27,8 +23,6 @@ void Outbox::tick(Moment now) {
 }
 
 std::uint64_t Outbox::spool_all(Moment now) { return retained_.spool_all(now); }
-
-const Batch* Outbox::next() const { return awaited_predecessor() == nullptr ? retained_.next() : nullptr; }
 
 void Outbox::mark_sent(Moment now) {
   const auto last_sent = retained_.last_sent();
@@ -96,11 +90,6 @@ Outbox::PositionEffect Outbox::await_predecessor(const wire::Position& position,
   predecessor_reached_ = publisher_.confirmed();
   follow_front_epoch();
   return PositionEffect::Progress;
-}
-
-// Not null once every event up to and of the predecessor's epoch that is kept here is confirmed.
-const Predecessor* Outbox::awaited_predecessor() const {
-  return predecessor_.before(retained_.front_epoch(), epoch_);
 }
 
 // When another epoch comes to the front, nothing is known yet of what the publisher has of it.

@@ -30,7 +30,11 @@ class Outbox {
          OutboxRuns runs = {});
 
   // Numbers the event and keeps it. Its batch can be sent after flush().
-  void append(const Event& event, Moment now);
+  void append(const Event& event, Moment now) {
+    if (!retained_.append(event)) return;
+    retained_.close_batch(now);
+    follow_front_epoch();
+  }
   // Closes the batch being filled. Call once at the end of a loop turn.
   void flush(Moment now);
   // Writes to the spool what has waited long enough. Call a few times a second.
@@ -41,7 +45,9 @@ class Outbox {
 
   // The next batch to send; null if all are sent, if the window is full, or if events of a previous run are
   // not confirmed yet. Valid until the next call of a member that is not const.
-  [[nodiscard]] const Batch* next() const;
+  [[nodiscard]] const Batch* next() const {
+    return awaited_predecessor() == nullptr ? retained_.next() : nullptr;
+  }
   void mark_sent(Moment now);
   // For a sink that is done once it has the bytes, such as standard output.
   void confirm_sent(Moment now);
@@ -83,7 +89,10 @@ class Outbox {
   void drop_spare_memory() { retained_.drop_spare_memory(); }
 
  private:
-  [[nodiscard]] const Predecessor* awaited_predecessor() const;
+  // Not null once every event up to and of the predecessor's epoch that is kept here is confirmed.
+  [[nodiscard]] const Predecessor* awaited_predecessor() const {
+    return predecessor_.before(retained_.front_epoch(), epoch_);
+  }
   PositionEffect await_predecessor(const wire::Position& position, PositionEffect effect, SteadyTime now);
   void follow_front_epoch();
 

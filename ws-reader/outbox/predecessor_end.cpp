@@ -12,13 +12,6 @@ constexpr auto kAckLagMax = std::chrono::seconds(5);
 
 }  // namespace
 
-// Without a spool only the clock tells the runs apart, and it may have been set back: the own epoch comes
-// after the predecessor whatever its number is.
-const Predecessor* PredecessorEnd::before(std::uint64_t epoch, std::uint64_t own_epoch) const {
-  if (!predecessor_ || (epoch != own_epoch && epoch <= predecessor_->epoch)) return nullptr;
-  return &*predecessor_;
-}
-
 // The publisher has accepted and written some of it, and more may still arrive. Once that seems over, the
 // publisher is told that there is no more, and its answer is final.
 bool PredecessorEnd::on_position(const wire::Position& position, SteadyTime now) {

@@ -19,8 +19,13 @@ class PredecessorEnd {
  public:
   explicit PredecessorEnd(std::optional<Predecessor> predecessor) : predecessor_(predecessor) {}
 
-  // The predecessor that must end before events of `epoch` may be sent; null if there is none.
-  [[nodiscard]] const Predecessor* before(std::uint64_t epoch, std::uint64_t own_epoch) const;
+  // The predecessor that must end before events of `epoch` may be sent; null if there is none. Without a
+  // spool only the clock tells the runs apart, and it may have been set back: this run's epoch comes after
+  // the predecessor whatever its number is.
+  [[nodiscard]] const Predecessor* before(std::uint64_t epoch, std::uint64_t own_epoch) const {
+    if (!predecessor_ || (epoch != own_epoch && epoch <= predecessor_->epoch)) return nullptr;
+    return &*predecessor_;
+  }
   // Up to where events of `epoch` were known to be confirmed when its run ended; 0 if that is not known.
   [[nodiscard]] std::uint64_t confirmed_of(std::uint64_t epoch) const {
     return predecessor_ && predecessor_->epoch == epoch ? predecessor_->confirmed : 0;

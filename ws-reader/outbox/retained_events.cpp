@@ -23,7 +23,7 @@ RetainedEvents::RetainedEvents(std::uint64_t epoch, OutboxLimits limits, SpoolUs
   refill(now);
 }
 
-bool RetainedEvents::append(const Event& event, Moment now) {
+bool RetainedEvents::append(const Event& event) {
   if (open_.count == 0) {
     if (!spare_buffers_.empty()) {
       open_.payload = std::move(spare_buffers_.back());
@@ -36,9 +36,7 @@ bool RetainedEvents::append(const Event& event, Moment now) {
   wire::encode_event(event, next_seq_++, open_.payload);
   ++open_.count;
   ++held_events_;
-  if (open_.payload.size() < limits_.batch_bytes_max) return false;
-  close_batch(now);
-  return true;
+  return open_.payload.size() >= limits_.batch_bytes_max;
 }
 
 void RetainedEvents::flush(Moment now) {
@@ -243,22 +241,6 @@ void RetainedEvents::remove_report(std::size_t at, Moment now) {
   resident_.pop_front();
 }
 
-const Batch* RetainedEvents::next() const {
-  if (sent_batches_ >= resident_.size() || sent_bytes_ >= limits_.window_bytes_max) return nullptr;
-  const Batch& batch = resident_[sent_batches_];
-  return batch.epoch == resident_.front().epoch ? &batch : nullptr;
-}
-
-void RetainedEvents::mark_sent() {
-  sent_bytes_ += resident_[sent_batches_].payload.size();
-  ++sent_batches_;
-}
-
-std::optional<std::uint64_t> RetainedEvents::last_sent() const {
-  if (sent_batches_ == 0) return std::nullopt;
-  return resident_[sent_batches_ - 1].last_seq();
-}
-
 void RetainedEvents::resend_after(std::uint64_t epoch, std::uint64_t seq) {
   sent_batches_ = 0;
   sent_bytes_ = 0;
@@ -301,14 +283,6 @@ void RetainedEvents::remove_front() {
 void RetainedEvents::drop_spare_memory() {
   spare_buffers_.clear();
   if (use_.spool != nullptr) use_.spool->drop_cache();
-}
-
-std::uint64_t RetainedEvents::front_epoch() const {
-  return resident_.empty() ? epoch_ : resident_.front().epoch;
-}
-
-std::uint64_t RetainedEvents::seq_before_front() const {
-  return resident_.empty() ? last_seq() - open_.count : resident_.front().follows;
 }
 
 std::uint64_t RetainedEvents::unconfirmed_events(std::uint64_t epoch, std::uint64_t seq) const {

@@ -52,9 +52,11 @@ class RetainedEvents {
   RetainedEvents(std::uint64_t epoch, OutboxLimits limits, SpoolUse use, SequenceLog* sequence_log,
                  Moment now);
 
-  // Numbers the event and adds it to the open batch, which is closed at its limit. True if it was closed.
-  bool append(const Event& event, Moment now);
-  // Closes the open batch.
+  // Numbers the event and adds it to the open batch. True once that has reached its limit: close it then.
+  // (Without the time as an argument, because this runs for every event.)
+  [[nodiscard]] bool append(const Event& event);
+  void close_batch(Moment now);
+  // Closes the open batch, if there is one.
   void flush(Moment now);
   // Writes to the spool what has waited long enough.
   void tick(Moment now);
@@ -63,19 +65,33 @@ class RetainedEvents {
 
   // The first unsent batch, or null if there is none, if the window is full, or if the batch belongs to a
   // later epoch than the front. Valid until the next call of a member that is not const.
-  [[nodiscard]] const Batch* next() const;
-  void mark_sent();
+  [[nodiscard]] const Batch* next() const {
+    if (sent_batches_ >= resident_.size() || sent_bytes_ >= limits_.window_bytes_max) return nullptr;
+    const Batch& batch = resident_[sent_batches_];
+    return batch.epoch == resident_.front().epoch ? &batch : nullptr;
+  }
+  void mark_sent() {
+    sent_bytes_ += resident_[sent_batches_].payload.size();
+    ++sent_batches_;
+  }
   // The last event that was sent and is not released; nothing if there is none.
-  [[nodiscard]] std::optional<std::uint64_t> last_sent() const;
+  [[nodiscard]] std::optional<std::uint64_t> last_sent() const {
+    if (sent_batches_ == 0) return std::nullopt;
+    return resident_[sent_batches_ - 1].last_seq();
+  }
   // Events of `epoch` up to `seq` count as sent; everything behind them is unsent again.
   void resend_after(std::uint64_t epoch, std::uint64_t seq);
   // Forgets the batches of `epoch` that end at `seq` or before, and loads more from the spool.
   void release(std::uint64_t epoch, std::uint64_t seq, Moment now);
 
   // The epoch of the oldest resident batch; this run's if there is none.
-  [[nodiscard]] std::uint64_t front_epoch() const;
+  [[nodiscard]] std::uint64_t front_epoch() const {
+    return resident_.empty() ? epoch_ : resident_.front().epoch;
+  }
   // The number of the event before the oldest resident one.
-  [[nodiscard]] std::uint64_t seq_before_front() const;
+  [[nodiscard]] std::uint64_t seq_before_front() const {
+    return resident_.empty() ? last_seq() - open_.count : resident_.front().follows;
+  }
   [[nodiscard]] std::uint64_t last_seq() const { return next_seq_ - 1; }
   [[nodiscard]] bool empty() const { return held_events_ == 0; }
   // Without those of the front batch that are confirmed, if events of `epoch` are confirmed up to `seq`.
@@ -101,7 +117,6 @@ class RetainedEvents {
   [[nodiscard]] std::size_t resident_bytes_max() const;
   [[nodiscard]] const Batch* oldest_unspooled() const;
   [[nodiscard]] std::uint64_t events_in_memory() const;
-  void close_batch(Moment now);
   void enqueue(Batch&& batch);
   bool write_to_spool(Moment now);
   void on_spooled();

@@ -41,7 +41,7 @@ class SequenceLog {
   // For the current run:
   FeedId feed(EventType channel, std::string_view symbol);
   // The next event, as the outbox numbers them: 1, 2, 3, ...
-  void note(FeedId feed);
+  void note(FeedId id);
   // Redis has everything up to `seq`.
   void confirm(std::uint64_t seq);
   // These events are counted elsewhere.

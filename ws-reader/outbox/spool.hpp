@@ -12,7 +12,6 @@
 // signed: epochs and numbers stay below 2^63.
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,9 +19,7 @@
 #include "libshared/metrics/collector.hpp"
 #include "libshared/time/time.hpp"
 #include "ws-reader/outbox/batch.hpp"
-
-struct sqlite3;
-struct sqlite3_stmt;
+#include "ws-reader/outbox/spool_file.hpp"
 
 namespace mdpipe::reader {
 
@@ -55,52 +52,41 @@ class Spool {
   Read read_after(std::int64_t row, Batch& batch, Moment now);
 
   // Frees the pages of the file that are cached in memory.
-  void drop_cache();
+  void drop_cache() { file_.drop_cache(); }
 
   // The highest number of that run's events in it; 0 if there are none.
   [[nodiscard]] std::uint64_t last_seq_of(std::uint64_t epoch);
   [[nodiscard]] std::int64_t last_row() const { return last_row_; }
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
-  [[nodiscard]] std::uint64_t events() const { return events_; }
+  [[nodiscard]] std::size_t bytes() const { return totals_.bytes; }
+  [[nodiscard]] std::uint64_t events() const { return totals_.events; }
   // How often the file was set aside.
   [[nodiscard]] unsigned times_set_aside() const { return times_set_aside_; }
 
  private:
-  struct Closer {
-    void operator()(sqlite3* database) const;
-    void operator()(sqlite3_stmt* statement) const;
-  };
-  using Statement = std::unique_ptr<sqlite3_stmt, Closer>;
   struct Totals {
     std::uint64_t events = 0;
     std::size_t bytes = 0;
   };
 
   void open(Moment now);
-  bool lock_file();
-  bool is_ours(std::string& unusable);
-  int read_number(const char* query);
-  bool make_tables();
-  bool prepare_statements();
-  bool count_rows();
-  Read read_row(sqlite3_stmt* found, Batch& batch);
-  bool execute(const char* sql);
-  Statement prepare(const char* sql);
-  static Totals run_totals(Statement& query, std::int64_t row);
-  void remove_where(Statement& totals, Statement& removal, std::int64_t row, Moment now);
-  void shrink_file();
-  void on_error(const char* action, Moment now);
-  void set_aside(const std::string& why, Moment now);
   void close();
+  bool prepare_statements();
+  bool read_totals();
+  Read read_row(Batch& batch);
+  static Totals query_totals(const SqliteStatement& query, std::int64_t row);
+  void remove_where(const SqliteStatement& totals, const SqliteStatement& removal, std::int64_t row,
+                    Moment now);
+  void on_error(const char* action, Moment now);
+  void on_write_error(Moment now);
+  void set_aside(const std::string& why, Moment now);
 
   std::string path_;
   metrics::MetricsCollector& metrics_;
-  std::unique_ptr<sqlite3, Closer> database_;
-  Statement insert_, replace_, next_, totals_of_, totals_through_, remove_, remove_through_;
+  SpoolFile file_;
+  SqliteStatement insert_, replace_, next_, totals_of_, totals_through_, remove_, remove_through_;
   std::int64_t last_row_ = 0;
-  std::size_t bytes_ = 0;
+  Totals totals_;
   std::size_t bytes_peak_ = 0;  // since the file was shrunk
-  std::uint64_t events_ = 0;
   unsigned times_set_aside_ = 0;
   SteadyTime retry_at_{};
   log::RateLimit error_limit_;
