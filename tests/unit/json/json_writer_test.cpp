@@ -41,7 +41,7 @@ TEST(JsonWriter, numbers) {
 TEST(JsonWriter, texts_and_keys_are_escaped) {
   std::string out;
   JsonWriter(out).begin_object().member("a\"b", std::string("line\n\x01")).end_object();
-  EXPECT_EQ(out, R"({"a\"b":"line\n\u0001"})");
+  EXPECT_EQ(out, R"({"a\"b":"line\u000a\u0001"})");
 }
 
 TEST(JsonWriter, raw_text_counts_as_a_value) {
