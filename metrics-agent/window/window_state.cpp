@@ -105,13 +105,6 @@ std::string checkpoint_head(std::optional<SteadyTime> end, std::string_view boot
   return fmt::format("{}{}\n{}\n{:08x}\n", kMagic, boot_id, end ? end->time_since_epoch().count() : 0, sum);
 }
 
-std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_view boot_id) {
-  StateMessages messages;
-  for (const metrics::Delta& delta : checkpoint.covered) messages.append(delta);
-  for (const metrics::Delta& delta : checkpoint.undelivered) messages.append(delta);
-  return checkpoint_head(checkpoint.end, boot_id, {&messages}).append(messages.bytes.view());
-}
-
 Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClock& clock) {
   if (bytes.substr(0, kMagic.size()) != kMagic)
     return corrupt("it does not begin as a window state of this release");

@@ -31,8 +31,6 @@ struct StateMessages {
 };
 std::string checkpoint_head(std::optional<SteadyTime> end, std::string_view boot_id,
                             const std::vector<const StateMessages*>& messages);
-// All in one.
-std::string encode_checkpoint(const WindowCheckpoint& checkpoint, std::string_view boot_id);
 // Entries that were not heard of for a week are left out; `end` is empty where the machine has booted since.
 Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClock& clock);
 

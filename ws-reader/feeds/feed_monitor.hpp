@@ -82,10 +82,8 @@ class FeedMonitor {
   [[nodiscard]] const venues::Subscription& subscription(std::size_t feed) const { return feeds_[feed].what; }
   [[nodiscard]] FeedState state(std::size_t feed) const { return feeds_[feed].state; }
   [[nodiscard]] std::optional<std::size_t> find(EventType channel, std::string_view symbol) const;
-  // When the feed's last event was read, 0 where none was. What an earlier process knew can be given back
-  // before start(): the first gap then says where it began.
+  // When the feed's last event was received; 0 if there was none.
   [[nodiscard]] UnixNanos last_recv(std::size_t feed) const { return feeds_[feed].last_recv; }
-  void restore_last_recv(std::size_t feed, UnixNanos recv) { feeds_[feed].last_recv = recv; }
 
  private:
   struct Watched {

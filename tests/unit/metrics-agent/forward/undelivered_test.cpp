@@ -4,6 +4,7 @@
 
 #include "metrics-agent/window/window_state.hpp"
 #include "tests/unit/metrics-agent/fake_component.hpp"
+#include "tests/unit/metrics-agent/window/checkpoint_support.hpp"
 
 namespace mdpipe::agent {
 namespace {

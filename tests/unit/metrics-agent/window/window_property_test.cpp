@@ -17,6 +17,7 @@
 #include "metrics-agent/window/window.hpp"
 #include "metrics-agent/window/window_state.hpp"
 #include "tests/unit/metrics-agent/fake_component.hpp"
+#include "tests/unit/metrics-agent/window/checkpoint_support.hpp"
 
 namespace mdpipe::agent {
 namespace {

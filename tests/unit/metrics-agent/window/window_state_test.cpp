@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "tests/unit/metrics-agent/fake_component.hpp"
+#include "tests/unit/metrics-agent/window/checkpoint_support.hpp"
 
 namespace mdpipe::agent {
 namespace {

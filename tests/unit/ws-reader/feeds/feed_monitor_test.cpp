@@ -103,15 +103,6 @@ TEST_F(FeedMonitorTest, the_first_data_of_a_reader_ends_a_gap) {
   EXPECT_THAT(take(), IsEmpty());
 }
 
-TEST_F(FeedMonitorTest, what_an_earlier_reader_knew_is_where_the_gap_began) {
-  monitor_.restore_last_recv(0, UnixNanos{kWall + 70'000'000'000});
-  monitor_.start(at());
-  connect();
-  take();
-  ticker("BTC");
-  EXPECT_THAT(take(), ElementsAre("ticker BTC gap: reader started from 70 to 100", "ticker BTC live: data"));
-}
-
 TEST_F(FeedMonitorTest, a_lost_connection_is_down_then_a_gap) {
   go_live();
   pass(10, {"BTC"});

@@ -8,6 +8,7 @@
 #include "metrics-agent/forward/otlp/otlp_counts.hpp"
 #include "metrics-agent/window/window_state.hpp"
 #include "tests/unit/metrics-agent/fake_component.hpp"
+#include "tests/unit/metrics-agent/window/checkpoint_support.hpp"
 
 namespace mdpipe::agent {
 
