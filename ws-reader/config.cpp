@@ -46,7 +46,8 @@ bool is_name(std::string_view text) {
          });
 }
 
-// Symbols go into requests verbatim, so what could end a JSON string is refused. Non-ASCII letters are fine.
+// Symbols are copied into JSON requests unescaped, so characters that end a JSON string are rejected.
+// Non-ASCII letters are allowed.
 bool is_symbol(std::string_view text) {
   constexpr std::size_t kSymbolCharsMax = 64;
   return !text.empty() && text.size() <= kSymbolCharsMax && std::all_of(text.begin(), text.end(), [](char c) {

@@ -1,6 +1,5 @@
 #pragma once
-// The options of ws-reader, checked and with their defaults filled in. docs/man/ws-reader.1 says what each
-// means.
+// The options of ws-reader. Loading checks them and fills in defaults. docs/man/ws-reader.1 explains each.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,7 +16,7 @@ struct Config {
   std::string exchange;
   config::StringList symbols;
   config::StringList channels = {"ticker", "trade", "orderbook"};
-  config::StringList stale_after;  // "ticker=3s"; the exchange's own for channels that are not named
+  config::StringList stale_after;  // "ticker=3s"; for other channels the exchange's value
   std::string url;                 // empty: the exchange's own
   std::string source;              // empty: the exchange's name
   std::string rest_url;            // empty: the exchange's own
@@ -53,10 +52,10 @@ struct Config {
 
   transport::Security security;
 
-  std::vector<EventType> conflated_types;  // filled in by loading, from when_behind
+  std::vector<EventType> conflated_types;  // derived from when_behind by loading
   [[nodiscard]] bool checks_books() const { return books == "checked"; }
 
-  // What `symbols` and `channels` ask for, symbol by symbol.
+  // Every wanted pair of symbol and channel, grouped by symbol.
   [[nodiscard]] std::vector<venues::Subscription> subscriptions() const;
   [[nodiscard]] venues::StaleAfter stale_limits(const venues::Profile& profile) const;
 };

@@ -170,7 +170,7 @@ void ReaderMetrics::dropped(EventType type, std::string_view symbol, metrics::Dr
   }
 }
 
-// Which events they were cannot be read any more.
+// The symbols and types of these events can no longer be read.
 void ReaderMetrics::spool_damaged(std::uint64_t events) {
   collector_.add(collector_.series(Metric::DroppedEvents, {collector_.options().component, exchange_, "", "",
                                                            to_string(metrics::DropReason::SpoolDamaged)}),

@@ -1,6 +1,6 @@
 #pragma once
-// What ws-reader counts. One function for each notable thing both counts it and, where a person should know,
-// logs it at most once a second with a sample.
+// The metrics of ws-reader. One function for each notable event counts it and, if a person should know, logs
+// it with a sample, at most once a second.
 #include <array>
 #include <chrono>
 #include <optional>
@@ -20,11 +20,11 @@ namespace mdpipe::reader {
 
 class ReaderMetrics {
  public:
-  // Makes the series of `subscriptions` at once, so that they are there with 0 from the start.
+  // Makes the series of `subscriptions` at once, so that they start with the value 0.
   ReaderMetrics(metrics::MetricsCollector& collector, std::string exchange,
                 const std::vector<venues::Subscription>& subscriptions);
 
-  // Subscriptions that come and go later. Counters of those that went stay, as totals do.
+  // Subscriptions begin and end while the program runs. The counters of ended ones stay.
   void begin(const std::vector<venues::Subscription>& subscriptions);
   void end(const std::vector<venues::Subscription>& subscriptions);
 
@@ -43,14 +43,14 @@ class ReaderMetrics {
   // Events that were counted as received and will never reach Redis.
   void dropped(EventType type, std::string_view symbol, metrics::DropReason reason, std::uint64_t count);
   void spool_damaged(std::uint64_t events);
-  // Order book events that BookGuard held back for good; what it means is logged by book_gap.
+  // Order book events that BookGuard dropped; book_gap() logs the consequence.
   void book_dropped(std::string_view symbol, metrics::DropReason why, std::uint64_t count);
   void book_gap(std::string_view symbol, std::string_view reason);
   void book_recovered(std::string_view symbol);
-  // A book could not be fetched over HTTP; it is tried again.
+  // A book could not be fetched over HTTP; the fetch is repeated after `retry`.
   void rest_failed(std::string_view symbol, std::string_view reason, std::chrono::milliseconds retry);
   void conflated(EventType type, std::string_view symbol, std::uint64_t count);
-  // `held`: events that wait before the outbox, for a snapshot or for Redis to catch up.
+  // `held`: events that wait outside the outbox, for a snapshot or until Redis has caught up.
   void outbox(const Outbox& outbox, std::uint64_t held = 0);
 
   // Publishes the smallest exchange latency of the last minute.

@@ -6,7 +6,7 @@ namespace mdpipe::reader {
 
 using venues::BookRecipe;
 
-// The symbols are those of the subscriptions, or of a file on standard input: as many as there are.
+// The symbols come from the subscriptions or from standard input; their number has no limit here.
 BookGuard::BookGuard(BookRecipe recipe, BookSink& sink, BookLimits limits)
     : recipe_(recipe), sink_(sink), limits_(limits), symbols_(std::numeric_limits<std::uint32_t>::max()) {}
 
@@ -37,7 +37,7 @@ void BookGuard::on_book(const Event& event, Moment now) {
       return is_snapshot ? on_channel_snapshot(book, event, now) : on_channel_delta(book, event, now);
     case BookRecipe::RestSeeded:
       if (!is_snapshot) return on_numbered_delta(book, event, now);
-      // A stream of partial books. Between the deltas of the same symbol it would cut the consumer's book.
+      // A stream of partial books. Among the deltas of the same symbol it would truncate the consumer's book.
       if (book.state != State::Empty || !book.held.empty())
         return sink_.drop(event.symbol, DropReason::StaleSnapshot, 1);
       return on_full_frame(book, event, now);
@@ -70,7 +70,7 @@ void BookGuard::on_channel_delta(Book& book, const Event& event, Moment now) {
   if (change(book, event, now)) sink_.publish(event, now);
 }
 
-// Applies the event; where the book cannot be right after it, the event is dropped and the book broken.
+// Applies the event. If the book cannot be right afterwards, drops the event and marks the book as broken.
 bool BookGuard::change(Book& book, const Event& event, Moment now) {
   const auto& body = std::get<OrderBook>(event.body);
   if (!book.kept->apply(body)) {

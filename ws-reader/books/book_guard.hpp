@@ -1,8 +1,8 @@
 #pragma once
-// Lets order book events through only as part of a book that can be right: a delta after its snapshot, in the
-// exchange's order, never crossed. The rules are the exchanges' own, one recipe each (docs/books.md). Pure:
-// events, answers and the time come in; what to publish, drop, tell and ask for goes out through BookSink.
-// Every event that comes in is published, held or dropped, once.
+// Publishes order book events only as part of a book that can be right: a delta after its snapshot, in the
+// exchange's order, never crossed. Each exchange has its own rules, one recipe each (docs/books.md). Pure:
+// events, answers and the time come in; events, reports and requests go to a BookSink. Every event is
+// published, held or dropped exactly once.
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -23,8 +23,8 @@ namespace mdpipe::reader {
 
 using metrics::DropReason;
 
-// Views are valid during the call. `now` is the time that the call into the guard brought. No call may come
-// back into the guard.
+// Views are valid during the call. `now` is the time that was passed to the guard. No call may call the guard
+// again.
 class BookSink {
  public:
   virtual void publish(const Event& event, Moment now) = 0;
@@ -45,48 +45,48 @@ class BookSink {
 
 struct BookLimits {
   std::size_t levels_max = kBookLevelsMax;
-  // Deltas that wait for a snapshot: of one book, and of all together.
+  // Limits for deltas that wait for a snapshot: of one book, and of all books together.
   std::size_t held_count_max = 2'000;
   std::size_t held_bytes_max = 4U << 20U;
   std::size_t held_bytes_total_max = 64U << 20U;
   // bitFlyer sends a snapshot every 5 s.
   std::chrono::seconds snapshot_patience{20};
-  // After a request that was given up.
+  // The pause after a request that was given up.
   std::chrono::seconds ask_again{5};
 };
 
 class BookGuard {
  public:
-  // Borrows the sink for its life.
+  // Borrows the sink, which must outlive the guard.
   BookGuard(venues::BookRecipe recipe, BookSink& sink, BookLimits limits = {});
 
-  // Takes an order book event from the connection.
+  // An order book event from the connection.
   void on_book(const Event& event, Moment now);
-  // Takes what request_snapshot asked for.
+  // The snapshot that request_snapshot() asked for.
   void on_rest_snapshot(const Event& event, Moment now);
   void on_rest_failed(std::string_view symbol, SteadyTime now);
-  // The connection is lost, and with it every book.
+  // The connection is lost, so that every book is incomplete.
   void on_disconnected();
-  // The symbol is no longer collected; should it be again, it begins with a snapshot.
+  // The symbol is no longer collected. If it is collected again, it starts with a snapshot.
   void forget(std::string_view symbol);
 
   [[nodiscard]] std::uint64_t held_events() const { return held_events_; }
-  // The symbol's book where it is whole, else null. Not for FullFrames, whose newest frame is the book.
+  // The symbol's book if it is whole, else null. Not for FullFrames, whose newest frame is the book.
   [[nodiscard]] KeptBook* whole_book(std::string_view symbol);
 
  private:
-  enum class State { Empty, Whole, Broken };  // Broken: it was there and is wrong
+  enum class State { Empty, Whole, Broken };  // Broken: it was whole and is wrong now
   struct Book {
     std::string_view symbol;
     std::unique_ptr<KeptBook> kept;  // null for FullFrames
     State state = State::Empty;
-    bool is_gap = false;  // told; a reconnect alone does not mend it
-    // SnapshotChannel: by when one must have come.
+    bool is_gap = false;  // was reported; a reconnect alone does not end it
+    // SnapshotChannel: the latest time for the next snapshot.
     std::optional<SteadyTime> snapshot_due;
     // RestSeeded
     std::uint64_t last_id = 0;              // Whole: of the last change in the book
     std::optional<std::uint64_t> first_id;  // not Whole: of the first change the snapshot must lead up to
-    bool is_asked = false;                  // a snapshot is on its way
+    bool is_asked = false;                  // a snapshot was requested
     SteadyTime ask_from{};                  // not before
     HeldDeltas held;
   };

@@ -1,6 +1,6 @@
 #pragma once
-// Copies of one book's deltas, in order, until the snapshot they follow is there. A plain queue: when they
-// are published or dropped is BookGuard's business.
+// Copies of one book's deltas, in order, that wait for a snapshot. A plain queue: BookGuard decides when to
+// publish or drop them.
 #include <cstdint>
 #include <list>
 #include <string>
@@ -14,15 +14,15 @@ class HeldDeltas {
  public:
   // The event's body is an order book.
   void push(const Event& event);
-  // The oldest one as it came; its views, but for exchange and symbol, are valid until the next call. The
-  // queue is not empty.
+  // The oldest delta as it was received. Its views, except exchange and symbol, are valid until the next
+  // call. The queue must not be empty.
   Event front(std::string_view exchange, std::string_view symbol);
   void pop();
   void clear();
 
   [[nodiscard]] bool empty() const { return held_.empty(); }
   [[nodiscard]] std::size_t size() const { return held_.size(); }
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }  // about the memory they take
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }  // approximate memory
 
  private:
   struct Span {
@@ -40,9 +40,9 @@ class HeldDeltas {
     }
   };
 
-  std::list<Held> held_;  // a deque takes half a kilobyte also where it is empty, as it is for most books
+  std::list<Held> held_;  // an empty deque takes half a kilobyte, and most books hold none
   std::size_t bytes_ = 0;
-  std::vector<Level> levels_;  // of the one shown
+  std::vector<Level> levels_;  // of the delta that front() returned
 };
 
 }  // namespace mdpipe::reader

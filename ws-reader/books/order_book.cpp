@@ -63,7 +63,7 @@ bool BookSide::set(const Level& level) {
     return true;
   }
   if (known) return write(at->slot, level);
-  if (entries_.size() == levels_max_ && at == entries_.begin()) {  // worse than all there are
+  if (entries_.size() == levels_max_ && at == entries_.begin()) {  // worse than every level
     ++levels_cut_;
     return true;
   }
@@ -78,7 +78,7 @@ bool BookSide::set(const Level& level) {
 
 bool BookSide::replace(const Levels& levels) {
   clear();
-  // Best first they are only appended, and turned round at the end. Of equal prices the last one counts.
+  // Levels that arrive best first are appended and reversed at the end. Of equal prices the last one counts.
   const Level* level = levels.begin();
   for (; level != levels.end() && entries_.size() < levels_max_; ++level) {
     const auto rank = rank_of(level->price);

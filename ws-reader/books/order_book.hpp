@@ -1,8 +1,7 @@
 #pragma once
-// One symbol's book, kept by price from snapshots and deltas, to know whether it can be right: whether it is
-// crossed, whether the exchange's mid price agrees, and what the whole book looks like. Exact, bounded, and
-// without memory from the heap once it has grown. It does not know which events belong together: that is
-// BookGuard's part.
+// One symbol's book, built from snapshots and deltas, to check whether it can be right (not crossed, and in
+// agreement with the exchange's mid price) and to render it as a whole. Exact, bounded, and without heap
+// allocation once it has grown. BookGuard decides which events belong together.
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -15,17 +14,17 @@ namespace mdpipe::reader {
 
 inline constexpr std::size_t kBookLevelsMax = 10'000;  // a side; the deepest snapshot on offer has 5,000
 
-// True where the best bid is at or above the best ask. For a whole book: of a delta it says nothing.
+// True if the best bid is at or above the best ask. Only for a whole book, not for a delta.
 bool is_crossed(const OrderBook& book);
 
-// The bids or the asks. Levels lie worst first, so that changes near the best price move little.
+// The bids or the asks. The worst level is first, so that a change near the best price moves few levels.
 class BookSide {
  public:
   enum class Order { HighestFirst, LowestFirst };
 
   BookSide(Order order, std::size_t levels_max) : order_(order), levels_max_(levels_max) {}
 
-  // Both return false where a number cannot be held; the side is then good for nothing but clear().
+  // Both return false if a number cannot be held exactly; only clear() may be called then.
   [[nodiscard]] bool replace(const Levels& levels);  // best first; anything else is slow
   [[nodiscard]] bool set(const Level& level);        // size 0 removes; unknown prices may be removed
   void clear();
@@ -35,7 +34,7 @@ class BookSide {
   [[nodiscard]] std::optional<PriceKey> best_key() const;
   [[nodiscard]] std::optional<Level> best() const;  // views until the next change
   void append_best_first(std::vector<Level>& out) const;
-  // Levels given up because the side was full: always the worst ones.
+  // Levels dropped because the side was full: always the worst ones.
   [[nodiscard]] std::uint64_t levels_cut() const { return levels_cut_; }
 
  private:
@@ -69,18 +68,18 @@ class KeptBook {
   explicit KeptBook(std::size_t levels_max = kBookLevelsMax)
       : bids_(BookSide::Order::HighestFirst, levels_max), asks_(BookSide::Order::LowestFirst, levels_max) {}
 
-  // A snapshot replaces the book, a delta changes it. False where a number of it cannot be held exactly; the
-  // book is then good for nothing but clear() or a snapshot.
+  // A snapshot replaces the book, a delta changes it. False if a number cannot be held exactly; only clear()
+  // or a snapshot may follow then.
   [[nodiscard]] bool apply(const OrderBook& event);
   void clear();
 
   [[nodiscard]] bool is_crossed() const;
-  // True where `mid` is the middle of the best prices, rounded down to their tick as bitFlyer does, or cannot
-  // be checked: a side or `mid` is empty. The tick is taken for the finest power of ten seen in these calls.
+  // True if `mid` is the middle of the best prices, rounded down to their tick as bitFlyer does, or if it
+  // cannot be checked: a side or `mid` is empty. The tick is the finest power of ten in earlier calls.
   [[nodiscard]] bool mid_agrees(Decimal mid);
   [[nodiscard]] std::optional<Level> best_bid() const { return bids_.best(); }
   [[nodiscard]] std::optional<Level> best_ask() const { return asks_.best(); }
-  // The whole book as a snapshot; its views are valid until the next call of any member that is not const.
+  // The whole book as a snapshot; its views are valid until the next call of a member that is not const.
   OrderBook levels();
   [[nodiscard]] std::uint64_t levels_cut() const { return bids_.levels_cut() + asks_.levels_cut(); }
 

@@ -47,7 +47,7 @@ class HttpFetcher final : public RestFetcher {
   }
 
  private:
-  // Starts the timer for the next request where one waits and none is on its way.
+  // Starts the timer for the next request if one waits and none is under way.
   void schedule() {
     if (scheduled_ || stopped_) return;
     const auto wait = queue_.wait(steady_now());
@@ -74,7 +74,7 @@ class HttpFetcher final : public RestFetcher {
     if (!response.error.empty()) return fail(response.error, {});
     if (response.status != http::kStatusOk)
       return fail(fmt::format("the server answered HTTP {}", response.status), response.retry_after);
-    // Taking it may ask for the next one, even of the same symbol.
+    // The callback may request the next book, even of the same symbol.
     const std::string symbol = queue_.on_its_way();
     const std::string_view unusable = callbacks_.on_body(symbol, response.body);
     if (!unusable.empty()) return fail(std::string(unusable), {});

@@ -1,6 +1,6 @@
 #pragma once
-// Fetches order books over HTTP inside the loop: one at a time, paced. Which symbol is next is RestQueue's to
-// say, what a body means is for whoever takes it.
+// Fetches order books over HTTP inside the loop: one at a time, paced. RestQueue decides which symbol is
+// next; the receiver interprets the body.
 #include <asio/io_context.hpp>
 #include <chrono>
 #include <functional>
@@ -25,9 +25,9 @@ struct RestOptions {
 struct RestCallbacks {
   // The path and query for a symbol.
   std::function<std::string(std::string_view symbol)> target;
-  // A body came with status 200. What is returned is empty, or why it cannot be used.
+  // A body was received with status 200. Returns an empty text, or why the body cannot be used.
   std::function<std::string_view(std::string_view symbol, std::string_view body)> on_body;
-  // It will be tried again in `retry`.
+  // The request will be repeated in `retry`.
   std::function<void(std::string_view symbol, std::string_view reason, std::chrono::milliseconds retry)>
       on_error;
   std::function<void(std::string_view symbol)> on_queue_full;  // the queue is full; called from the loop
@@ -37,13 +37,14 @@ class RestFetcher {
  public:
   virtual ~RestFetcher() = default;
 
-  // Asks for a symbol's book; failures are repeated until it is there. No callback runs inside this call.
+  // Requests a symbol's book and repeats after failures until it was fetched. Calls no callback itself.
   virtual void request(std::string_view symbol) = 0;
-  // Forgets a request, also one that failed and waits to be repeated. A body on its way may still be taken.
+  // Cancels a request, also one that waits to be repeated. A body that was already requested may still
+  // arrive.
   virtual void forget(std::string_view symbol) = 0;
   virtual void stop() = 0;
 
-  // Throws process::StartupError where libcurl cannot be set up.
+  // Throws process::StartupError if libcurl cannot be set up.
   static std::unique_ptr<RestFetcher> make(asio::io_context& io, RestOptions options,
                                            RestCallbacks callbacks);
 };

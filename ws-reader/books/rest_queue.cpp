@@ -44,8 +44,7 @@ milliseconds RestQueue::on_failed(SteadyTime now, std::chrono::seconds asked) {
   not_before_ = now + delay;
   std::string failed;
   failed.swap(current_);
-  // It may have been asked for again meanwhile; beyond the limit, by the one that is on its way, is no
-  // matter.
+  // The symbol may have been requested again meanwhile. The queue may then be one over its limit.
   if (!is_current_unwanted_ && std::find(waiting_.begin(), waiting_.end(), failed) == waiting_.end())
     waiting_.push_back(std::move(failed));
   return delay;

@@ -1,6 +1,6 @@
 #pragma once
-// Which symbol's book is fetched next, one at a time, and how long to wait after failures. Pure: it fetches
-// nothing and keeps no timer. The pace between requests is RequestPacer's.
+// Decides which symbol's book is fetched next, one at a time, and how long to wait after failures. Pure: it
+// fetches nothing and has no timer. RequestPacer sets the pace between requests.
 #include <chrono>
 #include <deque>
 #include <optional>
@@ -23,16 +23,16 @@ class RestQueue {
   RestQueue() : RestQueue(Limits{}) {}
   explicit RestQueue(Limits limits) : limits_(limits) {}
 
-  // A symbol that waits already is not added again. False where the queue is full.
+  // A symbol that already waits is not added again. False if the queue is full.
   [[nodiscard]] bool add(std::string_view symbol);
 
-  // Nobody wants the symbol's book any more: it is not fetched, or not again where it is on its way.
+  // The symbol's book is no longer wanted: it is not fetched, or not repeated if its request is under way.
   void remove(std::string_view symbol);
 
-  // How long from `now` until the next request may go out; nothing where none waits or one is on its way.
+  // The time from `now` until the next request may be sent; nothing if none waits or one is under way.
   [[nodiscard]] std::optional<std::chrono::milliseconds> wait(SteadyTime now) const;
 
-  // Takes the next symbol: its request is now on its way. Only after wait() gave a time.
+  // Removes the next symbol: its request is now under way. Call only after wait() returned a time.
   const std::string& take();
   [[nodiscard]] const std::string& on_its_way() const { return current_; }
 
@@ -43,7 +43,7 @@ class RestQueue {
  private:
   Limits limits_;
   std::deque<std::string> waiting_;
-  std::string current_;  // empty: none is on its way
+  std::string current_;  // empty: no request is under way
   bool is_current_unwanted_ = false;
   unsigned failures_ = 0;
   SteadyTime not_before_{};

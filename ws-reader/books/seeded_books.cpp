@@ -1,7 +1,7 @@
 // BookGuard's recipe for books seeded over HTTP, "How to manage a local order book correctly" of
-// binance/binance-spot-api-docs, web-socket-streams.md (read 2026-07): deltas wait for a snapshot; one older
-// than the first of them is fetched again; deltas at or before it are skipped; from there each one begins
-// where the last one ended, or the book starts over.
+// binance/binance-spot-api-docs, web-socket-streams.md (read 2026-07): deltas wait for a snapshot; a snapshot
+// older than the first delta is fetched again; deltas that the snapshot contains are skipped; each following
+// delta must begin where the previous one ended, or the book starts over.
 #include "libshared/text/format.hpp"
 #include "ws-reader/books/book_guard.hpp"
 
@@ -31,8 +31,8 @@ void BookGuard::on_numbered_delta(Book& book, const Event& event, Moment now) {
   ask(book, now.steady);
 }
 
-// The book is whole. Done: the delta is published or dropped and the book goes on. Broke: it is dropped and
-// the book starts over. Hole: the book starts over, and the delta, which is good, is still to be held.
+// Requires a whole book. Done: the delta was published or dropped, and the book is still whole. Broke: the
+// delta was dropped, and the book starts over. Hole: the book starts over, and the caller holds the delta.
 BookGuard::Placed BookGuard::place(Book& book, const Event& event, Moment now) {
   const Ids ids = ids_of(event);
   if (ids.last <= book.last_id) {
@@ -120,7 +120,7 @@ void BookGuard::place_held(Book& book, Moment now) {
     const Placed placed = place(book, event, now);
     if (placed == Placed::Hole) {
       book.first_id = ids_of(event).first;
-      return;  // it and those behind it stay
+      return;  // this delta and the later ones stay held
     }
     const std::size_t before = book.held.bytes();
     book.held.pop();

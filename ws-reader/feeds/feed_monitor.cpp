@@ -13,16 +13,16 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::uint32_t kNoFeed = ~std::uint32_t{0};
-// Ticks later than this were not merely late: the process was stopped or starved.
+// If a tick is later than this, the process was stopped or starved.
 constexpr Span kOwnPause = seconds(1);
-// Why the first events of a feed are missing.
+// Reasons why the first events of a feed are missing.
 constexpr std::string_view kStarted = "reader started";
 constexpr std::string_view kAdded = "collected from here on";
 constexpr Span kResubscribePauseMin = seconds(30);
 constexpr Span kResubscribePauseMax = minutes(10);
 constexpr Span kSilenceAllowedMax = hours(1);
 
-// A sentence on the stack: changes are rare, but may come in a shower.
+// A sentence on the stack: changes are rare, but many can come at once.
 using Text = FixedText<160>;
 
 // "0.4 s", "12 s"
@@ -57,7 +57,7 @@ void FeedMonitor::index_feeds() {
   }
 }
 
-// Until its request is out, nothing is said about the connection as a whole either.
+// Until its request was sent, the connection as a whole is not judged either.
 void FeedMonitor::add(const std::vector<venues::Subscription>& subscriptions, std::string_view reason,
                       Moment now) {
   for (const venues::Subscription& wanted : subscriptions) {
@@ -163,7 +163,7 @@ void FeedMonitor::on_data(EventType channel, std::string_view symbol, Moment now
   feed->last_recv = now.wall;
   last_data_ = now.steady;
   has_data_ = true;
-  // A snapshot right after subscribing is no sign that data flows again.
+  // A snapshot right after subscribing does not prove that data flows again.
   if (silent_reconnects_ > 0 && subscribed_ && now.steady - subscribed_at_ > silence_allowed_)
     silent_reconnects_ = 0;
 }
@@ -223,7 +223,7 @@ void FeedMonitor::tick(Moment now) {
 }
 
 void FeedMonitor::judge(Watched& feed, Moment now) {
-  if (feed.awaits_first && !subscribed_) return;  // its request may still wait for its turn
+  if (feed.awaits_first && !subscribed_) return;  // its request may still wait to be sent
   const Span silence = feed.rule.silence(now.steady);
   const Span limit = feed.rule.stale_after();
   if (silence < std::min(limit, feed.rule.quiet_after())) return;
@@ -232,7 +232,7 @@ void FeedMonitor::judge(Watched& feed, Moment now) {
       set_state(feed, FeedState::Quiet, Text("nothing for {}", show(silence).view()).view(), now);
     return;
   }
-  // Whether the fault is the feed's or the connection's, the data of its siblings tell.
+  // Data of the other feeds shows whether the feed or the connection is at fault.
   const bool siblings_have_data = has_data_ && now.steady - last_data_ < limit / 2;
   if (feed.state == FeedState::Live || feed.state == FeedState::Quiet) {
     const Text reason("nothing for {}, {}", show(silence).view(),
@@ -251,8 +251,8 @@ void FeedMonitor::resubscribe_when_due(Watched& feed, SteadyTime now) {
   feed.resubscribe_at = now + feed.resubscribe_pause;
 }
 
-// All of it is silent where every feed is beyond its limit, or nothing at all came for twice the shortest:
-// then the thin feeds, which may have an hour, need not be waited for.
+// The whole connection is silent if every feed is beyond its limit, or if nothing was received for twice the
+// shortest limit: slow feeds, whose limit can be an hour, are then not waited for.
 void FeedMonitor::watch_connection(Span shortest, Span longest, SteadyTime now) {
   Span allowed = std::min(longest, 2 * shortest);
   for (unsigned i = 0; i < silent_reconnects_ && allowed < kSilenceAllowedMax; ++i)

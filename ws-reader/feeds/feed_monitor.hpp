@@ -1,8 +1,8 @@
 #pragma once
-// Decides how each feed (one channel of one symbol) is doing, from data alone: heartbeats do not count, its
-// siblings on the connection and what was usual so far do. Pure: facts and the time come in; changes, and
-// wishes to subscribe or connect anew, go to a FeedSink. docs/feeds.md tells users the rules; each feed's
-// patience is SilenceRule's.
+// Decides the state of each feed (one channel of one symbol) from data alone: heartbeats do not count; the
+// data of the other feeds on the connection and the feed's usual silences do. Pure: facts and the time come
+// in; changes, and requests to subscribe or connect again, go to a FeedSink. docs/feeds.md explains the rules
+// to users; SilenceRule decides how long a feed may be silent.
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -22,13 +22,13 @@ class FeedSink {
  public:
   // Feed number `feed` changed. The views in `change` are valid during the call only.
   virtual void on_feed(std::size_t feed, const FeedChange& change, Moment now) = 0;
-  // There is a new feed, whose number is the next one.
+  // A feed was added; its number is the next one.
   virtual void on_added(const venues::Subscription& /*what*/) {}
-  // Feed number `feed` is gone, after its last change: those behind it are one number lower.
+  // Feed number `feed` was removed, after its last change: the numbers above it decrease by one.
   virtual void on_removed(std::size_t /*feed*/) {}
-  // Please subscribe this feed anew; false where that cannot be done now: it will be asked again.
+  // Subscribe to this feed again. False if that is not possible now; the monitor asks again later.
   virtual bool resubscribe(std::size_t feed) = 0;
-  // Please connect anew. May call back into the monitor.
+  // Close the connection and connect again. May call back into the monitor.
   virtual void reconnect(std::string_view reason) = 0;
 
  protected:
@@ -43,39 +43,40 @@ struct MissingEvents {
 
 class FeedMonitor {
  public:
-  // How often tick() is to be called.
+  // The interval at which to call tick().
   static constexpr std::chrono::milliseconds kTickInterval{500};
 
-  // `stale_after` is the floor of each channel (SilenceRule). Borrows the sink for its life.
+  // `stale_after` is the floor of each channel (SilenceRule). Borrows the sink, which must outlive the
+  // monitor.
   FeedMonitor(std::vector<venues::Subscription> subscriptions, const venues::StaleAfter& stale_after,
               FeedSink& sink);
 
   void start(Moment now);
   void on_connected(Moment now);
-  void on_subscribed(Moment now);  // every request is out
+  void on_subscribed(Moment now);  // every request was sent
   void on_disconnected(std::string_view reason, Moment now);
   void tick(Moment now);
 
-  // Feeds come and go while the others run on. A new one is judged from the next on_subscribed() on.
+  // Adds and removes feeds while the others continue. A new feed is judged after the next on_subscribed().
   void add(const std::vector<venues::Subscription>& subscriptions, std::string_view reason, Moment now);
   void remove(const std::vector<venues::Subscription>& subscriptions, std::string_view reason, Moment now);
   void set_stale_after(const venues::StaleAfter& stale_after);
 
-  // An event of the feed is about to be kept: changes that follow from it go to the sink before this returns.
-  // Allocates nothing where nothing changes. Unknown feeds are ignored, here and below.
+  // An event of the feed is about to be written: the changes that it causes go to the sink before this
+  // returns. Allocates nothing if nothing changes. Unknown feeds are ignored, here and below.
   void on_data(EventType channel, std::string_view symbol, Moment now);
 
-  // Events are missing, and those that follow are good again: a gap event, then the state as it was.
+  // Events are missing, and the following events are good: reports a gap, then the state as before.
   void on_gap(EventType channel, std::string_view symbol, std::string_view reason,
               const MissingEvents& missing, Moment now);
   // The same for every feed: which events are missing is not known.
   void on_gap_everywhere(std::string_view reason, Moment now);
-  // What comes cannot be used, such as a book's changes without the book, until end_gap(). A lost connection
-  // ends it too. Told once, however often it is said.
+  // The data cannot be used until end_gap(), such as a book's changes without the book. A lost connection
+  // ends the gap too. Repeated calls report it once.
   void begin_gap(EventType channel, std::string_view symbol, std::string_view reason, Moment now);
   void end_gap(EventType channel, std::string_view symbol, Moment now);
 
-  // Says again how every feed is doing, for a consumer that lost what it knew.
+  // Reports the state of every feed again, for consumers that lost earlier reports.
   void announce_all(std::string_view reason, Moment now);
 
   [[nodiscard]] std::size_t size() const { return feeds_.size(); }
@@ -89,14 +90,14 @@ class FeedMonitor {
   struct Watched {
     venues::Subscription what;
     SilenceRule rule;
-    std::string_view begun_by;  // why it is there: a constant text
+    std::string_view begun_by;  // why the feed exists: a constant text
     FeedState state = FeedState::Pending;
     UnixNanos since{};
     UnixNanos last_recv{};
-    bool has_spoken = false;   // in the life of this process
+    bool has_spoken = false;   // in this run of the process
     bool awaits_first = true;  // no event on this connection yet
     bool is_broken = false;    // between begin_gap() and end_gap()
-    Span resubscribe_pause{};  // until the next request; 0 where none was made in this silence
+    Span resubscribe_pause{};  // until the next request; 0: no request yet in this silence
     SteadyTime resubscribe_at{};
   };
 
@@ -124,7 +125,7 @@ class FeedMonitor {
   bool connected_ = false;
   bool subscribed_ = false;
   bool has_data_ = false;   // on this connection
-  SteadyTime last_data_{};  // of any feed; before the first, when everything was subscribed
+  SteadyTime last_data_{};  // of any feed; before the first: the end of subscribing
   SteadyTime subscribed_at_{};
   SteadyTime last_tick_{};
   unsigned silent_reconnects_ = 0;  // in a row

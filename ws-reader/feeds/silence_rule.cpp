@@ -11,9 +11,9 @@ using std::chrono::seconds;
 constexpr Span kSlotSpan = minutes(5);
 constexpr std::uint32_t kSlotEventsMin = 8;
 constexpr Span kUsualMin = seconds(1);
-// Nobody acts on a silence of a few seconds.
+// A silence of a few seconds is not worth a report.
 constexpr Span kQuietMin = seconds(5);
-// Before so much was seen the channel's floor stands for what is usual.
+// Until this much was received, the channel's floor is taken for the usual silence.
 constexpr std::uint32_t kEventsToLearn = 20;
 constexpr Span kTimeToLearn = seconds(60);
 // Of arrivals at random with mean m the longest of a hundred silences is about 5 m. Silences of 1.5 times
@@ -32,8 +32,8 @@ void SilenceRule::set_floor(Span floor) {
 }
 
 void SilenceRule::on_event(SteadyTime now) {
-  // A feed that was frozen teaches at most its limit. So one freeze makes the next one noticed at most three
-  // times later, while a market that has become thin needs a few such steps until it is left alone.
+  // A silence longer than the limit is remembered as the limit. So after one frozen feed the next one is
+  // noticed at most three times later, and for a market that has become slow the reports stop after a few.
   const Span silence = std::min<Span>(now - last_, stale_after_);
   last_ = now;
   if (events_seen_ == 0) first_event_ = slot_since_ = now;
@@ -55,7 +55,7 @@ void SilenceRule::next_slot(SteadyTime now) {
   update();
 }
 
-// True where that was enough.
+// True once enough was received.
 bool SilenceRule::learn(SteadyTime now) {
   ++events_seen_;
   has_learned_ = events_seen_ >= kEventsToLearn && now - first_event_ >= kTimeToLearn;

@@ -1,7 +1,7 @@
 #pragma once
-// Learns how long one feed is usually silent, and says from when a silence is more than that. Pure: times of
-// events come in, spans come out. It does not know about siblings or connections: that is FeedMonitor's
-// (feed_monitor.hpp). The rule is told to users in docs/feeds.md.
+// Learns how long one feed is usually silent, and decides from when a silence is unusual. Pure: times of
+// events come in, spans come out. It knows no other feeds and no connections; FeedMonitor does
+// (feed_monitor.hpp). docs/feeds.md explains the rule to users.
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -17,25 +17,25 @@ class SilenceRule {
   // A silence shorter than this is never stale.
   explicit SilenceRule(Span floor);
 
-  // What was learned stays.
+  // Keeps what was learned.
   void set_floor(Span floor);
 
   // An event came.
   void on_event(SteadyTime now);
-  // Silence counts from now on: the feed was subscribed anew. What was learned stays.
+  // The feed was subscribed again: its silence starts now. Keeps what was learned.
   void restart(SteadyTime now) { last_ = now; }
-  // The process itself did not run for this span, so it is no silence of the market.
+  // The process did not run during this span, so it does not count as silence.
   void forgive(Span span, SteadyTime now) { last_ = last_ + span < now ? last_ + span : now; }
 
   [[nodiscard]] Span silence(SteadyTime now) const { return now - last_; }
-  // The longest silence of the last hour, or of the last hundred silences where those took longer.
+  // The longest silence of the last hour, or of the last hundred silences if they took longer.
   [[nodiscard]] Span usual() const { return usual_; }
   [[nodiscard]] Span quiet_after() const { return quiet_after_; }
   [[nodiscard]] Span stale_after() const { return stale_after_; }
 
  private:
   // Twelve slots of five minutes, each of at least eight silences: an hour of a busy feed, and a hundred
-  // silences of one that has few an hour, whose longest one a single hour would say nothing about.
+  // silences of a slow feed, for which one hour is too short a sample.
   static constexpr std::size_t kSlots = 12;
 
   void next_slot(SteadyTime now);

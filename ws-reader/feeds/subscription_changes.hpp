@@ -1,5 +1,6 @@
 #pragma once
-// What a new configuration asks for beside the running one, in the order in which it was written. Pure.
+// The difference between the subscriptions of the running and of a new configuration, in the order of the
+// configuration. Pure.
 #include <set>
 #include <string_view>
 #include <utility>

@@ -1,7 +1,7 @@
 #pragma once
-// Which events of the exchange are collected. It tells apart what was never asked for, which is worth a
-// warning, from what was asked for until a moment ago: the exchange goes on sending until it has read that it
-// should not.
+// Which events of the exchange are collected. Distinguishes what was never asked for, which deserves a
+// warning, from what was asked for until a moment ago: the exchange sends it until it has processed the
+// request to stop.
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -18,7 +18,7 @@ class WantedFeeds {
  public:
   enum class Verdict { Wanted, NoLonger, Unknown };
 
-  // Every channel of these symbols; without any, everything.
+  // Every channel of these symbols; if there are none, everything.
   explicit WantedFeeds(const std::vector<std::string>& symbols)
       : symbols_(std::numeric_limits<std::uint32_t>::max()) {
     for (const auto& symbol : symbols) ended_of(symbol);

@@ -1,7 +1,6 @@
 #pragma once
-// One WebSocket client connection at a time, over TLS (wss) or plain (ws), behind standard types:
-// websocketpp's headers stay in websocket.cpp. Decides nothing: when to connect, ping, give up or try again
-// is the session's business.
+// One WebSocket client connection at a time, over TLS (wss) or plain (ws), with standard types only:
+// websocketpp's headers stay in websocket.cpp. The session decides when to connect, ping, give up or retry.
 #include <asio/io_context.hpp>
 #include <cstdint>
 #include <memory>
@@ -17,10 +16,10 @@ struct WebSocketOptions {
   std::size_t frame_bytes_max = 8U << 20U;
 };
 
-// Why a connection ended or never came about.
+// Why a connection ended or could not be opened.
 struct CloseInfo {
   bool was_open = false;
-  unsigned code = 0;                        // WebSocket close code; 1006 where the peer said none
+  unsigned code = 0;                        // WebSocket close code; 1006 if the peer sent none
   std::string reason;                       // the peer's words, or ours
   int http_status = 0;                      // of a refused upgrade, else 0
   std::optional<long> retry_after_seconds;  // Retry-After of a refused upgrade
@@ -32,7 +31,7 @@ class WebSocketSink {
   virtual void on_open() = 0;
   virtual void on_text(std::string_view frame) = 0;
   virtual void on_binary(std::string_view frame) = 0;
-  virtual void on_too_large(std::size_t bytes) = 0;  // the frame was skipped, the connection goes on
+  virtual void on_too_large(std::size_t bytes) = 0;  // the frame was skipped; the connection stays open
   virtual void on_alive() = 0;                       // a ping or a pong
   virtual void on_pong() = 0;
   virtual void on_closed(const CloseInfo& info) = 0;  // exactly once for each connect()
@@ -45,22 +44,22 @@ class WebSocket {
  public:
   virtual ~WebSocket() = default;
 
-  // Starts one attempt. The one before must have ended with on_closed or been aborted.
+  // Starts one attempt. The previous one must have ended with on_closed or abort().
   virtual void connect() = 0;
-  // False where the connection is not open.
+  // False if the connection is not open.
   virtual bool send(const std::string& text) = 0;
   virtual bool ping() = 0;
   // Starts the closing handshake; on_closed follows.
   virtual void close(unsigned code, const std::string& reason) = 0;
-  // Takes no more frames than those already read from the network, until resume(). Call pause() from a
-  // handler's on_text only, resume() from anywhere else; both may be repeated.
+  // After pause(), only frames that were already read from the network are delivered, until resume(). Call
+  // pause() only from on_text(), resume() only from elsewhere; both may be repeated.
   virtual void pause() = 0;
   virtual void resume() = 0;
   // Ends the connection at once. No on_closed follows.
   virtual void abort() = 0;
 
-  // Both are borrowed for the object's life. Throws process::StartupError for a URL or CA file that cannot be
-  // used.
+  // Borrows both, which must outlive the object. Throws process::StartupError for a URL or CA file that
+  // cannot be used.
   static std::unique_ptr<WebSocket> make(asio::io_context& io, const WebSocketOptions& options,
                                          WebSocketSink& sink);
 };

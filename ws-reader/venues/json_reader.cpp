@@ -104,8 +104,8 @@ std::string_view read_key(simdjson::simdjson_result<simdjson::ondemand::field>& 
   return {begin, static_cast<std::size_t>(end - begin)};
 }
 
-// Almost every decimal is a text without escapes: then the token holds it between its quotes, and neither a
-// copy nor a second look is needed.
+// Almost every decimal is a text without escapes: the token contains it between quotes, and no copy and no
+// second check is needed.
 Decimal read_decimal(simdjson::ondemand::value value, std::string_view reason) {
   const std::string_view token = value.raw_json_token();
   if (!token.empty() && token.front() == '"') {

@@ -1,7 +1,7 @@
 #pragma once
-// What the adapters share in reading JSON: a parser and a padded buffer that live as long as the connection,
-// and fields read as the exact text the exchange wrote. Built on simdjson's on-demand API: what nobody asks
-// for is skipped. Every reader of a field takes null as absent: an empty text, no number, no levels.
+// How the adapters read JSON: a parser with a reusable padded buffer, and fields read as the exact text that
+// the exchange wrote. Uses simdjson's on-demand API: fields that are not read are skipped. Every function
+// that reads a field treats null as absent: an empty text, no number, no levels.
 #include <simdjson.h>
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace mdpipe::venues {
 
-// Thrown inside an adapter where a frame cannot be right, and caught at its end: `reason` is a constant text.
+// Thrown and caught inside an adapter if a frame is invalid; `reason` is a constant text.
 struct BadFrame {
   std::string_view reason;
 };
@@ -32,7 +32,7 @@ class JsonReader {
   simdjson::ondemand::document document_;
 };
 
-// Runs an adapter's reading of one frame; what it throws about the frame becomes a rejection.
+// Calls `read` and turns an exception about the frame into a rejection.
 template <typename Read>
 FrameResult reject_bad_frames(Read&& read) {
   try {
@@ -44,12 +44,12 @@ FrameResult reject_bad_frames(Read&& read) {
   }
 }
 
-// The name of a member, unescaped. Without the copy that unescaped_key() makes, where nothing is escaped.
+// The name of a member, unescaped. Unlike unescaped_key() it copies only if something is escaped.
 std::string_view read_key(simdjson::simdjson_result<simdjson::ondemand::field>& member);
 
-// Each throws BadFrame{reason} where the value is neither what is asked for nor null.
+// Each throws BadFrame{reason} if the value is neither of the requested kind nor null.
 
-// A decimal in a JSON string ("0.003") or a JSON number (13634496.0): its digits as they stand in the frame.
+// A decimal in a JSON string ("0.003") or a JSON number (13634496.0): its digits as in the frame.
 Decimal read_decimal(simdjson::ondemand::value value, std::string_view reason);
 
 // A decimal that is not negative.
@@ -74,25 +74,25 @@ std::optional<std::uint64_t> read_request_id(simdjson::ondemand::value value);
 // A time in seconds, ms, us or ns since the epoch, as a JSON number or string. 0 for null.
 UnixNanos read_epoch(simdjson::ondemand::value value, std::string_view reason);
 
-// The time in `text`, 0 where it is empty. Throws BadFrame for anything that is not ISO 8601 in UTC.
+// The time in `text`, 0 if it is empty. Throws BadFrame for anything that is not ISO 8601 in UTC.
 UnixNanos iso8601_or_none(std::string_view text);
 
 // The levels of [["price","size"], ...] and of [{"price":..,"size":..}, ...]. They replace what `levels`
-// held. True where there was an array, false for null.
+// held. True for an array, false for null.
 bool read_level_pairs(simdjson::ondemand::value value, std::vector<Level>& levels);
 bool read_level_objects(simdjson::ondemand::value value, std::vector<Level>& levels);
 
 // Symbols become metric labels and stream keys: 1 to 64 bytes of UTF-8 without control characters.
 void expect_symbol(std::string_view symbol);
 
-// Throws BadFrame where something follows the document's end.
+// Throws BadFrame if something follows the document's end.
 void expect_end(simdjson::ondemand::document& document);
 
-// Orders levels best first where the exchange does not: bids descending, asks ascending; equal prices keep
+// Sorts levels best first if the exchange does not: bids descending, asks ascending; equal prices keep
 // their order.
 void sort_best_first(std::vector<Level>& bids, std::vector<Level>& asks);
 
-// A ticker says nothing without one of these.
+// A ticker without any of these is useless.
 inline bool has_price(const Ticker& ticker) {
   return !ticker.bid.empty() || !ticker.ask.empty() || !ticker.last.empty();
 }

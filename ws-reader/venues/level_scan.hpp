@@ -1,7 +1,7 @@
 #pragma once
-// The levels of a book read in one pass over their text, where it has exactly the form its exchange writes:
-// no white space, no escapes, no other members. Most bytes that come are levels: a book of 20 a side took
-// 41,800 instructions by simdjson's general way and takes 33,100. What has any other form is for that way.
+// Reads the levels of a book in one pass over their text, if the text has exactly the form that its exchange
+// writes: no white space, no escapes, no other members. Most received bytes are levels, so this is faster
+// than simdjson's general way, which reads every other form.
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -11,7 +11,7 @@
 
 namespace mdpipe::venues {
 
-// What stands around the two decimals of a level.
+// The text around the two decimals of a level.
 struct QuotedObject {  // GMO Coin
   static constexpr std::string_view before = R"({"price":")", between = R"(","size":")", after = R"("})";
 };
@@ -22,8 +22,8 @@ struct QuotedPair {  // Binance
   static constexpr std::string_view before = R"([")", between = R"(",")", after = R"("])";
 };
 
-// Replaces what `levels` held by those of `json`, a JSON array. False where it holds anything but levels of
-// this form, whose sizes are not negative: then what `levels` holds means nothing.
+// Replaces `levels` by those of `json`, a JSON array. False if the array contains anything but levels of this
+// form with sizes that are not negative; the content of `levels` is then undefined.
 template <typename Form>
 bool scan_levels(std::string_view json, std::vector<Level>& levels) {
   const auto skip = [&json](std::string_view expected) {

@@ -1,5 +1,5 @@
 #pragma once
-// The adapters by name. The list is made by CMake from the folders beside this file.
+// The adapters by name. CMake makes the list from the folders beside this file.
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,7 +11,7 @@ namespace mdpipe::venues {
 
 std::vector<std::string> exchange_names();
 
-// Null where there is no such exchange.
+// Null if there is no such exchange.
 std::unique_ptr<Adapter> make_adapter(std::string_view exchange);
 
 }  // namespace mdpipe::venues
