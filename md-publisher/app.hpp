@@ -60,7 +60,7 @@ class App {
   StreamTable streams_;
   StreamLengths lengths_;
   BatchWriter writer_;
-  std::unique_ptr<transport::Gatekeeper> gatekeeper_;  // null where nothing is encrypted
+  std::unique_ptr<transport::Gatekeeper> gatekeeper_;  // null if nothing is encrypted
   transport::Socket event_socket_, position_socket_;
   std::unique_ptr<EventWriter> redis_;
   RedisDelivery delivery_;

@@ -14,7 +14,7 @@ namespace mdpipe::publisher {
 struct Config {
   std::string redis_url = "redis://127.0.0.1:6379";
   std::string redis_user;           // empty: that of the URL, or Redis's default user
-  std::string redis_password_file;  // empty: the systemd credential redis_password, where there is one
+  std::string redis_password_file;  // empty: the systemd credential redis_password, if there is one
   TlsFiles redis_tls;
   std::string redis_sentinel_user;
   std::string redis_sentinel_password_file;  // empty: the systemd credential redis_sentinel_password

@@ -26,9 +26,9 @@ PublisherMetrics::PublisherMetrics(metrics::MetricsCollector& collector, std::st
 void PublisherMetrics::sending(const Transaction& transaction) {
   metrics::PendingCounts& pending = collector_.pending();
   pending.begin();
-  for (const Transaction::StreamTotals& totals_of : transaction.stream_totals()) {
-    pending.add(totals_of.stream->published, totals_of.entries);
-    pending.add(totals_of.stream->bytes, totals_of.bytes);
+  for (const Transaction::StreamTotals& totals : transaction.stream_totals()) {
+    pending.add(totals.stream->published, totals.entries);
+    pending.add(totals.stream->bytes, totals.bytes);
   }
   // All cursors are set together, so one of them stands for all. Without a cursor nothing says later whether
   // the counts are true.

@@ -18,7 +18,7 @@ namespace mdpipe::publisher {
 
 class PublisherMetrics {
  public:
-  // `redis_user` is named where a person has to change what it may do.
+  // `redis_user` is named in messages that ask a person to change its rights.
   PublisherMetrics(metrics::MetricsCollector& collector, std::string redis_user);
 
   // The counts of a sealed transaction, noted before it is written: if its answer never comes, Redis's

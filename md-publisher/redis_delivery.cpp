@@ -27,7 +27,8 @@ RedisDelivery::RedisDelivery(EventWriter& redis, BatchWriter& writer, SourceLedg
 void RedisDelivery::write_next() {
   if (!redis_.is_ready() || !redis_.is_idle()) return;
   if (!gaps_.empty()) {
-    for (const auto& [feed, note] : gaps_.take()) writer_.write_gap(*feed, note, wall_now(), *filling_);
+    for (const auto& [feed, note] : gaps_.begin_writing())
+      writer_.write_gap(*feed, note, wall_now(), *filling_);
   }
   if (filling_->empty()) return;
   std::swap(filling_, writing_);
@@ -82,7 +83,7 @@ void RedisDelivery::note_gaps(const Outcome& outcome) {
       outcome.refused.begin(), outcome.refused.end(),
       [](const RefusedEntry& entry) { return entry.entry->stream->type == to_string(EventType::Feed); });
   own_rejected ? gaps_.on_lost() : gaps_.on_committed();
-  for (const RefusedEntry& entry : outcome.refused) gaps_.on_refused(*entry.entry->stream);
+  for (const RefusedEntry& entry : outcome.refused) gaps_.on_rejected(*entry.entry->stream);
   for (const Removed& stream : outcome.removed) gaps_.on_removed(stream);
 }
 

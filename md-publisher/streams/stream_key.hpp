@@ -48,7 +48,7 @@ class TrimPolicy {
     std::map<std::string, std::uint64_t, std::less<>> exceptions;
   };
   using ParseValue = std::optional<std::uint64_t> (*)(std::string_view);
-  // The item that is wrong, where one is.
+  // The item that is wrong, if there is one.
   static std::optional<std::string> parse_items(std::string_view text, ParseValue parse_value, ByType& out);
 
   ByType maxlen_, maxage_;

@@ -39,7 +39,7 @@ class StreamTable {
  public:
   StreamTable(StreamNaming naming, TrimPolicy trim, metrics::MetricsCollector& collector);
 
-  // Null where the limit of streams is reached.
+  // Null if the limit of streams is reached.
   const Stream* find(std::string_view type, std::string_view exchange, std::string_view symbol);
 
  private:

@@ -7,7 +7,7 @@ namespace mdpipe::publisher {
 
 bool StreamWatch::is_due(SteadyTime now) const {
   constexpr auto kInterval = std::chrono::seconds(1);
-  return !looked_ || now - *looked_ >= kInterval;
+  return !checked_at_ || now - *checked_at_ >= kInterval;
 }
 
 std::uint64_t StreamWatch::on_length(std::uint64_t length, std::uint64_t maxlen, SteadyTime now) {
@@ -15,8 +15,8 @@ std::uint64_t StreamWatch::on_length(std::uint64_t length, std::uint64_t maxlen,
   length_ = length;
   written_ = trimmed_ = 0;
   if (maxlen > 0) least = std::min(least, maxlen);
-  const bool first = !looked_;
-  looked_ = now;
+  const bool first = !checked_at_;
+  checked_at_ = now;
   return first || length >= least ? 0 : least - length;
 }
 

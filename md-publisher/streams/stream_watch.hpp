@@ -1,7 +1,7 @@
 #pragma once
-// Finds out that someone else deleted from a stream or trimmed it, from nothing but its length. Other writers
+// Finds out from the length of a stream alone that someone else deleted or trimmed entries. Other writers
 // only make a stream longer, and our own trimming never goes below its limit; a stream that is shorter than
-// both allow was cut by a hand. Pure core; whoever asks Redis is elsewhere.
+// both allow was cut by someone else. Pure: others ask Redis.
 #include <algorithm>
 #include <cstdint>
 #include <optional>
@@ -26,18 +26,18 @@ class StreamWatch {
     return length_ + written_ - std::min(trimmed_, length_ + written_);
   }
 
-  // The length now, after all that on_written said; entries whose fate is unknown may be in it. `maxlen` is
-  // what we trim to, about, or 0. Returns how many entries someone else removed since the look before, at
-  // least.
+  // The length now, with all entries that on_written reported; it may include entries of which we do not know
+  // whether they were written. We trim to about `maxlen`; 0: we do not. Returns how many entries someone else
+  // removed since the check before, at least.
   std::uint64_t on_length(std::uint64_t length, std::uint64_t maxlen, SteadyTime now);
 
   // Redis itself lost data: the next length is the first again.
-  void forget() { looked_.reset(); }
+  void forget() { checked_at_.reset(); }
 
  private:
-  std::optional<SteadyTime> looked_;
-  std::uint64_t length_ = 0;   // at that look
-  std::uint64_t written_ = 0;  // since that look
+  std::optional<SteadyTime> checked_at_;
+  std::uint64_t length_ = 0;   // at that check
+  std::uint64_t written_ = 0;  // since that check
   std::uint64_t trimmed_ = 0;  // the same
 };
 

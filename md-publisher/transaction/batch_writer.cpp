@@ -86,7 +86,7 @@ class EntryReader {
   EntryReader(EntryFormat format, wire::ByteBuffer& body, wire::ByteBuffer& scratch)
       : as_fields_(format == EntryFormat::Fields), body_(body), scratch_(scratch) {}
 
-  // False where it is no event: no map with texts for keys. The reader stands behind it either way.
+  // False if it is no event: no map with texts for keys. The reader moves behind it either way.
   bool read(Reader& in) {
     body_.clear();
     routing_ = Routing();
@@ -107,7 +107,7 @@ class EntryReader {
   [[nodiscard]] std::size_t words() const { return words_; }
 
  private:
-  // False where the event is malformed by it.
+  // False if it makes the event malformed.
   bool read_pair(Reader& in) {
     const Kind kind = in.kind();
     if (!is_text(kind)) {
@@ -178,8 +178,8 @@ class EntryReader {
   std::size_t words_ = 0;
 };
 
-// Events of type `feed` say how their feed is.
-void keep_state(const Routing& event, Transaction& transaction) {
+// An event of type `feed` is the new state of its feed.
+void note_state(const Routing& event, Transaction& transaction) {
   if (event[Key::Type] != to_string(EventType::Feed)) return;
   if (event[Key::Channel].empty() || event[Key::State].empty()) return;
   transaction.set_state(
@@ -210,7 +210,7 @@ BatchCount BatchWriter::write(std::string_view payload, std::uint32_t skip, std:
         continue;
       }
       transaction.add(*stream, body_.view(), entry.words(), UnixNanos{event.recv}, first_seq + i);
-      keep_state(event, transaction);
+      note_state(event, transaction);
       ++result.added;
     }
     result.complete = events == count && in.at_end();

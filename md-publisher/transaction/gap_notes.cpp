@@ -30,16 +30,16 @@ void GapNotes::on_stream_lost(const RedisKey& key) {
     note(waiting_, *feed, {"Redis failed over and lost the newest events", {}});
 }
 
-void GapNotes::on_refused(const Stream& stream) { note(waiting_, stream, {"Redis refused the events", 1}); }
+void GapNotes::on_rejected(const Stream& stream) { note(waiting_, stream, {"Redis refused the events", 1}); }
 
-const GapNotes::Notes& GapNotes::take() {
-  taken_.swap(waiting_);
-  return taken_;
+const GapNotes::Notes& GapNotes::begin_writing() {
+  in_flight_.swap(waiting_);
+  return in_flight_;
 }
 
 void GapNotes::on_lost() {
-  for (const auto& [feed, gap] : taken_) note(waiting_, *feed, gap);
-  taken_.clear();
+  for (const auto& [feed, gap] : in_flight_) note(waiting_, *feed, gap);
+  in_flight_.clear();
 }
 
 }  // namespace mdpipe::publisher

@@ -1,7 +1,7 @@
 #pragma once
-// The gaps that md-publisher itself finds in what Redis holds, until each is a `gap` event in Redis: they
-// wait for the next transaction and come back where that one fails. One note a feed, so there are never more
-// than streams.
+// The gaps that md-publisher itself finds in what Redis holds. Each note waits until the next transaction
+// writes it as a `gap` event, and waits again if that transaction fails. There is one note for each feed, so
+// there are never more notes than streams.
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -14,8 +14,8 @@
 namespace mdpipe::publisher {
 
 struct GapNote {
-  std::string_view reason;            // of static life
-  std::optional<std::uint64_t> lost;  // nothing where unknown
+  std::string_view reason;            // points to static text
+  std::optional<std::uint64_t> lost;  // nothing if unknown
 };
 
 class GapNotes {
@@ -26,18 +26,18 @@ class GapNotes {
   void on_removed(const Removed& removed);
   // A failover lost the newest of a stream: a note for each feed in it.
   void on_stream_lost(const RedisKey& key);
-  // Redis refused an event inside a transaction.
-  void on_refused(const Stream& stream);
+  // Redis rejected an event inside a transaction.
+  void on_rejected(const Stream& stream);
 
-  // What is not on its way yet is now. Returns all that is.
-  const Notes& take();
-  void on_committed() { taken_.clear(); }
+  // The notes that wait are written with the next transaction. Returns all notes that are being written.
+  const Notes& begin_writing();
+  void on_committed() { in_flight_.clear(); }
   void on_lost();
 
   [[nodiscard]] bool empty() const { return waiting_.empty(); }
 
  private:
-  Notes waiting_, taken_;
+  Notes waiting_, in_flight_;
 };
 
 }  // namespace mdpipe::publisher

@@ -11,7 +11,8 @@
 
 namespace mdpipe::publisher {
 
-// One entry of a committed transaction that Redis refused for its own sake, such as a key of another type.
+// One entry of a committed transaction that Redis rejected alone, for example because the key has another
+// type.
 struct RefusedEntry {
   const Transaction::Entry* entry;
   std::string error;
@@ -22,7 +23,7 @@ struct Outcome {
   std::vector<Removed> removed;
   std::optional<RedisError> states_refused, cursors_refused;
   std::uint64_t cursors_created = 0;  // fields of the cursor hash that did not exist before
-  bool cursors_gone = false;  // some of them should have existed: Redis lost data while it was connected
+  bool cursors_gone = false;  // some of them should have existed: Redis lost data during this connection
 };
 
 // Nothing if the answer does not fit the transaction. Reports to `lengths` what was written and the

@@ -1,7 +1,7 @@
 #pragma once
-// What is asked of Redis before the first transaction that touches a stream on a connection: how long it is.
-// The answer is where counting starts, and it finds a key of another type before an event is lost to it.
-// Makes the questions and judges the answers; sends nothing.
+// Asks Redis for the length of each stream before the first transaction on a connection that writes to it.
+// Counting starts from the answer, and the answer shows a key of another type before an event is lost to it.
+// Makes the commands and reads the answers; sends nothing.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,16 +25,17 @@ class Preflight {
   // What it learns of the streams' lengths goes to `lengths`, which outlives it.
   explicit Preflight(StreamLengths& lengths) : lengths_(lengths) {}
 
-  // Everything has to be asked again, of a new connection or after a refusal that may come from any key.
+  // Everything has to be asked again: on a new connection or after a refusal that may come from any key.
   void forget() { ++round_; }
 
-  // Collects what was not asked yet of a transaction's streams and, where it has states, of their hash (else
-  // empty); false where there is nothing to ask.
+  // Collects the questions about a transaction's streams that were not asked yet, and about the hash of
+  // states
+  // (`state_key` is empty if the transaction has none); false if there is nothing to ask.
   bool prepare(const std::vector<Transaction::TouchedKey>& streams, std::string_view state_key);
   [[nodiscard]] const std::string& commands() const { return commands_; }
   [[nodiscard]] std::size_t question_count() const { return keys_.size() + (asks_state_ ? 1 : 0); }
 
-  // Takes the next answer; true with the last one.
+  // The next answer; true with the last one.
   bool on_reply(const Reply& reply, SteadyTime now);
 
   // Valid after the last answer, until prepare.

@@ -11,12 +11,13 @@ namespace mdpipe::publisher {
 namespace {
 
 constexpr auto kMemoryInterval = std::chrono::seconds(5);
-// So many streams are seen to in a round; each takes Redis some microseconds.
+// Streams that one round handles; each takes Redis some microseconds.
 constexpr std::size_t kStreamsPerRound = 500;
-// At the limit streams are cut to a little less, so that it is not done for every entry.
+// At the limit, streams are trimmed to a little less, so that not every new entry causes a trim.
 constexpr double kCutTo = 0.95;
-// Redis trims whole nodes: where what is asked for is less than a node in every stream, more is asked for. So
-// often at most: then a stream of two nodes has given one, and smaller ones have none to give.
+// Redis trims whole nodes. If a round asks every stream for less than a node and trims nothing, the next
+// round asks for more, at most kFruitlessMax times: by then a stream of two nodes has lost one, and smaller
+// streams have none to lose.
 constexpr double kCutFurther = 0.85;
 constexpr unsigned kFruitlessMax = 5;
 
@@ -48,7 +49,11 @@ std::optional<RedisMemory> parse_memory(std::string_view info) {
   const auto max = number_of(info, "\nmaxmemory:");
   if (!used || !max) return std::nullopt;
   const bool evicts = value_of(info, "\nmaxmemory_policy:").substr(0, 8) == "allkeys-";
-  return RedisMemory{*used, *max, evicts, {}};
+  RedisMemory memory;
+  memory.used = *used;
+  memory.max = *max;
+  memory.evicts = evicts;
+  return memory;
 }
 
 void StreamMaintenance::touch(const Transaction& transaction) {
@@ -56,10 +61,10 @@ void StreamMaintenance::touch(const Transaction& transaction) {
     const std::uint32_t id = touched.key->id;
     if (id >= places_.size()) places_.resize(id + 1);
     if (places_[id] == 0) {
-      kept_.push_back({touched.key, 0, true});
-      places_[id] = kept_.size();
+      tracked_.push_back({touched.key, 0, true});
+      places_[id] = tracked_.size();
     }
-    kept_[places_[id] - 1].grown = true;
+    tracked_[places_[id] - 1].grown = true;
   }
 }
 
@@ -84,7 +89,7 @@ bool StreamMaintenance::prepare(SteadyTime now, UnixNanos wall, std::size_t serv
   return !asked_.empty();
 }
 
-// Each stream gives the same part of what it holds.
+// Every stream is trimmed by the same share of what it holds.
 void StreamMaintenance::ask_of_streams(UnixNanos wall) {
   const bool too_many = stream_bytes_max_ > 0 && total_bytes_ > stream_bytes_max_;
   const double keep = too_many
@@ -92,19 +97,19 @@ void StreamMaintenance::ask_of_streams(UnixNanos wall) {
                                 static_cast<double>(stream_bytes_max_) / static_cast<double>(total_bytes_)
                           : 1;
   if (!too_many) fruitless_ = 0;
-  for (std::size_t i = 0; i < std::min(kStreamsPerRound, kept_.size()); ++i) {
-    const std::size_t place = next_++ % kept_.size();
-    const Kept& kept = kept_[place];
-    const std::string& name = kept.key->name;
-    if (kept.key->maxage.count() > 0 && may(Kind::TrimAge)) {
-      const auto oldest = wall.count / 1'000'000 - kept.key->maxage.count();
+  for (std::size_t i = 0; i < std::min(kStreamsPerRound, tracked_.size()); ++i) {
+    const std::size_t place = next_++ % tracked_.size();
+    const TrackedStream& stream = tracked_[place];
+    const std::string& name = stream.key->name;
+    if (stream.key->maxage.count() > 0 && may(Kind::TrimAge)) {
+      const auto oldest = wall.count / 1'000'000 - stream.key->maxage.count();
       ask({Kind::TrimAge, place}, "XTRIM", name, "MINID", "~", std::to_string(oldest));
     }
-    if (too_many && kept.bytes > 0 && may(Kind::TrimBytes)) {
-      const auto entries = std::llround(keep * static_cast<double>(lengths_.length(*kept.key)));
+    if (too_many && stream.bytes > 0 && may(Kind::TrimBytes)) {
+      const auto entries = std::llround(keep * static_cast<double>(lengths_.length(*stream.key)));
       ask({Kind::TrimBytes, place}, "XTRIM", name, "MAXLEN", "~", std::to_string(entries));
     }
-    if (stream_bytes_max_ > 0 && (kept.grown || too_many) && may(Kind::Size))
+    if (stream_bytes_max_ > 0 && (stream.grown || too_many) && may(Kind::Size))
       ask({Kind::Size, place}, "MEMORY", "USAGE", name);
   }
 }
@@ -116,7 +121,7 @@ std::string_view StreamMaintenance::command(std::size_t index) const {
 
 const RedisKey* StreamMaintenance::key(std::size_t index) const {
   const Asked& asked = asked_[index];
-  return asked.kind == Kind::Memory ? nullptr : kept_[asked.kept].key;
+  return asked.kind == Kind::Memory ? nullptr : tracked_[asked.tracked].key;
 }
 
 bool StreamMaintenance::on_reply(std::size_t index, const Reply& reply, std::string_view node) {
@@ -125,15 +130,15 @@ bool StreamMaintenance::on_reply(std::size_t index, const Reply& reply, std::str
     on_memory(reply, node);
     return is_last();
   }
-  Kept& kept = kept_[asked.kept];
+  TrackedStream& stream = tracked_[asked.tracked];
   const auto number = reply.type == Reply::Type::Integer ? static_cast<std::uint64_t>(reply.integer) : 0;
   if (reply.is_error()) {
-    on_refused(asked.kind, reply, kept.key->name);
+    on_refused(asked.kind, reply, stream.key->name);
   } else if (asked.kind == Kind::Size) {
-    total_bytes_ += number - std::exchange(kept.bytes, number);
-    kept.grown = false;
+    total_bytes_ += number - std::exchange(stream.bytes, number);
+    stream.grown = false;
   } else {
-    lengths_.on_trimmed(*kept.key, number);
+    lengths_.on_trimmed(*stream.key, number);
     was_cut_ = was_cut_ || asked.kind == Kind::TrimBytes;
     has_given_ = has_given_ || (asked.kind == Kind::TrimBytes && number > 0);
     report_.trimmed += number;
@@ -143,13 +148,13 @@ bool StreamMaintenance::on_reply(std::size_t index, const Reply& reply, std::str
 
 bool StreamMaintenance::on_unheard(std::size_t index) {
   const Asked& asked = asked_[index];
-  if (asked.kind != Kind::Memory) lengths_.forget(*kept_[asked.kept].key);
+  if (asked.kind != Kind::Memory) lengths_.forget(*tracked_[asked.tracked].key);
   return is_last();
 }
 
 bool StreamMaintenance::is_last() {
   if (++answered_ < asked_.size()) return false;
-  // What was refused or not heard says nothing of how much the streams have to give.
+  // A command that failed or was not answered does not show how much can be trimmed.
   if (was_cut_) fruitless_ = has_given_ ? 0 : std::min(fruitless_ + 1, kFruitlessMax);
   if (stream_bytes_max_ > 0 && may(Kind::Size)) report_.stream_bytes = total_bytes_;
   return true;
@@ -166,7 +171,7 @@ void StreamMaintenance::on_memory(const Reply& reply, std::string_view node) {
   fullest->evicts = evicts;
 }
 
-// Only a missing right is worth a word here: of everything else a transaction tells.
+// Reports only a missing right here: every other error shows up in a transaction too.
 void StreamMaintenance::on_refused(Kind kind, const Reply& reply, const std::string& key) {
   if (classify(reply.text) != RedisErrorKind::NoPerm) return;
   const auto index = static_cast<std::size_t>(kind);

@@ -1,8 +1,8 @@
 #pragma once
-// What is done about memory once a second, between two transactions: entries that are too old are trimmed,
-// all streams together are kept below a number of bytes, and each server is asked how much memory it has
-// left. Makes the commands and judges the answers; sends nothing, so that it is the same for one Redis and
-// for a Cluster. Not inside a transaction, as a right that is missing for it would cost the events.
+// Limits memory once a second, between two transactions: trims entries that are too old, trims all streams
+// together to a number of bytes, and asks each server how much memory it has left. Makes the commands and
+// reads the answers; sends nothing, so that it is the same for one Redis and for a Cluster. Its commands are
+// not part of a transaction, because a missing right for one of them would cost the events.
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -22,7 +22,7 @@ struct RedisMemory {
   std::uint64_t used = 0;
   std::uint64_t max = 0;  // 0: no limit
   bool evicts = false;    // at the limit Redis deletes keys without asking, ours too
-  std::string node{};     // of a Cluster, which
+  std::string node{};     // which node, in a Cluster
 };
 
 std::optional<RedisMemory> parse_memory(std::string_view info);
@@ -30,11 +30,10 @@ std::optional<RedisMemory> parse_memory(std::string_view info);
 class StreamMaintenance {
  public:
   struct Report {
-    std::optional<RedisMemory> memory;  // where it was asked for; of several servers the fullest one's
-    std::optional<std::uint64_t>
-        stream_bytes;                   // of all streams written to since the start, where it is limited
-    std::uint64_t trimmed = 0;          // entries
-    std::optional<RedisError> refused;  // the first time that a right is missing
+    std::optional<RedisMemory> memory;          // if it was asked for; of several servers that of the fullest
+    std::optional<std::uint64_t> stream_bytes;  // of all streams written to since the start, if limited
+    std::uint64_t trimmed = 0;                  // entries
+    std::optional<RedisError> refused;          // only the first time that a right is missing
   };
 
   // 0: all streams together may have any size.
@@ -45,7 +44,7 @@ class StreamMaintenance {
   // The streams of a transaction that is about to be written.
   void touch(const Transaction& transaction);
 
-  // Collects what is due, for so many servers; false where nothing is.
+  // Collects the commands that are due, for so many servers; false if there are none.
   bool prepare(SteadyTime now, UnixNanos wall, std::size_t servers = 1);
   [[nodiscard]] std::size_t count() const { return asked_.size(); }
   [[nodiscard]] std::string_view command(std::size_t index) const;
@@ -53,25 +52,25 @@ class StreamMaintenance {
   // The stream that a command is about; null for one to a server itself.
   [[nodiscard]] const RedisKey* key(std::size_t index) const;
 
-  // Takes the answer to a command; true with the last one. `node` names the server, of a Cluster.
+  // The answer to a command; true with the last one. `node` names the server in a Cluster.
   bool on_reply(std::size_t index, const Reply& reply, std::string_view node = {});
-  // The same where none will come: it may or may not have been carried out.
+  // No answer will come: the command may or may not have been carried out.
   bool on_unheard(std::size_t index);
   [[nodiscard]] const Report& report() const { return report_; }  // valid after the last answer
 
-  // Of a new connection: a person may have allowed by now what was forbidden.
+  // After a new connection: someone may meanwhile have granted the missing right.
   void start_over();
 
  private:
   enum class Kind { Memory, TrimAge, TrimBytes, Size };
-  struct Kept {
+  struct TrackedStream {
     const RedisKey* key = nullptr;
     std::uint64_t bytes = 0;
     bool grown = true;  // written to since its size was asked for
   };
   struct Asked {
     Kind kind{};
-    std::size_t kept = 0;
+    std::size_t tracked = 0;
     std::size_t end = 0;  // of its command in commands_
   };
 
@@ -85,18 +84,18 @@ class StreamMaintenance {
 
   StreamLengths& lengths_;
   std::uint64_t stream_bytes_max_;
-  std::vector<Kept> kept_;
-  std::vector<std::size_t> places_;  // by number of the key: where it stands in kept_, plus one
+  std::vector<TrackedStream> tracked_;
+  std::vector<std::size_t> places_;  // by number of the key: its index in tracked_, plus one
   std::uint64_t total_bytes_ = 0;
   unsigned fruitless_ = 0;  // rounds in a row in which streams were cut and none gave anything
   bool was_cut_ = false, has_given_ = false;  // in this round, any stream
-  std::size_t next_ = 0;                      // in kept_, where the next round goes on
+  std::size_t next_ = 0;                      // index in tracked_ at which the next round continues
   std::optional<SteadyTime> memory_asked_at_;
   std::string commands_;
   std::vector<Asked> asked_;
   std::size_t answered_ = 0;
   Report report_;
-  std::array<bool, 4> forbidden_{}, said_{};  // by Kind; forbidden on this connection, ever told
+  std::array<bool, 4> forbidden_{}, said_{};  // by Kind; forbidden on this connection, ever reported
 };
 
 }  // namespace mdpipe::publisher

@@ -15,7 +15,7 @@ void Transaction::clear() {
   sealed_at_ = 0;
   entries_.clear();
   batches_.clear();
-  for (const StreamTotals& totals_of : stream_totals_) totals_places_[totals_of.stream->id] = 0;
+  for (const StreamTotals& totals : stream_totals_) totals_places_[totals.stream->id] = 0;
   for (const TouchedKey& touched : touched_) touched_places_[touched.key->id] = 0;
   stream_totals_.clear();
   touched_.clear();
@@ -38,10 +38,14 @@ void Transaction::add(const Stream& stream, std::string_view body, std::size_t w
   commands_.append(stream.xadd_front);
   commands_.append(body);
   const std::size_t bytes = commands_.size() - before;
-  entries_.push_back({&stream, recv, static_cast<std::uint32_t>(bytes), seq});
-  StreamTotals& part = totals_of(stream);
-  ++part.entries;
-  part.bytes += bytes;
+  Entry& entry = entries_.emplace_back();
+  entry.stream = &stream;
+  entry.recv = recv;
+  entry.bytes = static_cast<std::uint32_t>(bytes);
+  entry.seq = seq;
+  StreamTotals& totals = totals_of(stream);
+  ++totals.entries;
+  totals.bytes += bytes;
 }
 
 Transaction::StreamTotals& Transaction::totals_of(const Stream& stream) {
@@ -71,8 +75,8 @@ void Transaction::seal(std::string_view cursor_key, std::string_view state_key, 
   cursor_key_ = cursor_key;
   state_key_ = state_key;
   for (TouchedKey& touched : touched_) touched.entries = 0;
-  for (const StreamTotals& totals_of : stream_totals_)
-    touched_[touched_places_[totals_of.stream->key->id] - 1].entries += totals_of.entries;
+  for (const StreamTotals& totals : stream_totals_)
+    touched_[touched_places_[totals.stream->key->id] - 1].entries += totals.entries;
   for (const TouchedKey& touched : touched_) {
     if (!lengths.is_check_due(*touched.key, now)) continue;
     length_checks_.push_back(touched.key);

@@ -1,6 +1,6 @@
 #pragma once
 // One MULTI ... EXEC: events of one or more readers and, with them, the feeds' states and each reader's
-// cursor, so that Redis holds all of it or none. Built while the one before is on its way.
+// cursor, so that Redis holds all of it or none. Filled while the one before is being written.
 #include <cstdint>
 #include <map>
 #include <string>
@@ -21,15 +21,15 @@ class Transaction {
     const Stream* stream = nullptr;
     UnixNanos recv;
     std::uint32_t bytes = 0;  // of the XADD command
-    std::uint64_t seq = 0;    // of its source; 0: md-publisher's own
+    std::uint64_t seq = 0;    // of its source; 0: an event of md-publisher itself
   };
-  // Entries of one reader that stand together.
+  // Consecutive entries of one reader.
   struct Batch {
     std::string source;
     std::uint64_t epoch = 0;
     std::size_t first_entry = 0;
   };
-  // What of the entries belongs to one stream, and what to one key of Redis (known once it is sealed).
+  // How many of the entries belong to one stream, and to one key of Redis (known after seal).
   struct StreamTotals {
     const Stream* stream = nullptr;
     std::uint64_t entries = 0;
@@ -50,7 +50,7 @@ class Transaction {
   // `body` holds `words` bulk strings: the entry's fields and values.
   void add(const Stream& stream, std::string_view body, std::size_t words, UnixNanos recv,
            std::uint64_t seq = 0);
-  // The entries that follow are this reader's.
+  // The next entries come from this reader.
   void begin_batch(const std::string& source, std::uint64_t epoch);
   void set_cursor(const std::string& source, const Cursor& cursor) { cursors_[source] = cursor; }
   // The last state of a feed wins.
@@ -60,8 +60,8 @@ class Transaction {
   // States that an earlier transaction could not write; newer ones stay.
   void add_missing_states(const States& states) { states_.insert(states.begin(), states.end()); }
 
-  // Adds what comes behind the entries: the length of each guarded stream that is due, the states, the
-  // cursors, EXEC. Nothing may be added afterwards; sealing again replaces the end.
+  // Adds what follows the entries: a question for each length that is due, the states, the cursors, EXEC.
+  // Nothing may be added afterwards; sealing again replaces the end.
   void seal(std::string_view cursor_key, std::string_view state_key, const StreamLengths& lengths,
             SteadyTime now);
   void clear();
@@ -69,7 +69,8 @@ class Transaction {
   [[nodiscard]] bool empty() const { return entries_.empty() && cursors_.empty() && states_.empty(); }
   [[nodiscard]] const std::string& commands() const { return commands_; }
   [[nodiscard]] std::size_t command_count() const { return exec_count() + 2; }  // with MULTI and EXEC
-  // EXEC's answer has an element for each entry, look, states and cursors, in this order.
+  // EXEC's answer has an element for each entry and each length check, one for the states, and one for the
+  // cursors, in this order.
   [[nodiscard]] std::size_t exec_count() const {
     return entries_.size() + length_checks_.size() + (states_.empty() ? 0 : 1) + (cursors_.empty() ? 0 : 1);
   }
@@ -98,7 +99,7 @@ class Transaction {
   std::vector<Batch> batches_;
   std::vector<StreamTotals> stream_totals_;
   std::vector<TouchedKey> touched_;
-  // By number of the stream or key: where it stands in stream_totals_ or touched_, plus one.
+  // By number of the stream or key: its index in stream_totals_ or touched_, plus one.
   std::vector<std::uint32_t> totals_places_, touched_places_;
   std::vector<const RedisKey*> length_checks_;
   States states_;

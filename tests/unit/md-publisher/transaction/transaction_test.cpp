@@ -214,7 +214,7 @@ TEST_F(TransactionTest, a_cut_stream_gives_each_feed_in_it_a_note_and_a_number_w
   notes.on_removed({trade.key, 5});
   notes.on_removed({ticker.key, 3});
   notes.on_removed({ticker.key, 4});
-  const auto& taken = notes.take();
+  const auto& taken = notes.begin_writing();
   ASSERT_EQ(taken.size(), 3U);
   EXPECT_FALSE(taken.at(&trade).lost);
   EXPECT_FALSE(taken.at(&other_trade).lost);
@@ -223,12 +223,12 @@ TEST_F(TransactionTest, a_cut_stream_gives_each_feed_in_it_a_note_and_a_number_w
 
 TEST_F(TransactionTest, notes_come_back_where_their_transaction_failed) {
   GapNotes notes;
-  notes.on_refused(trade);
-  notes.take();
+  notes.on_rejected(trade);
+  notes.begin_writing();
   EXPECT_TRUE(notes.empty());
-  notes.on_refused(trade);
+  notes.on_rejected(trade);
   notes.on_lost();
-  EXPECT_EQ(notes.take().at(&trade).lost, 2U);
+  EXPECT_EQ(notes.begin_writing().at(&trade).lost, 2U);
   notes.on_committed();
   notes.on_lost();
   EXPECT_TRUE(notes.empty());
