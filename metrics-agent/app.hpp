@@ -15,10 +15,7 @@
 #include "libshared/transport/socket.hpp"
 #include "metrics-agent/alerts/alerts.hpp"
 #include "metrics-agent/config.hpp"
-#include "metrics-agent/http/pages.hpp"
-#include "metrics-agent/http/server/basic_auth.hpp"
-#include "metrics-agent/http/server/http_server.hpp"
-#include "metrics-agent/http/server/tls_context.hpp"
+#include "metrics-agent/http/http_service.hpp"
 #include "metrics-agent/store/intake.hpp"
 #include "metrics-agent/store/snapshot_store.hpp"
 #include "metrics-agent/window/window_writer.hpp"
@@ -27,18 +24,16 @@ namespace mdpipe::agent {
 
 class App {
  public:
-  // Borrows the settings for its life.
+  // Borrows the settings, which must outlive it.
   explicit App(process::Settings<Config>& settings);
 
-  // Until SIGTERM or SIGINT; throws process::StartupError where a socket or port cannot be had.
+  // Until SIGTERM or SIGINT; throws process::StartupError if a socket or port cannot be opened.
   int run();
 
  private:
   void start_metrics();
   void make_forwarders();
   void make_alerts();
-  void start_http();
-  HttpHooks http_hooks();
   bool receive(int messages_max);
   void schedule_tick();
   void schedule_window();
@@ -46,8 +41,7 @@ class App {
   void finish();
   void wait_for_forwarders(SteadyTime deadline);
   void reload();
-  void take(const Config& fresh);
-  void read_files_again();
+  void apply(const Config& fresh);
   std::string status() const;
 
   process::Settings<Config>& settings_;
@@ -58,17 +52,14 @@ class App {
   process::Watchdog watchdog_;
   SnapshotStore store_;
   Intake intake_;
-  std::unique_ptr<transport::Gatekeeper> gatekeeper_;  // null where nothing is encrypted
+  std::unique_ptr<transport::Gatekeeper> gatekeeper_;  // null if nothing is encrypted
   std::optional<transport::Socket> socket_;
   Forwarders forwarders_;
   std::optional<WindowWriter> windows_;
   std::optional<Alerts> alerts_;
   asio::steady_timer tick_timer_, window_timer_, drain_timer_;
   process::StopSignals signals_;
-  std::unique_ptr<BasicAuth> passwords_;  // where they are asked for
-  std::unique_ptr<TlsCertificates> certificates_;
-  std::optional<Pages> pages_;
-  std::optional<HttpServer> http_;
+  std::optional<HttpService> http_;
 };
 
 }  // namespace mdpipe::agent

@@ -34,13 +34,14 @@ Result<bool> check(Config& config) {
   if (const auto http = check_http(config); !http) return http.error();
   if (const auto statsd = make_statsd_options(config.statsd); !statsd) return statsd.error();
   if (const auto emf = make_emf_options(config.emf, config.log_level); !emf) return emf.error();
-  if (const auto alerts = check_alerts(config.alerts); !alerts) return alerts.error();
+  if (const auto alerts = make_alert_options(config.alerts); !alerts) return alerts.error();
   if (auto checked = transport::check_endpoint("metrics-endpoint", config.endpoint()); !checked)
     return checked;
   if (auto loaded = config.security.load(); !loaded) return loaded;
   if (auto checked = config.security.check_listening("metrics-endpoint", config.endpoint()); !checked)
     return checked;
-  return check_otlp(config.otlp, config.state_dir);
+  if (const auto otlp = make_otlp_options(config.otlp, config.state_dir); !otlp) return otlp.error();
+  return true;
 }
 
 }  // namespace
@@ -49,65 +50,63 @@ std::string Config::endpoint() const {
   return metrics_endpoint.empty() ? transport::ipc_endpoint(runtime_dir, "metrics") : metrics_endpoint;
 }
 
-void declare_options(config::OptionTable& options, Config& config) {
-  options.section("Input");
-  options
+void add_options(config::OptionTable& table, Config& config) {
+  table.section("Input");
+  table
       .add("metrics-endpoint", config.metrics_endpoint,
            "Where components send their metrics; by default ipc://RUNTIME-DIR/metrics.")
       .value_name("ENDPOINT");
-  config.security.add_options(options, {false, false, true});
-  options.add("runtime-dir", config.runtime_dir, "Folder of the ipc sockets.")
+  config.security.add_options(table, {false, false, true});
+  table.add("runtime-dir", config.runtime_dir, "Folder of the ipc sockets.")
       .env("RUNTIME_DIRECTORY")
       .value_name("DIR");
-  options
+  table
       .add("component-timeout", config.component_timeout,
            "A component that sends nothing for this long is down.")
       .range(1000, 3'600'000)
       .reloads();
-  options
+  table
       .add("series-max", config.series_max,
            "Maximum number of series of all components together; further series are refused and counted.")
       .range(100, 1'000'000);
-  options.section("Window log");
-  options.add("enable-metrics", config.enable_metrics,
-              "Count and log metrics; if false, only /healthz is served.");
-  options
-      .add("metrics-interval-seconds", config.interval_seconds, "Length of a window of the log, in seconds.")
+  table.section("Window log");
+  table.add("enable-metrics", config.enable_metrics,
+            "Count and log metrics; if false, only /healthz is served.");
+  table.add("metrics-interval-seconds", config.interval_seconds, "Length of a window of the log, in seconds.")
       .range(1, 3600);
-  options
+  table
       .add("state-dir", config.state_dir,
            "Folder of the state file, which continues the windows after a restart; empty for no file.")
       .env("STATE_DIRECTORY")
       .value_name("DIR");
-  options.section("HTTP");
-  options.add("enable-prometheus-metrics", config.enable_prometheus, "Serve /metrics and /healthz.");
-  options.add("metrics-bind-address", config.bind_address, "IPv4 address to listen on.")
-      .value_name("ADDRESS");
-  options.add("metrics-port", config.port, "TCP port to listen on; 0 chooses a free one.")
+  table.section("HTTP");
+  table.add("enable-prometheus-metrics", config.enable_prometheus, "Serve /metrics and /healthz.");
+  table.add("metrics-bind-address", config.bind_address, "IPv4 address to listen on.").value_name("ADDRESS");
+  table.add("metrics-port", config.port, "TCP port to listen on; 0 chooses a free one.")
       .range(0, 65'535)
       .value_name("PORT");
-  options.add("port-file", config.port_file, "Write the port in use to this file.").value_name("FILE");
-  options
+  table.add("port-file", config.port_file, "Write the port in use to this file.").value_name("FILE");
+  table
       .add(
           "metrics-basic-auth-file", config.basic_auth_file,
           "File of users and password hashes, one USER:HASH per line; if set, /metrics requires one of them.")
       .value_name("FILE");
-  options
+  table
       .add("metrics-tls-cert-file", config.tls.certificate,
            "PEM file of the certificate and its chain; if set, the server uses HTTPS only.")
       .value_name("FILE");
-  options.add("metrics-tls-key-file", config.tls.key, "PEM file of the private key of the certificate.")
+  table.add("metrics-tls-key-file", config.tls.key, "PEM file of the private key of the certificate.")
       .value_name("FILE");
-  options.add("metrics-names", config.names, "Names of the metrics on /metrics.").one_of({"collector", "ws"});
-  declare_otlp_options(options, config.otlp);
-  declare_statsd_options(options, config.statsd);
-  declare_emf_options(options, config.emf);
-  declare_alert_options(options, config.alerts);
-  options.section("Logs");
-  options.add("log-level", config.log_level, "Lowest level to log.")
+  table.add("metrics-names", config.names, "Names of the metrics on /metrics.").one_of({"collector", "ws"});
+  add_otlp_options(table, config.otlp);
+  add_statsd_options(table, config.statsd);
+  add_emf_options(table, config.emf);
+  add_alert_options(table, config.alerts);
+  table.section("Logs");
+  table.add("log-level", config.log_level, "Lowest level to log.")
       .one_of({"trace", "debug", "info", "warn", "error", "fatal"})
       .reloads();
-  options.validate_with([&config] { return check(config); });
+  table.validate_with([&config] { return check(config); });
 }
 
 }  // namespace mdpipe::agent

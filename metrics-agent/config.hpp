@@ -6,9 +6,9 @@
 #include "libshared/config/options.hpp"
 #include "libshared/transport/security.hpp"
 #include "metrics-agent/alerts/alert_config.hpp"
-#include "metrics-agent/forward/emf/emf_options.hpp"
-#include "metrics-agent/forward/otlp/otlp_options.hpp"
-#include "metrics-agent/forward/statsd/statsd_options.hpp"
+#include "metrics-agent/forward/emf/emf_config.hpp"
+#include "metrics-agent/forward/otlp/otlp_config.hpp"
+#include "metrics-agent/forward/statsd/statsd_config.hpp"
 #include "metrics-agent/http/page/exposition.hpp"
 #include "metrics-agent/http/server/tls_context.hpp"
 
@@ -32,7 +32,7 @@ struct Config {
   StatsdConfig statsd;
   EmfConfig emf;
   AlertConfig alerts;
-  OtlpOptions otlp;
+  OtlpConfig otlp;
   transport::Security security;
   std::string log_level = "info";
 
@@ -43,6 +43,6 @@ struct Config {
 };
 
 // Binds `config`, which must outlive the table.
-void declare_options(config::OptionTable& options, Config& config);
+void add_options(config::OptionTable& table, Config& config);
 
 }  // namespace mdpipe::agent

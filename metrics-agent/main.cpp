@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
   process::Settings<agent::Config> settings(
       {"metrics-agent",
        "Merges the metrics of all mdpipe components, logs them, and serves /metrics and /healthz.",
-       agent::declare_options, argc, argv});
+       agent::add_options, argc, argv});
   return process::run_main(settings.options, argc, argv, [&settings] {
     log::configure("metrics-agent", *log::parse_level(settings.config.log_level), STDOUT_FILENO);
     return agent::App(settings).run();

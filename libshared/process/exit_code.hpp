@@ -1,5 +1,7 @@
 #pragma once
 // The exit codes of every mdpipe program, as in sysexits.h. systemd does not restart after 64 and 78.
+#include <utility>
+
 #include "libshared/result/result.hpp"
 
 namespace mdpipe::process {
@@ -25,5 +27,12 @@ constexpr ExitCode exit_code(ErrorKind kind) {
 struct StartupError {
   Error error;
 };
+
+// The value; throws StartupError if there is none.
+template <typename T>
+T value_or_throw(Result<T> result) {
+  if (!result) throw StartupError{result.error()};
+  return std::move(result.value());
+}
 
 }  // namespace mdpipe::process

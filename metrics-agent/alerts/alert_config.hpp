@@ -1,5 +1,6 @@
 #pragma once
-// The options of the alerts and of their webhook: what an operator writes, and what is made of it.
+// The alerts and their webhook: what an operator writes (config), and what is made of it (options).
+#include <optional>
 #include <string>
 
 #include "libshared/config/options.hpp"
@@ -11,23 +12,22 @@ namespace mdpipe::agent {
 
 struct AlertConfig {
   bool enabled = true;
-  struct Judging {
-    config::StringList limits, holds, off;
-    config::Milliseconds keep = std::chrono::minutes(1);
-    AlertRules rules;  // made of the above by check_alerts()
-  } judging;           // a reload changes all of it, and nothing else
-
-  std::string webhook_url_file;  // empty: the systemd credential alert_webhook_url, where there is one
+  AlertRulesConfig rules;        // a reload changes these, and no other option of the alerts
+  std::string webhook_url_file;  // empty: the systemd credential alert_webhook_url, if there is one
   std::string webhook_format = "json";
   config::Milliseconds webhook_interval_min = std::chrono::seconds(30);
   std::string webhook_ca_file;
-  WebhookOptions webhook;  // made of the above by check_alerts(); without a URL nobody is called
+};
+
+struct AlertOptions {
+  AlertRules rules;
+  std::optional<WebhookOptions> webhook;
 };
 
 // Binds `config`, which must outlive the table.
-void declare_alert_options(config::OptionTable& options, AlertConfig& config);
+void add_alert_options(config::OptionTable& table, AlertConfig& config);
 
-// The error names the option and the remedy.
-Result<bool> check_alerts(AlertConfig& config);
+// Reads the file of the webhook's address. The error names the option and the remedy.
+Result<AlertOptions> make_alert_options(const AlertConfig& config);
 
 }  // namespace mdpipe::agent

@@ -46,7 +46,7 @@ Alerts::Alerts(const SnapshotStore& store, metrics::MetricsCollector& own, const
 
 void Alerts::call_webhook(asio::io_context& io, const WebhookOptions& options) {
   webhook_.emplace(io, options, book_, own_);
-  log::info("alerts are told to a webhook", {{"receiver", webhook_host(options.url)}});
+  log::info("alerts are sent to a webhook", {{"receiver", webhook_host(options.url)}});
 }
 
 void Alerts::tick(Moment now) {

@@ -1,6 +1,6 @@
 #pragma once
-// The alerts of the running agent: judged once a second, logged, shown as collector_alert_firing, told to the
-// webhook where there is one.
+// The alerts of the running agent: judged once a second, logged, shown as collector_alert_firing, and sent to
+// the webhook if one is configured.
 #include <array>
 #include <asio/io_context.hpp>
 #include <optional>
@@ -17,12 +17,12 @@ class Alerts {
   // Borrows the store and the collector of the agent's own metrics.
   Alerts(const SnapshotStore& store, metrics::MetricsCollector& own, const AlertRules& rules);
 
-  // Throws process::StartupError where libcurl cannot be loaded.
+  // Throws process::StartupError if libcurl cannot be loaded.
   void call_webhook(asio::io_context& io, const WebhookOptions& options);
 
   void set_rules(const AlertRules& rules) { book_.set_rules(rules); }
 
-  // After the store was told who is silent.
+  // After the store has marked silent sources.
   void tick(Moment now);
 
   // Whether no message is on its way.

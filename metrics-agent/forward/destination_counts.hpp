@@ -1,6 +1,6 @@
 #pragma once
-// What metrics-agent counts about one destination, under its own component name. All of it is there as 0
-// before anything happens.
+// The counters of metrics-agent about one destination, under its own component name. All of them exist with
+// the value 0 before anything happens.
 #include <cstdint>
 #include <initializer_list>
 #include <string_view>

@@ -20,15 +20,15 @@ ExponentialBuckets exponential_buckets(const std::vector<std::uint64_t>& counts)
   ExponentialBuckets out;
   if (counts.empty()) return out;
   out.zeros = counts.front();
-  const auto is_taken = [](std::uint64_t count) { return count > 0; };
-  const auto first = std::find_if(counts.begin() + 1, counts.end(), is_taken);
+  const auto is_used = [](std::uint64_t count) { return count > 0; };
+  const auto first = std::find_if(counts.begin() + 1, counts.end(), is_used);
   if (first == counts.end()) return out;
-  const auto last = std::find_if(counts.rbegin(), counts.rend(), is_taken);
+  const auto last = std::find_if(counts.rbegin(), counts.rend(), is_used);
   const int lowest = index_at_finest_scale(static_cast<std::size_t>(first - counts.begin()));
   const int highest =
       index_at_finest_scale(counts.size() - 1 - static_cast<std::size_t>(last - counts.rbegin()));
 
-  // A scale less makes one bucket of two.
+  // One scale less merges two buckets into one.
   int shift = 0;
   while ((highest >> shift) - (lowest >> shift) >= static_cast<int>(kExponentialBucketsMax)) ++shift;
   out.scale -= shift;

@@ -1,17 +1,17 @@
 #pragma once
-// A latency histogram of ours, 64 steps to a power of two on a linear scale, as OpenTelemetry's exponential
-// one: bucket i holds what lies in (base^i, base^(i+1)] seconds with base = 2^(2^-scale). Each of our buckets
-// goes as a whole to the bucket that its middle lies in, so every observation is counted once; its value
-// moves by at most the width of a bucket of either side. Pure.
+// Converts a latency histogram of mdpipe (64 linear steps per power of two) into OpenTelemetry's exponential
+// histogram, whose bucket i holds values in (base^i, base^(i+1)] seconds with base = 2^(2^-scale). Each of
+// our buckets goes as a whole to the bucket that contains its middle, so every observation is counted once,
+// and its value moves by at most the width of a bucket of either histogram. Pure.
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace mdpipe::agent {
 
-// OpenTelemetry's own default; Prometheus and most receivers take as many.
+// OpenTelemetry's own default; Prometheus and most receivers accept that many.
 inline constexpr std::size_t kExponentialBucketsMax = 160;
-inline constexpr int kExponentialScaleMax = 6;  // ours is as fine
+inline constexpr int kExponentialScaleMax = 6;  // as fine as our buckets
 
 struct ExponentialBuckets {
   int scale = kExponentialScaleMax;  // the finest that needs no more than kExponentialBucketsMax buckets

@@ -1,15 +1,15 @@
 #pragma once
-// What a destination of current values is told beside the counters: every gauge that a living source has set,
-// and what the store knows of the sources themselves. Pure.
+// The current values for a destination, beside the counters: every gauge that a running source has set, and
+// the store's own values about the sources. Pure.
 #include <functional>
 
 #include "metrics-agent/store/snapshot_store.hpp"
 
 namespace mdpipe::agent {
 
-// Those that are wanted, in the order of the series. A StateSet is told as the number of its state; what is
-// not a finite number is left out.
+// Calls `visit` for the wanted gauges, in the order of the series. The value of a StateSet is the number of
+// its state; values that are not finite are left out.
 void for_each_gauge(const SnapshotStore& store, bool (*is_wanted)(const metrics::MetricInfo& info),
-                    const std::function<void(const SeriesKey& key, double value)>& tell);
+                    const std::function<void(const SeriesKey& key, double value)>& visit);
 
 }  // namespace mdpipe::agent

@@ -1,5 +1,5 @@
 #pragma once
-// A text as a gzip file holds it, in one piece. Pure.
+// Compresses a text as a gzip file. Pure.
 #include <string>
 #include <string_view>
 

@@ -1,6 +1,7 @@
 #pragma once
-// The increments that a destination has not taken yet: windows go in, what was delivered goes out. One number
-// a series however long the destination is away, so nothing has to be thrown away for want of room. Pure.
+// The increments that a destination has not accepted yet: windows are added, delivered counts are removed. It
+// keeps one number for each series, however long the destination is unreachable, so nothing has to be dropped
+// for lack of memory. Pure.
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -19,7 +20,7 @@ class Undelivered {
  public:
   struct Entry {
     std::uint64_t count = 0;                  // counters
-    std::unique_ptr<HistogramSum> histogram;  // histograms; empty where nothing was observed
+    std::unique_ptr<HistogramSum> histogram;  // histograms; empty if nothing was observed
     [[nodiscard]] bool is_empty() const { return count == 0 && !histogram; }
   };
 
@@ -32,25 +33,24 @@ class Undelivered {
 
   void add(const SnapshotStore& store, const Window& window);
 
-  // Entries by number, in the order of first sight; those that are empty have been delivered.
+  // Entries by number, in the order in which they first appeared; empty ones have been delivered.
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] metrics::SeriesKey key(std::size_t index) const {
     return series_[static_cast<std::uint32_t>(index)];
   }
   [[nodiscard]] const Entry& operator[](std::size_t index) const { return entries_[index]; }
-  // A part of an entry, of at most what is there, and back again where it turns out not to have been taken.
-  // The sum and the bounds of a histogram describe it as a whole only, so they are 0 from then on.
+  // Removes a part of an entry (at most what is there), and adds it again if it was not accepted. The sum and
+  // the bounds of a histogram describe only the whole, so they are 0 afterwards.
   void deliver(const Part& part);
   void put_back(const Part& part);
 
-  // For destinations that keep more than the counts of a series: its number, known before anything is
-  // counted, and what it has as something to hold and to give back.
+  // For destinations that keep more than the counts of a series: its number, which exists before anything is
+  // counted, and its whole entry, removed and added again.
   std::size_t find_or_add(metrics::Metric metric, const metrics::LabelValues& labels);
-  Entry take(std::size_t index) { return std::exchange(entries_[index], {}); }
+  Entry exchange(std::size_t index) { return std::exchange(entries_[index], {}); }
   void add(std::size_t index, const Entry& more);
 
-  // For WindowCheckpoint::undelivered, and back. Series that the catalogue does not have any more are left
-  // out.
+  // To and from WindowCheckpoint::undelivered. Series that the catalogue no longer has are left out.
   [[nodiscard]] metrics::Delta state(std::string_view destination, UnixNanos now) const;
   void restore(const metrics::Delta& state);
 

@@ -12,7 +12,7 @@ using metrics::Metric;
 
 constexpr std::string_view kMetricsPath = "/metrics";
 constexpr std::string_view kHealthPath = "/healthz";
-// Components send once a second: those who ask together are given the same page.
+// Components send once a second, so clients that ask within this time get the same page.
 constexpr auto kSharedFor = std::chrono::seconds(1);
 
 // The values of the label path.
@@ -25,7 +25,7 @@ std::string_view path_label(std::string_view path) {
 Pages::Pages(const SnapshotStore& store, metrics::MetricsCollector& own, PagesOptions options)
     : store_(store), own_(own), options_(options) {
   for (const std::string_view path : {kMetricsPath, kHealthPath})
-    own_.series(Metric::HttpRequests, {path, "200"});  // known as 0 before anybody asks
+    own_.series(Metric::HttpRequests, {path, "200"});  // exists as 0 before the first request
   own_.series(Metric::HttpAnswersCut, {});
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What is served under which path: /metrics and /healthz. Counts what was asked and what became of it. Runs
-// in the loop; touches no socket.
+// The answers for the paths /metrics and /healthz. Counts requests and answers. Runs in the loop; touches no
+// socket.
 #include <array>
 #include <memory>
 #include <string>
@@ -17,7 +17,7 @@ namespace mdpipe::agent {
 
 struct PagesOptions {
   NameProfile profile = NameProfile::Collector;
-  bool has_metrics = true;  // without them /metrics is 404 and /healthz says that we are there
+  bool has_metrics = true;  // without them /metrics is 404, and /healthz only says that the agent runs
 };
 
 class Pages {
@@ -25,11 +25,11 @@ class Pages {
   // Borrows the store and the collector.
   Pages(const SnapshotStore& store, metrics::MetricsCollector& own, PagesOptions options);
 
-  // Whether a password is asked for: not for /healthz, as whoever watches over a container has none.
+  // Whether a password is required: not for /healthz, because health checks of containers have none.
   static bool is_protected(std::string_view path);
 
   Answer answer(const Request& request);
-  // An answer was cut, as the client did not read it in time.
+  // An answer was cut because the client did not read it in time.
   void count_cut();
 
  private:
@@ -38,7 +38,7 @@ class Pages {
   Answer metrics_answer(const Request& request);
   [[nodiscard]] Answer health_answer() const;
 
-  // The last page of a form while somebody is being sent it.
+  // The last page of a form, as long as it is being sent to a client.
   struct Shared {
     std::weak_ptr<const std::string> body;
     SteadyTime made;

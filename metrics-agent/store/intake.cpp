@@ -12,7 +12,7 @@ namespace {
 
 using metrics::Metric;
 
-constexpr std::size_t kOwnSeriesMax = 1000;  // two for each component name that was ever heard
+constexpr std::size_t kOwnSeriesMax = 1000;  // two for each component name
 
 metrics::CollectorOptions own_options(std::string counter_file) {
   metrics::CollectorOptions options;
@@ -49,7 +49,7 @@ void Intake::tick(Moment now) {
 
 void Intake::count_and_log(const metrics::Delta& delta, const Applied& applied, Moment now) {
   if (applied.verdict == Applied::Verdict::Refused) return refuse(applied.reason, now);
-  // Interned with the first message, so that both are known as 0 before anything happens.
+  // Interned with the first message, so that both exist as 0 before anything happens.
   const auto lost = own_.series(Metric::MetricDeltasLost, {delta.component});
   const auto refused = own_.series(Metric::MetricSeriesDropped, {delta.component});
   own_.add(lost, applied.messages_lost);
@@ -57,7 +57,7 @@ void Intake::count_and_log(const metrics::Delta& delta, const Applied& applied, 
   log_source(delta, applied);
   if (applied.messages_lost > 0) {
     if (const auto suppressed = lost_limit_.admit(now.steady)) {
-      log::warn("metric messages lost; the totals heal with the next full one",
+      log::warn("metric messages were lost; the next full message corrects the totals",
                 {{"component", delta.component},
                  {"source", delta.source},
                  {"lost", applied.messages_lost},
@@ -107,7 +107,7 @@ void Intake::report_own(Moment now) {
   set(Metric::ProcessOpenFds, static_cast<double>(usage.open_fds));
   set(Metric::ProcessMaxFds, static_cast<double>(usage.max_fds));
   set(Metric::ProcessStartTime, usage.start_time_seconds);
-  // The agent holds everybody's series, so that is what it reports as its own number.
+  // The agent holds the series of all components, so it reports their number as its own.
   own_.set(own_.series(Metric::MetricSeries, {kOwnComponent}), static_cast<double>(store_.cells().size()));
   own_.snapshot(!own_named_, own_delta_);
   own_named_ = true;

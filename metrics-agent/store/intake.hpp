@@ -1,6 +1,6 @@
 #pragma once
-// Takes the components' messages into the store, and counts and logs what is notable about them. The agent's
-// own metrics go the same way, as messages of a component that never leaves.
+// Adds the components' messages to the store, and counts and logs notable events. The agent's own metrics go
+// the same way, as messages of a component that never stops.
 #include <string>
 #include <string_view>
 
@@ -18,7 +18,7 @@ class Intake {
   explicit Intake(SnapshotStore& store, std::string counter_file = {});
 
   void on_message(std::string_view bytes, Moment now);
-  // Once a second: the agent's own counts, and who has fallen silent.
+  // Once a second: adds the agent's own counts, and marks silent components.
   void tick(Moment now);
   // Where the agent's other parts count.
   metrics::MetricsCollector& own() { return own_; }

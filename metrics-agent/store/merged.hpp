@@ -1,7 +1,6 @@
 #pragma once
-// The one value of a series over all sources that count it: counters and histograms are summed, of a gauge
-// the last writer among the living sources counts. What /metrics and every other forwarder of current values
-// reads.
+// The one value of a series over all sources that count it: counters and histograms are summed; of a gauge,
+// the last value from a running source counts. /metrics and every forwarder of current values read it.
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -12,13 +11,13 @@ namespace mdpipe::agent {
 
 struct MergedValue {
   std::uint64_t counter = 0;
-  std::optional<double> number;  // gauges and fractional counters; empty where no living source has set it
+  std::optional<double> number;  // gauges and fractional counters; empty if no running source has set it
   std::uint64_t count = 0;       // histograms
   double sum_ns = 0;
   std::array<std::uint64_t, metrics::kLatencyBounds.size()> bounds{};  // not cumulative
 };
 
-// What the store itself knows about each source; nobody sends it.
+// The store's own values about each source; no component sends them.
 inline constexpr std::array kSourceMetrics = {metrics::Metric::ComponentUp, metrics::Metric::ComponentStopped,
                                               metrics::Metric::ComponentLastSeen};
 bool is_source_metric(metrics::Metric metric);

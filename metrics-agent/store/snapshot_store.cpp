@@ -49,7 +49,7 @@ Applied SnapshotStore::apply(const metrics::Delta& delta, Moment now) {
   source->up = !delta.last;
   source->said_goodbye = delta.last;
 
-  // Until a full message has named the series, totals could not all be placed; they heal with it.
+  // Until a full message has named the series, totals could not all be placed; that message corrects them.
   if (delta.full && !source->synced) {
     source->synced = true;
     if (source->first_origin == 0) source->first_origin = source->origin;
@@ -91,8 +91,8 @@ Source* SnapshotStore::find_or_add(const metrics::Delta& delta, Moment now, Appl
   return &source;
 }
 
-// False where the message is older than what is known. An older epoch is a straggler while the running one
-// lives; after that it is a restart under a clock that was set back.
+// False if the message is older than what is known. An older epoch is a late message while the running one
+// continues; after that, it is a restart under a clock that was set back.
 bool SnapshotStore::enter_epoch(Source& source, const metrics::Delta& delta, Applied& applied) {
   if (delta.epoch == source.epoch) return delta.n > source.message_n;
   auto& ended = source.ended_epochs;
@@ -209,7 +209,7 @@ Cell* SnapshotStore::cell_of(Source& source, metrics::SeriesId id) {
   return &cells_[source.cells_by_id[id]];
 }
 
-// A total that went down inside an epoch, or a value of another kind, is a sender's fault: it changes
+// A total that decreased inside an epoch, or a value of another kind, is an error of the sender and changes
 // nothing.
 void SnapshotStore::set_values(Source& source, const metrics::Delta& delta) {
   for (const auto& [id, total] : delta.counters) {

@@ -1,6 +1,6 @@
 #pragma once
-// What all components have counted, merged from their messages. Counters and histograms never go back while
-// the agent lives: a cell keeps the last totals of ended origins beside those of the running one. Pure:
+// What all components have counted, merged from their messages. Counters and histograms never decrease while
+// the agent runs: a cell keeps the last totals of ended origins beside those of the running one. Pure:
 // messages and the time come in; the destinations (exposition, window, health) read series(), sources() and
 // cells().
 #include <cstdint>
@@ -56,8 +56,8 @@ struct Source {
   std::vector<CellIndex> cells_by_id;       // wire id -> cell, or kNoCell, or kRefused
   std::vector<CellIndex> cells;             // all of the source's, of every epoch
   std::vector<std::uint64_t> ended_epochs;  // the latest few: their stragglers are not restarts
-  // The latest few with what was counted in each: where a component finds its kept counters again after it
-  // had to do without them, they go on and are not added once more.
+  // The latest few with the counts of each. If a component finds its counter file again after it had to work
+  // without it, its counters continue and are not added twice.
   struct EndedOrigin {
     std::uint64_t origin = 0;
     std::vector<std::pair<CellIndex, std::uint64_t>> totals;
@@ -72,7 +72,7 @@ struct Applied {
   Verdict verdict = Verdict::Merged;
   std::uint64_t messages_lost = 0;
   std::uint64_t series_refused = 0;
-  bool is_new = false;         // a source never heard of
+  bool is_new = false;         // a source that is new
   bool has_restarted = false;  // a new epoch
   bool is_back = false;        // it had been silent
   std::string reason;          // of a refusal, or of the first refused series
@@ -91,7 +91,7 @@ class SnapshotStore {
 
   void set_component_timeout(std::chrono::nanoseconds timeout) { limits_.component_timeout = timeout; }
 
-  // Marks sources as down that were not heard for the timeout; returns those that changed.
+  // Marks sources as down that sent nothing for the timeout; returns those that changed.
   std::vector<SourceIndex> expire(SteadyTime now);
 
   // The running totals of a source, as the source would send them; what the state file keeps. The series
@@ -127,10 +127,10 @@ class SnapshotStore {
   std::uint64_t stamp_ = 0;
 };
 
-// Whether a value travels as a number with fractions: gauges, and process_cpu_seconds_total.
+// Whether a value is sent as a number with a fraction: gauges, and process_cpu_seconds_total.
 bool is_gauge_on_wire(const metrics::MetricInfo& info);
 
-// Labels must be UTF-8 of reasonable length, as one bad one would spoil the whole of /metrics.
+// Labels must be UTF-8 of reasonable length, because one bad label would make all of /metrics unreadable.
 bool is_label_text(std::string_view text);
 
 }  // namespace mdpipe::agent

@@ -50,8 +50,8 @@ Window WindowBook::close(const SnapshotStore& store, SteadyTime now) {
   return window;
 }
 
-// What has the origin here that the checkpoint covered goes on from it. Otherwise the component began anew
-// meanwhile: all of its totals are uncounted, and the checkpoint's entry is of no more use.
+// A source whose origin is the one in the checkpoint continues from it. Otherwise the component has restarted
+// meanwhile: none of its totals were counted, and the checkpoint's entry is not needed any more.
 void WindowBook::adopt_checkpoint(const SnapshotStore& store) {
   for (const Source& source : store.sources()) {
     if (source.first_origin == 0 || restored_.empty()) continue;

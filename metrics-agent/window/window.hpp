@@ -1,8 +1,7 @@
 #pragma once
 // Windows: what was counted between two instants of the monotonic clock. Each count belongs to exactly one
 // window, also across a restart of the agent, because the book starts from the totals that earlier windows
-// have covered. Pure. The window log and the forwarders of
-// increments read the same Window.
+// have covered. Pure. The window log and the forwarders of increments read the same Window.
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -28,9 +27,9 @@ struct Window {
 
 // What survives a restart of the agent.
 struct WindowCheckpoint {
-  std::optional<SteadyTime> end;        // of the last window; nothing after a reboot, as the clock began anew
-  std::vector<metrics::Delta> covered;  // totals that were in windows, one a source, of one origin
-  std::vector<metrics::Delta> undelivered;  // what was in windows and a destination has not taken yet
+  std::optional<SteadyTime> end;  // of the last window; nothing after a reboot, because the clock restarted
+  std::vector<metrics::Delta> covered;      // totals that were in windows, one a source, of one origin
+  std::vector<metrics::Delta> undelivered;  // counts of windows that a destination has not accepted yet
 };
 
 class WindowBook {

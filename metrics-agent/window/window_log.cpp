@@ -15,7 +15,7 @@ namespace {
 using metrics::Metric;
 using Counts = std::map<std::string, std::uint64_t>;  // sorted, so that lines compare
 
-// What one line says.
+// The contents of one line.
 struct ExchangeWindow {
   Counts received, published, errors;
   std::map<std::string, HistogramSum> latencies;  // by stream
@@ -26,7 +26,7 @@ using Lines = std::map<std::string, ExchangeWindow>;
 
 constexpr char kNoExchange[] = "";
 
-// The exchange that each source serves, empty where it serves none or several.
+// The exchange that each source serves, empty if it serves none or several.
 std::vector<std::string> exchanges_by_source(const SnapshotStore& store) {
   std::vector<std::set<std::string>> served(store.sources().size());
   for (const Cell& cell : store.cells()) {
@@ -73,7 +73,7 @@ void add_source_gauge(const SeriesKey& key, double value, ExchangeWindow& line) 
   if (key.info->metric == Metric::SpoolBytes) line.spool_bytes += value;
 }
 
-// First the lines of all exchanges that are known, then what has to find its line among them.
+// First the lines of all known exchanges, then the values that have to be assigned to one of them.
 Lines collect(const SnapshotStore& store, const Window& window) {
   Lines lines;
   for (std::size_t i = 0; i < store.cells().size(); ++i) {

@@ -1,11 +1,11 @@
 #pragma once
-// The window log: one line an exchange, in the format of the design page. Pure: a window and the store in,
-// JSON out.
+// The window log: one line for each exchange, in the format of the design page. Pure: a window and the store
+// in, JSON out.
 //
 // Errors carry no exchange. Those of a source that serves one exchange go to that exchange's line. Those of a
 // source that serves none or several (md-publisher, metrics-agent) go to the only exchange's line where one
-// is known, else to a line of their own whose exchange is "", written only when it has something to say. So
-// the lines add up to the totals.
+// is known, else to a line of their own whose exchange is "", written only if it has errors. So the lines
+// add up to the totals.
 #include <string>
 #include <vector>
 

@@ -19,7 +19,7 @@ namespace mdpipe::agent {
 namespace {
 
 // "mdpipe-window-state 1\n", boot id "\n", end of the last window in ns "\n", then the crc32 of the rest in
-// hex "\n", then one metrics message a source and one a destination with undelivered counts, each behind its
+// hex "\n", then one metrics message a source and one a destination with undelivered counts, each after its
 // length in four bytes, low byte first.
 constexpr std::string_view kMagic = "mdpipe-window-state 1\n";
 constexpr std::size_t kLengthBytes = 4;
@@ -27,7 +27,7 @@ constexpr std::size_t kFileBytesMax = 64 << 20;
 constexpr std::size_t kCoveredSourcesMax = 512;
 constexpr std::int64_t kForgetAfterNs = 7LL * 24 * 3600 * 1'000'000'000;
 
-// Goes on from that of the bytes before.
+// Continues from the checksum of the bytes before.
 std::uint32_t checksum(std::string_view bytes, std::uint32_t before = 0) {
   return static_cast<std::uint32_t>(
       crc32(before, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
@@ -73,7 +73,7 @@ bool write_file(const std::string& path, const StatePieces& pieces) {
     errno = error;
     return false;
   }
-  return close(fd) == 0;  // no fsync: the state has to outlive the process, a reboot starts every epoch anew
+  return close(fd) == 0;  // no fsync: the state has to outlive the process, a reboot starts new epochs
 }
 
 Error corrupt(std::string_view why) { return Error{ErrorKind::Protocol, std::string(why)}; }
@@ -174,7 +174,7 @@ void WindowStateFile::commit() {
 
 void WindowStateFile::give_up(std::string_view action, int error) {
   log::warn(
-      "cannot keep the window state; going on without, so that a restart of metrics-agent repeats counts in "
+      "cannot save the window state; without it, a restart of metrics-agent repeats counts in "
       "the "
       "window log: make --state-dir a writable folder",
       {{"action", action}, {"file", path_}, {"error", std::strerror(error)}});

@@ -1,6 +1,6 @@
 #pragma once
-// The file in which a WindowCheckpoint survives the agent, also a kill: written beside its place, then
-// renamed. A file that cannot be read is set aside under another name, never deleted.
+// The file of a WindowCheckpoint, which survives the end of the agent, also a kill: it is written under
+// another name and then renamed. A file that cannot be read is kept under another name, never deleted.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,14 +14,14 @@
 
 namespace mdpipe::agent {
 
-// What a checkpoint's time is relative to: the monotonic clock starts anew with each boot.
+// What a checkpoint's time is relative to: the monotonic clock restarts with each boot.
 struct BootClock {
   std::string boot_id;
   UnixNanos wall;
 };
 
-// The file is a head and messages behind it. They may lie in several pieces, which are megabytes at thousands
-// of series and partly used again.
+// The file is a head followed by messages. They may be in several pieces, which are megabytes at thousands of
+// series and partly reused.
 using StatePieces = std::vector<std::string_view>;
 struct StateMessages {
   wire::ByteBuffer bytes;
@@ -31,7 +31,7 @@ struct StateMessages {
 };
 std::string checkpoint_head(std::optional<SteadyTime> end, std::string_view boot_id,
                             const std::vector<const StateMessages*>& messages);
-// Entries that were not heard of for a week are left out; `end` is empty where the machine has booted since.
+// Entries without news for a week are left out; `end` is empty if the machine has booted since.
 Result<WindowCheckpoint> decode_checkpoint(std::string_view bytes, const BootClock& clock);
 
 class WindowStateFile {
@@ -39,11 +39,11 @@ class WindowStateFile {
   // An empty folder means no state. Nothing is touched yet.
   explicit WindowStateFile(const std::string& folder);
 
-  // What was saved; an empty checkpoint where there is no file. Warns about what is wrong, once.
+  // The saved checkpoint; an empty one if there is no file. Warns once if something is wrong.
   WindowCheckpoint load(const BootClock& clock);
 
-  // Saving takes two steps so that the log lines of a window can be written right between them: a kill before
-  // stage() has finished repeats nothing, one after commit() neither, and the gap is one rename long.
+  // Saving has two steps, so that the log lines of a window can be written between them: a kill before
+  // stage() has finished or after commit() repeats no line, and between them is only one rename.
   void stage(const StatePieces& pieces);
   void commit();
 
@@ -53,7 +53,7 @@ class WindowStateFile {
   void give_up(std::string_view action, int error);
   void set_aside(const std::string& why);
 
-  std::string path_;  // empty where there is no state
+  std::string path_;  // empty if there is no state
   bool staged_ = false;
 };
 

@@ -45,7 +45,7 @@ void WindowWriter::end_window(SteadyTime now) {
   if (forwarders_.empty()) covered_ = {};
 }
 
-// The totals of thousands of series: as messages for as long as it takes, as bytes afterwards.
+// The totals of thousands of series are messages only here; afterwards only their bytes are kept.
 void WindowWriter::cover() {
   const WindowCheckpoint checkpoint = book_.checkpoint(store_);
   end_ = checkpoint.end;
@@ -54,7 +54,7 @@ void WindowWriter::cover() {
 }
 
 void WindowWriter::save_progress(std::string_view destination) {
-  if (!file_.usable() || !end_) return;  // nothing was handed out before the first window
+  if (!file_.usable() || !end_) return;  // before the first window there is nothing to save
   for (std::size_t i = 0; i < forwarders_.size(); ++i) {
     if (forwarders_[i]->name() == destination) encode_forwarder(i);
   }

@@ -1,6 +1,6 @@
 #pragma once
-// Ends windows: closes the book, hands the window to the forwarders, writes one log line an exchange and
-// saves where the next window begins and what each destination has not taken yet.
+// Ends windows: closes the book, hands the window to the forwarders, writes one log line for each exchange,
+// and saves where the next window begins and which counts each destination has not accepted yet.
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,13 +17,13 @@ using Forwarders = std::vector<std::unique_ptr<Forwarder>>;
 
 class WindowWriter {
  public:
-  // Borrows the store and the forwarders, and gives the latter what an earlier life has left for them.
+  // Borrows the store and the forwarders, and restores the forwarders from the state of the previous run.
   WindowWriter(const SnapshotStore& store, const Forwarders& forwarders, const std::string& state_folder,
                SteadyTime now);
 
   void end_window(SteadyTime now);
 
-  // A destination has taken something between two windows.
+  // A destination has accepted counts between two windows.
   void save_progress(std::string_view destination);
 
  private:

@@ -241,8 +241,8 @@ class AlertsTest(unittest.TestCase):
             self.assertNotIn("secret-address", run.stdout + run.stderr)
             return run.returncode, run.stderr
         path = os.path.join(self.folder, "alert_webhook_url")
-        for content, part in (("", "cannot be read or is empty"), ("secret-address", "no address"),
-                              ("https://h/secret-address\nhttps://h/secret-address", "no address")):
+        for content, part in (("", "cannot be read or is empty"), ("secret-address", "does not contain an address"),
+                              ("https://h/secret-address\nhttps://h/secret-address", "does not contain an address")):
             with open(path, "w", encoding="ascii") as file:
                 file.write(content)
             for arguments, environment in (([f"--alert-webhook-url-file={path}"], {}), ([], {"CREDENTIALS_DIRECTORY": self.folder})):
@@ -308,7 +308,7 @@ class AlertsTest(unittest.TestCase):
         self.assertEqual(self.notifications(agent, "failed"), 2)
         self.assertEqual(self.notifications(agent, "rate_limited"), 1)
         self.assertEqual(receiver.alerts(), [("MdpipeExchangeDown", "firing")] * 4)
-        wait_for(lambda: "alert webhook takes messages again" in agent.messages(), "the log line")
+        wait_for(lambda: "the alert webhook accepts messages again" in agent.messages(), "the log line")
         self.assertNotIn("secret", json.dumps(agent.lines))
 
     def test_what_is_refused_is_dropped_and_the_next_is_sent(self):

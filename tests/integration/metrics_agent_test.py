@@ -215,7 +215,7 @@ class MetricsAgentTest(unittest.TestCase):
         agent = self.agent(state_dir="/proc/nowhere")
         self.assertEqual(agent.request("/metrics")[0], 200)
         self.assertEqual(agent.stop(), 0)
-        self.assertEqual(sum("cannot keep the window state" in message for message in agent.messages()), 1)
+        self.assertEqual(sum("cannot save the window state" in message for message in agent.messages()), 1)
 
     def test_hostile_messages_change_nothing(self):
         agent = self.agent()

@@ -234,8 +234,8 @@ class OtlpTest(unittest.TestCase):
         self.count(reader, 6)
         receiver.open_port()
         self.wait_last(receiver, 21)
-        self.assertEqual(sum("is not to be had" in line["msg"] and line["level"] == 40 for line in agent.lines), 1)
-        wait_for(lambda: "the OpenTelemetry receiver takes metrics again" in agent.messages(), "its end is logged")
+        self.assertEqual(sum("cannot reach the OpenTelemetry receiver" in line["msg"] and line["level"] == 40 for line in agent.lines), 1)
+        wait_for(lambda: "the OpenTelemetry receiver accepts metrics again" in agent.messages(), "its end is logged")
         self.assertEqual(agent.samples()[DROPPED % "refused"], 0)
 
     def test_an_outage_costs_no_increments(self):

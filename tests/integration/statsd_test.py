@@ -90,8 +90,8 @@ class StatsdTest(AgentCase):
                 wait_for(lambda: second.count(RECEIVED_PLAIN) == 24, "one more")
                 self.assertEqual(agent.stop(), 0)
                 self.assertEqual(second.count(RECEIVED_PLAIN), 24)
-                self.assertEqual(sum("statsd is not reached" in message for message in agent.messages()), 1)
-                self.assertIn("statsd is reached again", agent.messages())
+                self.assertEqual(sum("cannot reach the StatsD receiver" in message for message in agent.messages()), 1)
+                self.assertIn("the StatsD receiver is reached again", agent.messages())
                 self.fresh_folder()
 
     def test_an_agent_that_ends_during_an_outage_loses_nothing(self):

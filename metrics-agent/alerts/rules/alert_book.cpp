@@ -36,24 +36,24 @@ void AlertBook::update_alert(AlertId alert, Moment now, std::vector<AlertReport>
         break;
       case AlertState::Change::Fired:
         subject.since = UnixNanos{now.wall.count - (now.steady - subject.state.since()).count()};
-        subject.flags |= kFiredUntold;
+        subject.flags |= kFiredUndelivered;
         fired.push_back(i);
         break;
       case AlertState::Change::Ended:
-        subject.flags |= kOverUntold;
+        subject.flags |= kOverUndelivered;
         ended.push_back(i);
         break;
     }
   }
   book.firing += fired.size();
   book.firing -= ended.size();
-  book.has_untold = book.has_untold || !fired.empty() || !ended.empty();
+  book.has_undelivered = book.has_undelivered || !fired.empty() || !ended.empty();
   if (!fired.empty()) out.push_back(report(alert, false, fired));
   if (!ended.empty()) out.push_back(report(alert, true, ended));
 }
 
-// Without Redis, or without whoever writes to it, nothing is published, events pile up and latency grows: one
-// cause, one alert. If these last when the cause is over, they fire then.
+// Without Redis or md-publisher nothing is published, events pile up and latency grows: one cause, one alert.
+// If these alerts last longer than the cause, they fire then.
 bool AlertBook::is_explained(AlertId alert) const {
   if (alert != AlertId::NothingPublished && alert != AlertId::Backlog && alert != AlertId::PublishSlow)
     return false;
@@ -86,20 +86,21 @@ AlertReport AlertBook::report(AlertId alert, bool is_over, const std::vector<std
   return out;
 }
 
-std::vector<AlertReport> AlertBook::take_untold() {
+std::vector<AlertReport> AlertBook::begin_delivery() {
   std::vector<AlertReport> out;
   for (const AlertInfo& alert : kAlerts) {
     PerAlert& book = this->book(alert.id);
-    if (!book.has_untold) continue;
+    if (!book.has_undelivered) continue;
     std::vector<std::size_t> fired, ended;
     for (std::size_t i = 0; i < book.subjects.size(); ++i) {
       Subject& subject = book.subjects[i];
-      if ((subject.flags & (kFiredUntold | kOverUntold)) == 0) continue;
-      // One that has come and gone is told as over, one that has gone and come as firing.
+      if ((subject.flags & (kFiredUndelivered | kOverUndelivered)) == 0) continue;
+      // An alert that fired and ended is delivered as over; one that ended and fired, as firing.
       (subject.state.is_firing() ? fired : ended).push_back(i);
-      subject.flags = static_cast<unsigned char>((subject.flags & (kFiredUntold | kOverUntold)) << 2U);
+      subject.flags =
+          static_cast<unsigned char>((subject.flags & (kFiredUndelivered | kOverUndelivered)) << 2U);
     }
-    book.has_untold = false;
+    book.has_undelivered = false;
     if (!fired.empty()) out.push_back(report(alert.id, false, fired));
     if (!ended.empty()) out.push_back(report(alert.id, true, ended));
   }
@@ -109,24 +110,25 @@ std::vector<AlertReport> AlertBook::take_untold() {
   return out;
 }
 
-void AlertBook::told() {
+void AlertBook::delivered() {
   for (PerAlert& book : alerts_) {
-    for (Subject& subject : book.subjects) subject.flags &= kFiredUntold | kOverUntold;
+    for (Subject& subject : book.subjects) subject.flags &= kFiredUndelivered | kOverUndelivered;
   }
 }
 
-void AlertBook::not_told() {
+void AlertBook::not_delivered() {
   for (PerAlert& book : alerts_) {
     for (Subject& subject : book.subjects) {
-      subject.flags =
-          static_cast<unsigned char>((subject.flags | subject.flags >> 2U) & (kFiredUntold | kOverUntold));
-      book.has_untold = book.has_untold || subject.flags != 0;
+      subject.flags = static_cast<unsigned char>((subject.flags | subject.flags >> 2U) &
+                                                 (kFiredUndelivered | kOverUndelivered));
+      book.has_undelivered = book.has_undelivered || subject.flags != 0;
     }
   }
 }
 
-bool AlertBook::has_untold() const {
-  return std::any_of(alerts_.begin(), alerts_.end(), [](const PerAlert& book) { return book.has_untold; });
+bool AlertBook::has_undelivered() const {
+  return std::any_of(alerts_.begin(), alerts_.end(),
+                     [](const PerAlert& book) { return book.has_undelivered; });
 }
 
 }  // namespace mdpipe::agent

@@ -1,7 +1,7 @@
 #pragma once
-// Which alerts fire for which subjects, what has changed, and what of it nobody was told yet. Being told is a
-// property of a subject, not an entry of a queue: however long the webhook is away, the book takes no more
-// room, and the next message says how things are now. Pure.
+// Which alerts fire for which subjects, which changes there are, and which of them were not delivered yet.
+// Whether a change was delivered is a property of its subject, not an entry of a queue: an outage of the
+// webhook, however long, takes no memory, and the next message describes the present state. Pure.
 #include <array>
 #include <cstddef>
 #include <string>
@@ -15,16 +15,16 @@ namespace mdpipe::agent {
 
 inline constexpr std::size_t kSubjectsNamed = 20;
 
-// What there is to say about one alert: that it began to fire for some subjects, or that it is over for them.
+// A message about one alert: that it began to fire for some subjects, or that it is over for them.
 struct AlertReport {
   AlertId alert{};
   bool is_over = false;
   std::vector<std::string> subjects;  // the first twenty
-  std::size_t subjects_more = 0;      // and so many unnamed
-  double value = 0;                   // the worst of them; of one that is over the worst now
+  std::size_t subjects_more = 0;      // further ones, which are not named
+  double value = 0;  // the worst of the subjects; if the alert is over, the worst present value
   double limit = 0;
   UnixNanos since{};       // the earliest of them
-  std::size_t firing = 0;  // subjects that the alert fires for, these among them
+  std::size_t firing = 0;  // all subjects that the alert fires for
 };
 
 class AlertBook {
@@ -35,23 +35,24 @@ class AlertBook {
   // Takes effect with the next update.
   void set_rules(const AlertRules& rules) { rules_ = rules; }
 
-  // After Conditions::update. What changed, at most two reports an alert.
+  // After Conditions::update. Returns the changes, at most two reports for each alert.
   std::vector<AlertReport> update(Moment now);
 
   [[nodiscard]] bool is_firing(AlertId alert) const { return book(alert).firing > 0; }
 
-  // Everything nobody was told yet, the most severe first. Then one of the others says what became of it.
-  std::vector<AlertReport> take_untold();
-  void told();
-  void not_told();
-  [[nodiscard]] bool has_untold() const;
+  // Returns every change that was not delivered yet, the most severe first. Afterwards one of the other two
+  // functions says whether the delivery succeeded.
+  std::vector<AlertReport> begin_delivery();
+  void delivered();
+  void not_delivered();
+  [[nodiscard]] bool has_undelivered() const;
 
  private:
   enum Flag : unsigned char {
-    kFiredUntold = 1,
-    kOverUntold = 2,
-    kFiredOnItsWay = 4,
-    kOverOnItsWay = 8,
+    kFiredUndelivered = 1,
+    kOverUndelivered = 2,
+    kFiredInDelivery = 4,
+    kOverInDelivery = 8,
   };
   struct Subject {
     AlertState state;
@@ -61,7 +62,7 @@ class AlertBook {
   struct PerAlert {
     std::vector<Subject> subjects;
     std::size_t firing = 0;
-    bool has_untold = false;  // for some subject
+    bool has_undelivered = false;  // for some subject
   };
 
   PerAlert& book(AlertId alert) { return alerts_[static_cast<std::size_t>(alert)]; }

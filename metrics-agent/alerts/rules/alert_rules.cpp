@@ -7,7 +7,6 @@
 #include <cmath>
 #include <utility>
 
-#include "libshared/config/options.hpp"
 #include "libshared/text/ascii.hpp"
 
 namespace mdpipe::agent {
@@ -89,10 +88,10 @@ AlertRules::AlertRules(std::chrono::nanoseconds keep) {
   for (const AlertInfo& alert : kAlerts) (*this)[alert.id] = {true, alert.limit, alert.hold, keep};
 }
 
-Result<AlertRules> make_alert_rules(const AlertOptions& options) {
-  AlertRules rules(options.keep);
+Result<AlertRules> make_alert_rules(const AlertRulesConfig& config) {
+  AlertRules rules(config.keep);
   for (const auto& [entries, set] :
-       {std::pair{&options.limits, &set_limit}, {&options.holds, &set_hold}, {&options.off, &turn_off}}) {
+       {std::pair{&config.limits, &set_limit}, {&config.holds, &set_hold}, {&config.off, &turn_off}}) {
     for (const std::string& entry : *entries) {
       if (const auto done = set(entry, rules); !done) return done.error();
     }

@@ -1,21 +1,21 @@
 #pragma once
 // The one list of alerts: name, severity, limit, how long it must be exceeded. The Prometheus rules in
 // compose/prometheus have the same names, limits and times, and docs/runbook.md an entry for each; a test
-// compares the three. What is measured against the limit is said in conditions.hpp.
+// compares the three. conditions.hpp describes the values that are compared with the limits.
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "libshared/config/options.hpp"
 #include "libshared/log/log.hpp"
 #include "libshared/result/result.hpp"
 
 namespace mdpipe::agent {
 
-// In the order of evaluation: what explains others comes first.
+// In the order of evaluation: an alert that explains others comes first.
 enum class AlertId {
   ComponentDown,
   NoComponents,
@@ -42,9 +42,9 @@ struct AlertInfo {
   AlertId id;
   std::string_view name;
   log::Level severity;        // Warn: look at it today; Error: data is missing or about to be
-  double limit;               // bad is a value above it; of alerts that are either so or not it is 0
+  double limit;               // a value above it is bad; 0 for alerts without a number
   std::chrono::seconds hold;  // and for this long
-  bool has_limit;             // whether another limit makes sense
+  bool has_limit;             // whether an operator can set another limit
   std::string_view meaning;   // half a sentence for people
 };
 
@@ -55,19 +55,19 @@ inline constexpr std::array kAlerts = {
     AlertInfo{AlertId::NoComponents, "MdpipeNoComponents", log::Level::Error, 0, std::chrono::minutes(5),
               false, "no component has reported since metrics-agent started"},
     AlertInfo{AlertId::RedisDown, "MdpipeRedisDown", log::Level::Error, 0, std::chrono::seconds(30), false,
-              "Redis is not reached; readers keep events meanwhile"},
+              "Redis cannot be reached; readers keep events meanwhile"},
     AlertInfo{AlertId::ExchangeDown, "MdpipeExchangeDown", log::Level::Error, 0, std::chrono::minutes(1),
               false, "no connection to the exchange"},
     AlertInfo{AlertId::FeedStale, "MdpipeFeedStale", log::Level::Warn, 0, std::chrono::seconds(30), false,
-              "feeds are silent or have a gap: not to be traded on"},
+              "feeds are silent or have a gap: do not trade on them"},
     AlertInfo{AlertId::FeedPending, "MdpipeFeedPending", log::Level::Warn, 0, std::chrono::minutes(10), false,
-              "feeds were subscribed and no event ever came"},
+              "feeds were subscribed, but no event has arrived"},
     AlertInfo{AlertId::NothingPublished, "MdpipeNothingPublished", log::Level::Error, 0,
               std::chrono::minutes(1), false, "events are received but none reaches Redis"},
     AlertInfo{AlertId::EventsDropped, "MdpipeEventsDropped", log::Level::Error, 0, std::chrono::seconds(0),
               true, "events were lost in the last 5 minutes"},
     AlertInfo{AlertId::RedisLostEvents, "MdpipeRedisLostEvents", log::Level::Error, 0,
-              std::chrono::seconds(0), true, "Redis holds events no more that it had confirmed"},
+              std::chrono::seconds(0), true, "Redis has lost events that it had confirmed"},
     AlertInfo{AlertId::StreamCut, "MdpipeStreamCut", log::Level::Warn, 0, std::chrono::seconds(0), true,
               "someone else deleted or trimmed entries of a stream"},
     AlertInfo{AlertId::RedisNearlyFull, "MdpipeRedisNearlyFull", log::Level::Warn, 0, std::chrono::minutes(1),
@@ -85,9 +85,9 @@ inline constexpr std::array kAlerts = {
     AlertInfo{AlertId::ForwardFailing, "MdpipeForwardFailing", log::Level::Warn, 2, std::chrono::minutes(5),
               true, "failures of a destination of the metrics in the last 5 minutes"},
     AlertInfo{AlertId::ForwardDropped, "MdpipeForwardDropped", log::Level::Warn, 0, std::chrono::seconds(0),
-              true, "data points that a destination of the metrics will never have"},
+              true, "data points that a destination of the metrics will never get"},
     AlertInfo{AlertId::SeriesRefused, "MdpipeSeriesRefused", log::Level::Warn, 0, std::chrono::seconds(0),
-              true, "metric series were refused: what they count is not seen"},
+              true, "metric series were refused; their values are missing"},
 };
 
 constexpr const AlertInfo& info(AlertId id) { return kAlerts[static_cast<std::size_t>(id)]; }
@@ -111,7 +111,7 @@ struct AlertRule {
 
 class AlertRules {
  public:
-  // The defaults of kAlerts, each ending after `keep`.
+  // The defaults of kAlerts; each alert ends after `keep`.
   explicit AlertRules(std::chrono::nanoseconds keep = std::chrono::minutes(1));
 
   AlertRule& operator[](AlertId id) { return rules_[static_cast<std::size_t>(id)]; }
@@ -121,16 +121,16 @@ class AlertRules {
   std::array<AlertRule, kAlerts.size()> rules_;
 };
 
-// What the options say, as they are written there.
-struct AlertOptions {
-  std::vector<std::string> limits;  // "MdpipeErrors=20"
-  std::vector<std::string> holds;   // "MdpipeExchangeDown=5m"
-  std::vector<std::string> off;     // "MdpipeFeedPending"
-  std::chrono::nanoseconds keep{};
+// What an operator writes.
+struct AlertRulesConfig {
+  config::StringList limits;  // "MdpipeErrors=20"
+  config::StringList holds;   // "MdpipeExchangeDown=5m"
+  config::StringList off;     // "MdpipeFeedPending"
+  config::Milliseconds keep = std::chrono::minutes(1);
 };
 
 // BadConfig names the option, the entry and what is allowed.
-Result<AlertRules> make_alert_rules(const AlertOptions& options);
+Result<AlertRules> make_alert_rules(const AlertRulesConfig& config);
 
 std::optional<AlertId> find_alert(std::string_view name);
 

@@ -1,7 +1,7 @@
 #pragma once
-// Whether one subject of an alert fires: a value above the limit for long enough begins it, a value of at
-// most half of the limit for long enough ends it. So neither a restart of a few seconds nor a value that
-// hovers around the limit makes it come and go. Pure.
+// Whether one subject of an alert fires. The alert begins when the value was above the limit for long enough,
+// and ends when it was at most half of the limit for long enough. So neither a restart of a few seconds nor a
+// value near the limit makes the alert begin and end repeatedly. Pure.
 #include "libshared/time/time.hpp"
 #include "metrics-agent/alerts/rules/alert_rules.hpp"
 
@@ -12,7 +12,7 @@ class AlertState {
   enum class Phase : unsigned char { Inactive, Pending, Firing };
   enum class Change { None, Fired, Ended };
 
-  // NaN is not bad. Where something else explains the value already, `may_fire` is false: the alert waits.
+  // NaN is not bad. If another alert explains the value already, `may_fire` is false and this one waits.
   Change update(double value, const AlertRule& rule, bool may_fire, SteadyTime now) {
     const bool is_bad = value > rule.limit;
     switch (phase_) {

@@ -19,7 +19,7 @@ using std::chrono::minutes;
 constexpr std::size_t kGroupsMax = 1000;
 constexpr std::size_t kSubjectBytesMax = 200;
 constexpr double kTailQuantile = 0.99;
-constexpr double kNearlyFull = 0.9;  // of Redis's maxmemory; md-publisher logs a warning from there on too
+constexpr double kNearlyFull = 0.9;  // of Redis's maxmemory; md-publisher logs a warning at the same value
 
 constexpr LabelMask kFirstLabel = 1, kFirstTwoLabels = 3, kFirstThreeLabels = 7;
 constexpr LabelMask kAllButSymbol = 0b10111;  // of the dropped events: component, exchange, channel, reason
@@ -36,12 +36,12 @@ double unless_one(double value) { return value == 1 ? 0 : 1; }
 double as_it_is(double value) { return value; }
 double negated(double value) { return -value; }
 
-// Trades may be rare; tickers and books come by themselves.
+// Trades may be rare; tickers and books arrive without them.
 bool must_come(std::string_view channel) {
   return channel == to_string(EventType::Ticker) || channel == to_string(EventType::OrderBook);
 }
 
-// What of the text fits, without cutting a character of UTF-8 in two.
+// The beginning of the text that fits, without a partial UTF-8 character.
 std::string cut(std::string text) {
   if (text.size() <= kSubjectBytesMax) return text;
   std::size_t end = kSubjectBytesMax;
@@ -197,10 +197,10 @@ void Conditions::sort_new_cells() {
     const bool is_known = source_is_known_[cell.source];
     const std::uint64_t before = is_known ? 0 : cell.total();
     for (auto& [alert, growth] : counters_) {
-      if (growth.takes(key)) growth.add(key, index, before);
+      if (growth.counts_series(key)) growth.add(key, index, before);
     }
-    if (received_.takes(key)) received_.add(key, index, before);
-    if (published_.takes(key)) published_.add(key, index, before);
+    if (received_.counts_series(key)) received_.add(key, index, before);
+    if (published_.counts_series(key)) published_.add(key, index, before);
     if (key.info->metric == Metric::PublishLatency) latency_.add(key, index, cell, is_known);
   }
   for (; series_sorted_ < store_.series().size(); ++series_sorted_) {
@@ -218,7 +218,7 @@ void Conditions::sort_new_cells() {
   }
 }
 
-// A component that said goodbye was asked to stop: somebody knows.
+// A component that said goodbye was stopped on purpose.
 void Conditions::update_sources() {
   auto& down = of(AlertId::ComponentDown);
   down.resize(store_.sources().size());
@@ -243,7 +243,7 @@ void Conditions::update_gauges() {
   }
 }
 
-// Without a maxmemory (0) there is nothing to be full of.
+// Without a maxmemory (0) Redis has no limit.
 void Conditions::update_memory() {
   auto& full = of(AlertId::RedisNearlyFull);
   full.resize(memory_used_.size());
@@ -270,7 +270,7 @@ void Conditions::update_feeds() {
   }
 }
 
-// What was received while nothing was published; 0 while anything is.
+// The number of received events if nothing was published; otherwise 0.
 void Conditions::update_published() {
   auto& values = of(AlertId::NothingPublished);
   values = received_.grown();

@@ -1,11 +1,11 @@
 #pragma once
-// What the alerts are judged by: for each alert a value for each of its subjects (an exchange, a feed, a
-// component ...), once a second. What grows is measured over a window that moves. Pure: the store and the
-// time come in. Series are sorted by what they serve once, when they are new, so that a turn is additions
-// only.
+// The values that the alerts are judged by, computed once a second: for each alert one value for each of its
+// subjects (an exchange, a feed, a component ...). Counters are measured by their growth in a moving window.
+// Pure: the store and the time come in. New series are sorted by the alerts that use them, once, so that each
+// update only adds numbers.
 //
-// What an agent finds when it starts, or of a component it never heard before, is not growth. A series that a
-// known component begins with a count is.
+// Counts that the agent finds when it starts, or in a component that is new to it, are not growth. A new
+// series of a known component is.
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -23,17 +23,17 @@ namespace mdpipe::agent {
 // Which labels of a metric make a group: bit i is label i.
 using LabelMask = unsigned;
 
-// The cells of one metric, grouped by some of its labels. Beyond 1,000 groups all further ones are one, named
-// "others".
+// The cells of one metric, grouped by some of its labels. After 1,000 groups, all further ones
+// share one group, "others".
 class CellGroups {
  public:
   explicit CellGroups(LabelMask labels) : labels_(labels) {}
 
-  // The group of a series, which may be new.
+  // The group of a series; a new one if needed.
   std::size_t find_or_add(const SeriesKey& key);
   [[nodiscard]] std::size_t size() const { return names_.size(); }
   [[nodiscard]] const std::string& name(std::size_t group) const { return names_[group]; }
-  // Number of the group of that name; size() where there is none.
+  // Number of the group with that name; size() if there is none.
   [[nodiscard]] std::size_t find(const std::string& name) const;
 
  private:
@@ -49,10 +49,10 @@ class CounterGrowth {
                 bool (*counts)(const SeriesKey&) = nullptr)
       : metric_(metric), groups_(labels), window_(window), counts_(counts) {}
 
-  [[nodiscard]] bool takes(const SeriesKey& key) const {
+  [[nodiscard]] bool counts_series(const SeriesKey& key) const {
     return key.info->metric == metric_ && (counts_ == nullptr || counts_(key));
   }
-  // `before` is what is no growth.
+  // `before` is the part of the count that is not growth.
   void add(const SeriesKey& key, CellIndex cell, std::uint64_t before);
   void update(const SnapshotStore& store, SteadyTime now);
   [[nodiscard]] const std::vector<double>& grown() const { return grown_; }
@@ -72,8 +72,7 @@ class CounterGrowth {
   std::vector<double> grown_;   // by group
 };
 
-// The latency that 1 % of a window's observations exceed, by exchange, from the buckets that Prometheus sees
-// too.
+// The latency that 1 % of a window's observations exceed, by exchange, from the same buckets as on /metrics.
 class LatencyGrowth {
  public:
   void add(const SeriesKey& key, CellIndex cell, const Cell& now, bool is_known_source);
@@ -81,7 +80,7 @@ class LatencyGrowth {
   [[nodiscard]] const std::vector<double>& p99_seconds() const { return p99_seconds_; }
   [[nodiscard]] const CellGroups& groups() const { return groups_; }
 
-  // Observations by kLatencyBounds, not cumulative; the last are those beyond.
+  // Observations by kLatencyBounds, not cumulative; the last bucket is beyond the last bound.
   using Buckets = std::array<std::uint64_t, metrics::kLatencyBounds.size() + 1>;
 
  private:
@@ -95,8 +94,8 @@ class LatencyGrowth {
   std::vector<double> p99_seconds_;
 };
 
-// As Prometheus's histogram_quantile: straight lines within buckets, the last bound for what is beyond it,
-// NaN where there is nothing.
+// As Prometheus's histogram_quantile: linear within a bucket; the last bound for observations beyond it; NaN
+// without observations.
 double quantile_seconds(const LatencyGrowth::Buckets& buckets, double q);
 
 class Conditions {
@@ -106,10 +105,10 @@ class Conditions {
   // `own_component` is the agent itself.
   Conditions(const SnapshotStore& store, std::string_view own_component);
 
-  // Once a second, after the store was told who is silent.
+  // Once a second, after the store has marked silent sources.
   void update(SteadyTime now);
 
-  // By subject, kUnknown where nobody can say. Subjects are never forgotten and keep their number.
+  // By subject; kUnknown if there is no data. Subjects are never removed and keep their number.
   [[nodiscard]] const std::vector<double>& values(AlertId alert) const;
   // "gmo ticker BTC_JPY"; at most 200 bytes.
   [[nodiscard]] std::string subject(AlertId alert, std::size_t index) const;
@@ -137,11 +136,11 @@ class Conditions {
   const SnapshotStore& store_;
   std::string own_component_;
   std::size_t cells_sorted_ = 0, series_sorted_ = 0;
-  std::vector<bool> source_is_known_;  // its first series were there in an earlier turn
+  std::vector<bool> source_is_known_;  // its first series existed in an earlier update
   std::vector<CounterAlert> counters_;
   std::vector<GaugeAlert> gauges_;
   std::vector<SeriesIndex> feeds_;
-  std::vector<SeriesIndex> memory_used_, memory_max_;  // of Redis, as each publisher finds it
+  std::vector<SeriesIndex> memory_used_, memory_max_;  // of Redis, as each publisher reports it
   CounterGrowth received_, published_;
   LatencyGrowth latency_;
   std::array<std::vector<double>, kAlerts.size()> values_;

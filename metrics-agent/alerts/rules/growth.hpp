@@ -1,6 +1,6 @@
 #pragma once
-// By how much a total has grown in a window that ends now. The window moves in steps of a sixtieth of it, so
-// it takes half a kilobyte and is up to one step too short. Pure.
+// By how much a total has grown in a window that ends now. The window moves in steps of a sixtieth of its
+// length, so it takes half a kilobyte of memory and can be one step too short. Pure.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -16,11 +16,11 @@ class Growth {
  public:
   explicit Growth(std::chrono::nanoseconds window) : step_(window / kSteps) {}
 
-  // `total` begins at 0 and never goes back, nor does `now`.
+  // `total` begins at 0; neither `total` nor `now` ever decreases.
   std::uint64_t update(std::uint64_t total, SteadyTime now) {
     if (!begin_) begin_ = now;
     const auto step = static_cast<std::uint64_t>((now - *begin_) / step_);
-    // Steps that nobody looked at began with what was known before them.
+    // A step without an update begins with the last known total.
     const std::uint64_t skipped = std::min<std::uint64_t>(step - last_step_, kSteps);
     for (std::uint64_t i = 0; i < skipped; ++i) at_begin_[(step - i) % kSteps] = last_total_;
     last_step_ = step;

@@ -13,7 +13,7 @@ namespace {
 using metrics::Metric;
 
 constexpr std::size_t kHostNameBytes = 65;           // POSIX's limit and its end
-constexpr std::size_t kAnswerBytesMax = 64U << 10U;  // it is not looked at
+constexpr std::size_t kAnswerBytesMax = 64U << 10U;  // the answer is not read
 
 http::ClientOptions client_options(const WebhookOptions& options) {
   http::ClientOptions out;
@@ -46,12 +46,12 @@ Webhook::Webhook(asio::io_context& io, WebhookOptions options, AlertBook& book,
       host_(host_name()) {}
 
 void Webhook::tick(Moment now) {
-  if (client_.is_busy() || !pace_.may_send(now.steady) || !book_.has_untold()) return;
+  if (client_.is_busy() || !pace_.may_send(now.steady) || !book_.has_undelivered()) return;
   http::Request request;
   request.method = http::Request::Method::Post;
   request.url = options_.url;
   request.headers = {"Content-Type: application/json"};
-  request.body = webhook_body(options_.format, book_.take_untold(), {host_, now.wall});
+  request.body = webhook_body(options_.format, book_.begin_delivery(), {host_, now.wall});
   client_.send(std::move(request), [this](const http::Response& response) { on_answer(response); });
 }
 
@@ -61,9 +61,9 @@ void Webhook::on_answer(const http::Response& response) {
   pace_.on_answer(verdict, response.retry_after, now);
   const bool is_to_be_tried = verdict == WebhookVerdict::Failed || verdict == WebhookVerdict::RateLimited;
   if (is_to_be_tried) {
-    book_.not_told();
+    book_.not_delivered();
   } else {
-    book_.told();
+    book_.delivered();
   }
   count(verdict);
   log_answer(verdict, response, now);
@@ -82,21 +82,21 @@ void Webhook::count(WebhookVerdict verdict) {
   }
 }
 
-// The answer's body is not logged: a page that says what was not found says the address.
+// The answer's body is not logged, because an error page may repeat the address.
 void Webhook::log_answer(WebhookVerdict verdict, const http::Response& response, SteadyTime now) {
   if (verdict == WebhookVerdict::Sent) {
-    if (std::exchange(is_failing_, false)) log::info("alert webhook takes messages again");
+    if (std::exchange(is_failing_, false)) log::info("the alert webhook accepts messages again");
     return;
   }
   is_failing_ = true;
   if (verdict == WebhookVerdict::Refused) {
     return log::error(
-        "alert webhook refused a message, which is dropped; see --alert-webhook-url-file and "
+        "the alert webhook refused a message, which is dropped; see --alert-webhook-url-file and "
         "--alert-webhook-format",
         {{"status", response.status}, {"receiver", webhook_host(options_.url)}});
   }
   if (const auto suppressed = failure_limit_.admit(now)) {
-    log::warn("alert webhook failed; it is tried again with all that is to be told then",
+    log::warn("the alert webhook failed; the next attempt sends all changes up to then",
               {{"status", response.status},
                {"why", response.error},
                {"receiver", webhook_host(options_.url)},

@@ -1,7 +1,7 @@
 #pragma once
-// Calls the webhook with what the alert book has to say: one request at a time in the program's loop, looked
-// after once a second. Nothing is queued: what was not delivered is still untold in the book. The address is
-// a secret and stands in no log line.
+// Sends the changes in the alert book to the webhook: one request at a time in the program's loop, at most
+// one a second. Nothing is queued: a change that was not delivered is still in the book. The address is a
+// secret and appears in no log line.
 #include <asio/io_context.hpp>
 #include <chrono>
 #include <string>
@@ -17,11 +17,11 @@ namespace mdpipe::agent {
 
 class Webhook {
  public:
-  // Borrows the book and the collector. Throws process::StartupError where libcurl cannot be loaded.
+  // Borrows the book and the collector. Throws process::StartupError if libcurl cannot be loaded.
   Webhook(asio::io_context& io, WebhookOptions options, AlertBook& book,
           metrics::MetricsCollector& collector);
 
-  // Sends what is untold, where it is time.
+  // Sends the changes that were not delivered, if it is time.
   void tick(Moment now);
   [[nodiscard]] bool is_idle() const { return !client_.is_busy(); }
 
@@ -36,7 +36,7 @@ class Webhook {
   metrics::Series sent_, failed_, rate_limited_, dropped_;
   WebhookPace pace_;
   http::Client client_;
-  std::string host_;  // of this machine
+  std::string host_;  // name of this machine
   bool is_failing_ = false;
   log::RateLimit failure_limit_{std::chrono::minutes(1)};
 };

@@ -47,7 +47,7 @@ std::string json_body(const std::vector<AlertReport>& reports, const MessageCont
   return out;
 }
 
-// The three characters that mean something in Slack's text:
+// The three characters with a meaning in Slack's text:
 // https://docs.slack.dev/messaging/formatting-message-text#escaping
 std::string slack_text(std::string_view text) {
   std::string out;
@@ -65,7 +65,7 @@ std::string slack_text(std::string_view text) {
   return out;
 }
 
-// Discord's text is Markdown; these are the marks that mean something inside of a line.
+// Discord's text is Markdown; these are the marks with a meaning inside a line.
 std::string discord_text(std::string_view text) {
   constexpr std::string_view kMarks = R"(\*_~`|[]()<>@)";
   std::string out;
@@ -137,7 +137,7 @@ std::string webhook_body(WebhookFormat format, const std::vector<AlertReport>& r
     case WebhookFormat::Discord: {
       const std::string text = chat_text(reports, context, kDiscordBytesMax, discord_text);
       json.begin_object().member("content", valid_utf8(text));
-      // Whatever a label says, nobody is mentioned.
+      // A label must not mention (notify) anybody.
       json.key("allowed_mentions")
           .begin_object()
           .key("parse")

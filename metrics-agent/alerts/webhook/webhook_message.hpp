@@ -1,7 +1,6 @@
 #pragma once
-// The body of a webhook call for what the alerts have to say: our own JSON, or what Slack or Discord shows as
-// a message. Text of others (labels) is escaped so that it stays text, and a message keeps within what they
-// take. Pure.
+// The body of a webhook call for a list of reports: our own JSON, or a message of Slack or Discord. Text from
+// outside (labels) is escaped so that it stays text, and a message keeps to the receiver's size limits. Pure.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +11,7 @@
 namespace mdpipe::agent {
 
 struct MessageContext {
-  std::string_view host;  // whose metrics-agent speaks
+  std::string_view host;  // the host of this metrics-agent
   UnixNanos now;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// When the webhook may be called again, and what an answer means. A receiver that is away or busy is tried
-// again, ever more seldom; what it refuses for good is not sent twice. Pure.
+// When the webhook may be called again, and what an answer means. If a receiver is unreachable or busy, the
+// call is repeated at growing intervals; a message that it refuses is not sent twice. Pure.
 #include <algorithm>
 #include <chrono>
 
@@ -10,14 +10,14 @@ namespace mdpipe::agent {
 
 enum class WebhookVerdict { Sent, Failed, RateLimited, Refused };
 
-// `status` is HTTP's, 0 where there was no answer.
+// `status` is HTTP's, 0 if there was no answer.
 constexpr WebhookVerdict webhook_verdict(int status) {
   constexpr int kRequestTimeout = 408, kTooEarly = 425, kTooManyRequests = 429;
   if (status >= 200 && status < 300) return WebhookVerdict::Sent;
   if (status == kTooManyRequests) return WebhookVerdict::RateLimited;
   if (status == 0 || status >= 500 || status == kRequestTimeout || status == kTooEarly)
     return WebhookVerdict::Failed;
-  return WebhookVerdict::Refused;  // also a redirect: the address is to be corrected
+  return WebhookVerdict::Refused;  // also a redirect: the configured address is wrong
 }
 
 class WebhookPace {
@@ -26,7 +26,7 @@ class WebhookPace {
 
   [[nodiscard]] bool may_send(SteadyTime now) const { return now >= next_; }
 
-  // `retry_after` is what the receiver asked for; of more than an hour nobody would be told anything.
+  // `retry_after` is the delay that the receiver asked for; at most one hour of it is respected.
   void on_answer(WebhookVerdict verdict, std::chrono::seconds retry_after, SteadyTime now) {
     const bool is_to_be_tried = verdict == WebhookVerdict::Failed || verdict == WebhookVerdict::RateLimited;
     const std::chrono::nanoseconds backoff =

@@ -51,7 +51,7 @@ class Dimensions {
   std::size_t size_ = 0;
 };
 
-// What one document says, by metric in the order of the catalogue.
+// One document, by metric in the order of the catalogue.
 struct DocumentValues {
   std::map<Metric, std::uint64_t> counts;
   std::map<Metric, double> gauges;
@@ -59,7 +59,7 @@ struct DocumentValues {
 };
 using Documents = std::map<Dimensions, DocumentValues>;
 
-// CloudWatch takes ASCII without control characters in dimension values, and no empty ones.
+// CloudWatch accepts dimension values of ASCII without control characters; they must not be empty.
 std::string dimension_value(std::string_view label) {
   std::string out(label.empty() ? "none" : label);
   std::replace_if(
@@ -87,7 +87,8 @@ std::string_view unit_of(const MetricInfo& info) {
   return is_number_of_things ? "Count" : "None";
 }
 
-// Timestamps cannot be compared with the present in CloudWatch, and its dimensions are no place for versions.
+// CloudWatch cannot compare timestamps with the present, and versions as dimensions would be billed as new
+// metrics.
 bool is_exported(const MetricInfo& info) {
   return !ascii::ends_with(info.name, "_timestamp_seconds") && info.metric != Metric::ProcessStartTime &&
          info.metric != Metric::BuildInfo;
@@ -129,7 +130,7 @@ class StateCounts {
   std::map<std::pair<Dimensions, Metric>, std::array<double, std::size(kFeedStates)>> feeds_;
 };
 
-// With symbols a feed's own state is the number of it.
+// With symbols, the state of each feed is a number.
 void collect_gauges(const SnapshotStore& store, const EmfOptions& options, Documents& documents) {
   StateCounts states;
   for_each_gauge(store, is_exported, [&](const SeriesKey& key, double value) {
@@ -141,8 +142,7 @@ void collect_gauges(const SnapshotStore& store, const EmfOptions& options, Docum
   states.write(documents);
 }
 
-// The two lists that one document is written from: what its metrics are, and their values as members of the
-// root.
+// The two lists of a document: the definitions of its metrics, and their values as members of the root.
 struct DocumentText {
   std::string definitions, members;
   std::size_t points = 0;

@@ -3,8 +3,8 @@
 // makes metrics. Counters are the increments of the window, histograms up to 100 values and a count. Series
 // of the same dimensions share a document. Pure.
 //
-// CloudWatch bills each metric of each set of dimensions, so by default symbols are added up, and what means
-// nothing there (timestamps, build information, counters that have never counted) is left out.
+// CloudWatch bills each metric of each set of dimensions. So by default symbols are added up, and values that
+// are useless there (timestamps, build information, counters that are still 0) are left out.
 //
 // Source:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html

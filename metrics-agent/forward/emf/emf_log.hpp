@@ -1,6 +1,6 @@
 #pragma once
-// Writes each window's EMF documents as log lines beside the window log, for CloudWatch Logs to make metrics
-// of.
+// Writes each window's EMF documents as log lines beside the window log, from which CloudWatch Logs makes
+// metrics.
 #include <vector>
 
 #include "metrics-agent/forward/destination_counts.hpp"

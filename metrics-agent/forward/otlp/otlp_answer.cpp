@@ -24,10 +24,10 @@ std::string_view message_of_failure(const http::Response& response) {
 
 // Replaces each word of a header's value, but for the scheme before a credential ("Bearer"), by ***.
 void mask_value(std::string& text, std::string_view header) {
-  constexpr std::size_t kShortest = 4;  // less is no secret, and would turn up everywhere
+  constexpr std::size_t kShortest = 4;  // shorter words are not secret, and occur everywhere
   const std::string_view value = header.substr(std::min(header.size(), header.find(':') + 1));
   for (std::size_t end = value.size(); end > 0;) {
-    const std::size_t begin = value.find_last_of(" \t", end - 1) + 1;  // 0 where there is none
+    const std::size_t begin = value.find_last_of(" \t", end - 1) + 1;  // 0 if there is none
     const std::string_view word = value.substr(begin, end - begin);
     const bool is_scheme = end < value.size() && value.find_first_not_of(" \t") == begin;
     if (word.size() >= kShortest && !is_scheme) {
@@ -73,7 +73,7 @@ OtlpVerdict judge(const http::Response& response, const std::vector<std::string>
   using Failure = http::Response::Failure;
   const bool is_success = response.status >= 200 && response.status < 300;
   OtlpVerdict verdict;
-  if (response.failure == Failure::TooLarge && is_success) {  // an answer to data that was taken
+  if (response.failure == Failure::TooLarge && is_success) {  // the data was accepted
     verdict.reason = otlp_reason::kBadAnswer;
     verdict.message = response.error;
     return verdict;

@@ -24,7 +24,7 @@ bool is_counted(const metrics::MetricInfo& info) {
   return info.kind == metrics::Kind::Histogram || info.kind == metrics::Kind::Counter;
 }
 
-// Whether a window has everything that the cell ever counted.
+// Whether the window contains everything that the cell ever counted.
 bool is_whole(const Cell& cell, CellIndex index, const Window& window) {
   if (!cell.histogram) return window.counts[index] == cell.total();
   const std::uint64_t total = cell.histogram->ended.count + cell.histogram->current.count;
@@ -42,7 +42,7 @@ UnixNanos OtlpCounts::end() const { return to_unix_nanos(end_.value_or(0)); }
 
 void OtlpCounts::add(const SnapshotStore& store, const Window& window, UnixNanos now) {
   const std::int64_t begin = end_.value_or(to_ms(now.count - window.span.count()));
-  const std::int64_t end = std::max(to_ms(now.count), begin + 1);  // also where the clock was set back
+  const std::int64_t end = std::max(to_ms(now.count), begin + 1);  // also if the clock was set back
   enter_series(store, window, {begin, end});
   counts_.add(store, window);
   if (temporality_ == Temporality::Delta) add_processor_time(store);
@@ -61,9 +61,9 @@ void OtlpCounts::enter_series(const SnapshotStore& store, const Window& window, 
   }
 }
 
-// When the counts of a series began that is new: with the window, or where that holds all that a source has
-// ever counted, when the source began to count. Increments go on where the last window ended, as an earlier
-// life may have told some.
+// When counting began for a new series: with the window; or, if the window contains all that the source has
+// ever counted, when the source started. Increments begin where the last window ended, because the previous
+// run of the agent may have sent earlier ones.
 std::int64_t OtlpCounts::begin_of(const SnapshotStore& store, const Window& window, SeriesIndex series,
                                   Span span) const {
   if (temporality_ == Temporality::Delta && end_) return span.begin;
@@ -76,8 +76,8 @@ std::int64_t OtlpCounts::begin_of(const SnapshotStore& store, const Window& wind
   return earliest < span.end ? earliest : span.begin;
 }
 
-// It travels as a gauge does, so no window has its increments. What a process used before this life of the
-// agent is not told again.
+// Processor time is sent like a gauge, so it is in no window. Time that a process used before this run of the
+// agent is not sent again.
 void OtlpCounts::add_processor_time(const SnapshotStore& store) {
   processor_.resize(store.cells().size());
   for (CellIndex index = 0; index < store.cells().size(); ++index) {
@@ -86,8 +86,8 @@ void OtlpCounts::add_processor_time(const SnapshotStore& store) {
     const Source& source = store.sources()[cell.source];
     const auto micros = static_cast<std::uint64_t>(std::llround(std::max(cell.gauge, 0.0) * kMicros));
     Processor& before = processor_[index];
-    const bool was_told = !before.is_known && end_ && to_ms(static_cast<std::int64_t>(source.epoch)) < *end_;
-    if (was_told) before.micros = micros;
+    const bool was_sent = !before.is_known && end_ && to_ms(static_cast<std::int64_t>(source.epoch)) < *end_;
+    if (was_sent) before.micros = micros;
     if (before.is_known && before.epoch != source.epoch) before.micros = 0;
     Undelivered::Entry more;
     more.count = micros > before.micros ? micros - before.micros : 0;
@@ -96,21 +96,21 @@ void OtlpCounts::add_processor_time(const SnapshotStore& store) {
   }
 }
 
-void OtlpCounts::send(std::size_t index) {
-  on_their_way_.push_back({index, since_[index], counts_.take(index)});
+void OtlpCounts::set_aside(std::size_t index) {
+  in_request_.push_back({index, since_[index], counts_.exchange(index)});
   since_[index] = *end_;
 }
 
-void OtlpCounts::back() {
-  for (const OnItsWay& one : on_their_way_) {
+void OtlpCounts::put_back() {
+  for (const InRequest& one : in_request_) {
     counts_.add(one.index, one.entry);
     since_[one.index] = one.since;
   }
-  on_their_way_.clear();
+  in_request_.clear();
 }
 
-// Counters and histograms as Undelivered has them, and as gauges since when each series is counted, also
-// those without a count. Series that are on their way stand in it twice; reading adds them up.
+// Counters and histograms as in Undelivered, and as gauges the time at which counting began for each series,
+// also for those without a count. Series that are set aside appear twice; reading adds them up.
 metrics::Delta OtlpCounts::state(std::string_view destination) const {
   metrics::Delta out = counts_.state(destination, end());
   out.origin = static_cast<std::uint64_t>(end_.value_or(0));
@@ -121,7 +121,7 @@ metrics::Delta OtlpCounts::state(std::string_view destination) const {
     if (counts_[i].is_empty()) out.series.push_back({id, key(id).info->name, key(id).labels});
     out.gauges.emplace_back(id, static_cast<double>(since_[i]));
   }
-  for (const OnItsWay& one : on_their_way_) {
+  for (const InRequest& one : in_request_) {
     const auto id = static_cast<metrics::SeriesId>(one.index);
     out.gauges.emplace_back(id, static_cast<double>(one.since));
     if (one.entry.histogram) {
@@ -149,8 +149,8 @@ void OtlpCounts::restore(const metrics::Delta& state) {
     const auto found = by_id.find(id);
     if (found == by_id.end()) continue;
     std::int64_t& since = since_[found->second];
-    const auto told = static_cast<std::int64_t>(ms);
-    since = since == kUnset ? told : std::min(since, told);
+    const auto began = static_cast<std::int64_t>(ms);
+    since = since == kUnset ? began : std::min(since, began);
   }
 }
 

@@ -1,11 +1,11 @@
 #pragma once
-// What OpenTelemetry is told of counters and histograms: counts, and the time since when they were counted.
-// Windows are added up here. With delta temporality the counts leave with the request that carries them;
-// cumulative ones are those that never leave, so that they go back neither when the agent is restarted nor
-// when a component has lost its counters. Pure.
+// The counters and histograms for OpenTelemetry: counts, and the time at which counting began. Windows are
+// added up here. With delta temporality, counts are removed when the request that contains them is answered.
+// Cumulative counts are never removed, so they do not decrease when the agent is restarted or when a
+// component has lost its counters. Pure.
 //
-// The times of a series touch and never overlap: a point ends where a window ended, and the next one of that
-// series begins there, however long it had nothing to tell. They are whole milliseconds.
+// The times of a series touch and never overlap: a point ends at the end of a window, and the next point of
+// that series begins there, however long nothing was counted. Times are whole milliseconds.
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -31,19 +31,19 @@ class OtlpCounts {
   [[nodiscard]] UnixNanos since(std::size_t index) const;
   [[nodiscard]] UnixNanos end() const;  // of the last window
 
-  // Delta: puts the counts of a series aside, for a request that is being made. `back` where it came to
-  // nothing.
-  void send(std::size_t index);
-  void sent() { on_their_way_.clear(); }
-  void back();
+  // Delta: sets the counts of a series aside for a request. confirm() after the request was accepted or
+  // refused; put_back() adds the counts to newer ones.
+  void set_aside(std::size_t index);
+  void confirm() { in_request_.clear(); }
+  void put_back();
 
-  // With what is on its way. A restart under another temporality takes over what is not delivered, but not
-  // totals as increments.
+  // Includes the counts that are set aside. After a restart with another temporality, undelivered increments
+  // are kept, but totals do not become increments.
   [[nodiscard]] metrics::Delta state(std::string_view destination) const;
   void restore(const metrics::Delta& state);
 
  private:
-  struct OnItsWay {
+  struct InRequest {
     std::size_t index;
     std::int64_t since;
     Undelivered::Entry entry;
@@ -67,8 +67,8 @@ class OtlpCounts {
   Undelivered counts_;
   std::vector<std::int64_t> since_;      // ms, by series
   std::vector<std::uint32_t> by_store_;  // series of the store -> of counts_
-  std::vector<Processor> processor_;     // by cell: what was added of process_cpu_seconds_total
-  std::vector<OnItsWay> on_their_way_;
+  std::vector<Processor> processor_;     // by cell: the part of process_cpu_seconds_total that was added
+  std::vector<InRequest> in_request_;
   std::optional<std::int64_t> end_;  // ms
 };
 

@@ -19,7 +19,7 @@ struct OtlpRequest {
 
 class OtlpEncoder {
  public:
-  // Borrows both. With delta temporality, what is put into a request is put aside in `counts`.
+  // Borrows both. With delta temporality, the counts in a request are set aside in `counts`.
   OtlpEncoder(OtlpForm form, const SnapshotStore& store, OtlpCounts& counts);
 
   void begin_round();
@@ -27,7 +27,7 @@ class OtlpEncoder {
   [[nodiscard]] bool is_done() const { return next_ == items_.size(); }
   // Without points if none of the remaining series has a value.
   OtlpRequest next_request();
-  // The last request is made once more, of newer values. For totals only.
+  // The next request repeats the last one with newer values. For totals only.
   void step_back() { next_ = request_begin_; }
 
  private:

@@ -13,7 +13,7 @@ namespace mdpipe::agent {
 
 enum class HistogramForm { Exponential, Explicit };
 
-// A request ends with the point that goes beyond either. The specification asks for less than 20 MiB.
+// A request ends with the point that reaches either limit. The specification asks for less than 20 MiB.
 inline constexpr std::size_t kOtlpPointsMax = 2'000;
 inline constexpr std::size_t kOtlpBytesMax = 1U << 20U;
 

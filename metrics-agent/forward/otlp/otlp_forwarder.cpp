@@ -6,7 +6,6 @@
 #include <array>
 #include <utility>
 
-#include "libshared/config/options.hpp"
 #include "mdpipe_version.hpp"
 #include "metrics-agent/forward/gzip.hpp"
 
@@ -16,12 +15,8 @@ namespace {
 using Fate = OtlpVerdict::Fate;
 using metrics::Metric;
 
-// An answer is a few hundred bytes; a proxy's page of an error some thousand.
+// An answer has a few hundred bytes; an error page of a proxy, some thousand.
 constexpr std::size_t kOtlpAnswerBytesMax = 64U << 10U;
-
-Temporality temporality_of(const OtlpOptions& options) {
-  return options.temporality == "delta" ? Temporality::Delta : Temporality::Cumulative;
-}
 
 std::string resource_host() {
   std::array<char, 256> name{};
@@ -30,8 +25,8 @@ std::string resource_host() {
 
 OtlpForm form_of(const OtlpOptions& options, const std::string& instance) {
   OtlpForm form;
-  form.temporality = temporality_of(options);
-  form.histograms = options.histograms == "explicit" ? HistogramForm::Explicit : HistogramForm::Exponential;
+  form.temporality = options.temporality;
+  form.histograms = options.histograms;
   form.version = kVersion;
   const std::string host = resource_host();
   form.resource = {{"service.name", options.service_name},
@@ -63,31 +58,27 @@ http::ClientOptions client_options(const OtlpOptions& options) {
 
 OtlpForwarder::OtlpForwarder(asio::io_context& io, const SnapshotStore& store, metrics::MetricsCollector& own,
                              const OtlpOptions& options, const std::string& instance,
-                             std::function<void()> delivered)
+                             std::function<void()> on_delivered)
     : store_(store),
       options_(options),
-      delivered_(std::move(delivered)),
-      counts_(temporality_of(options)),
+      on_delivered_(std::move(on_delivered)),
+      counts_(options.temporality),
       encoder_(form_of(options, instance), store, counts_),
       timer_(io),
       own_(own),
       client_(io, client_options(options)) {
-  // Known in advance, so that all are 0 before anything happens.
-  taken_ = own_.series(Metric::ForwardedPoints, {name()});
+  // Created in advance, so that all are 0 before anything happens.
+  accepted_ = own_.series(Metric::ForwardedPoints, {name()});
   for (const auto reason : otlp_reason::kErrors)
     errors_.emplace(reason, own_.series(Metric::ForwardErrors, {name(), reason}));
   for (const auto reason : otlp_reason::kDrops)
     drops_.emplace(reason, own_.series(Metric::ForwardDroppedPoints, {name(), reason}));
-  log::info("metrics go to an OpenTelemetry receiver", {{"destination", name()},
-                                                        {"url", config::mask_url(options_.url)},
-                                                        {"temporality", options_.temporality},
-                                                        {"histograms", options_.histograms}});
 }
 
 void OtlpForwarder::on_window(const Window& window) {
   counts_.add(store_, window, wall_now());
   passed_ += window.span;
-  if (passed_ + window.span / 2 >= std::chrono::seconds(options_.interval_seconds)) make_due();
+  if (passed_ + window.span / 2 >= options_.interval) make_due();
 }
 
 void OtlpForwarder::finish() {
@@ -105,7 +96,7 @@ void OtlpForwarder::proceed() {
   if (request_.points > 0 || make_request()) send();
 }
 
-// False where there is nothing to send until the next window.
+// False if there is nothing to send until the next window.
 bool OtlpForwarder::make_request() {
   while (true) {
     if (encoder_.is_done()) {
@@ -115,44 +106,44 @@ bool OtlpForwarder::make_request() {
     }
     request_ = encoder_.next_request();
     if (request_.points == 0) continue;
-    if (options_.compression == "gzip") request_.body = gzip(request_.body);
+    if (options_.is_compressed) request_.body = gzip(request_.body);
     retry_.begin_request();
     return true;
   }
 }
 
 void OtlpForwarder::end_round() {
-  if (std::exchange(has_delivered_, false)) delivered_();
+  if (std::exchange(has_delivered_, false)) on_delivered_();
 }
 
 void OtlpForwarder::send() {
   http::Request request{http::Request::Method::Post, options_.url, options_.headers, request_.body};
   request.headers.emplace_back("Content-Type: application/x-protobuf");
-  if (options_.compression == "gzip") request.headers.emplace_back("Content-Encoding: gzip");
+  if (options_.is_compressed) request.headers.emplace_back("Content-Encoding: gzip");
   client_.send(std::move(request), [this](const http::Response& response) { on_answer(response); });
 }
 
 void OtlpForwarder::on_answer(const http::Response& response) {
   const OtlpVerdict verdict = judge(response, options_.headers);
-  if (verdict.fate == Fate::Taken) on_taken(verdict);
+  if (verdict.fate == Fate::Accepted) on_accepted(verdict);
   if (verdict.fate == Fate::Refused) on_refused(response, verdict);
   if (verdict.fate == Fate::Retry) on_failure(response, verdict);
   proceed();
 }
 
-void OtlpForwarder::on_taken(const OtlpVerdict& verdict) {
+void OtlpForwarder::on_accepted(const OtlpVerdict& verdict) {
   const std::uint64_t rejected = std::min<std::uint64_t>(verdict.rejected, request_.points);
-  own_.add(taken_, request_.points - rejected);
+  own_.add(accepted_, request_.points - rejected);
   if (rejected > 0) own_.add(drops_.at(otlp_reason::kRejected), rejected);
   if (verdict.reason == otlp_reason::kBadAnswer) own_.add(errors_.at(otlp_reason::kBadAnswer));
   if (const int failures = retry_.on_success(); failures > 0)
-    log::info("the OpenTelemetry receiver takes metrics again",
+    log::info("the OpenTelemetry receiver accepts metrics again",
               {{"destination", name()}, {"failures", failures}});
   if (!verdict.reason.empty() || !verdict.message.empty()) {
     if (const auto suppressed = partial_limit_.admit(steady_now())) {
       log::write(rejected > 0 ? log::Level::Error : log::Level::Warn,
                  rejected > 0 ? "the OpenTelemetry receiver rejected points of a request; they are lost"
-                              : "the OpenTelemetry receiver took a request and had something to say",
+                              : "the OpenTelemetry receiver accepted a request and returned a message",
                  {{"destination", name()},
                   {"rejected", rejected},
                   {"points", request_.points},
@@ -166,7 +157,7 @@ void OtlpForwarder::on_taken(const OtlpVerdict& verdict) {
 
 void OtlpForwarder::on_refused(const http::Response& response, const OtlpVerdict& verdict) {
   own_.add(drops_.at(otlp_reason::kRefused), request_.points);
-  retry_.on_success();  // it is there, and waiting would not change its mind
+  retry_.on_success();  // the receiver is reachable, and waiting would not help
   if (const auto suppressed = refused_limit_.admit(steady_now())) {
     log::error(
         "the OpenTelemetry receiver refused a request; its points are lost. See --otlp-endpoint and "
@@ -184,19 +175,19 @@ void OtlpForwarder::on_failure(const http::Response& response, const OtlpVerdict
   own_.add(errors_.at(verdict.reason));
   const double random = std::uniform_real_distribution<double>(0, 1)(random_);
   const auto delay = retry_.on_failure(response.retry_after, random);
-  // Once an outage; its end is told too.
+  // A warning once for each outage; its end is logged too.
   log::write(retry_.failures() == 1 ? log::Level::Warn : log::Level::Debug,
-             "the OpenTelemetry receiver is not to be had; counts are kept and sent later",
+             "cannot reach the OpenTelemetry receiver; counts are kept and sent later",
              {{"destination", name()},
               {"reason", verdict.reason},
               {"status", response.status},
               {"message", verdict.message},
               {"retry_ms", delay.count()}});
-  if (temporality_of(options_) == Temporality::Cumulative) {
+  if (options_.temporality == Temporality::Cumulative) {
     encoder_.step_back();
     request_ = {};
   } else if (retry_.gives_up()) {
-    counts_.back();
+    counts_.put_back();
     encoder_.end_round();
     request_ = {};
   }
@@ -204,9 +195,9 @@ void OtlpForwarder::on_failure(const http::Response& response, const OtlpVerdict
 }
 
 void OtlpForwarder::finish_request() {
-  counts_.sent();
+  counts_.confirm();
   request_ = {};
-  has_delivered_ = temporality_of(options_) == Temporality::Delta;
+  has_delivered_ = options_.temporality == Temporality::Delta;
 }
 
 void OtlpForwarder::wait(std::chrono::milliseconds delay) {

@@ -1,10 +1,10 @@
 #pragma once
 // Sends metrics by OTLP/HTTP: a round over all series once an interval, at the end of a window, one request
-// on its way at a time. Only the shell: what is counted, how it is written, what an answer means and when to
-// try again is decided in OtlpCounts, OtlpEncoder, judge() and OtlpRetry.
+// at a time. Only the shell: OtlpCounts, OtlpEncoder, judge() and OtlpRetry decide what is counted, how it is
+// encoded, what an answer means and when to try again.
 //
-// An outage costs no counts. Totals are simply sent anew; of increments a request that failed is sent again
-// as it is, and after OtlpRetry::kAttemptsMax times its counts leave with the next round.
+// No counts are lost in an outage. Totals are sent again with newer values. A request with increments is
+// repeated unchanged; after OtlpRetry::kAttemptsMax attempts its counts are sent with the next round.
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <functional>
@@ -18,9 +18,9 @@
 #include "libshared/log/log.hpp"
 #include "libshared/metrics/collector.hpp"
 #include "metrics-agent/forward/otlp/otlp_answer.hpp"
+#include "metrics-agent/forward/otlp/otlp_config.hpp"
 #include "metrics-agent/forward/otlp/otlp_counts.hpp"
 #include "metrics-agent/forward/otlp/otlp_encode.hpp"
-#include "metrics-agent/forward/otlp/otlp_options.hpp"
 #include "metrics-agent/forward/otlp/otlp_retry.hpp"
 #include "metrics-agent/window/forwarder.hpp"
 
@@ -28,10 +28,11 @@ namespace mdpipe::agent {
 
 class OtlpForwarder final : public Forwarder {
  public:
-  // Borrows the store and the collector. `delivered` is called when a round is over in which increments were
-  // taken, so that they are not sent again after a restart. `instance` is service.instance.id.
+  // Borrows the store and the collector. `on_delivered` is called at the end of a round in which
+  // increments were accepted, so that they are not sent again after a restart. `instance` is
+  // service.instance.id.
   OtlpForwarder(asio::io_context& io, const SnapshotStore& store, metrics::MetricsCollector& own,
-                const OtlpOptions& options, const std::string& instance, std::function<void()> delivered);
+                const OtlpOptions& options, const std::string& instance, std::function<void()> on_delivered);
 
   [[nodiscard]] std::string_view name() const override { return "otlp"; }
   void on_window(const Window& window) override;
@@ -47,7 +48,7 @@ class OtlpForwarder final : public Forwarder {
   void end_round();
   void send();
   void on_answer(const http::Response& response);
-  void on_taken(const OtlpVerdict& verdict);
+  void on_accepted(const OtlpVerdict& verdict);
   void on_refused(const http::Response& response, const OtlpVerdict& verdict);
   void on_failure(const http::Response& response, const OtlpVerdict& verdict);
   void finish_request();
@@ -55,12 +56,12 @@ class OtlpForwarder final : public Forwarder {
 
   const SnapshotStore& store_;
   OtlpOptions options_;
-  std::function<void()> delivered_;
+  std::function<void()> on_delivered_;
   OtlpCounts counts_;
   OtlpEncoder encoder_;
   OtlpRetry retry_;
-  OtlpRequest request_;  // the one on its way or waiting to be sent again; without points there is none
-  // Windows since a round was due; the first one is sent, so that it is soon seen whether all is set up well.
+  OtlpRequest request_;  // being sent or waiting to be sent again; without points there is none
+  // Time since a round was due; the first window is sent, so that a wrong configuration is noticed soon.
   std::chrono::nanoseconds passed_ = std::chrono::hours(1);
   bool is_due_ = false;
   bool has_delivered_ = false;  // increments, since the state was saved
@@ -71,7 +72,7 @@ class OtlpForwarder final : public Forwarder {
 
   // Its metrics.
   metrics::MetricsCollector& own_;
-  metrics::Series taken_;
+  metrics::Series accepted_;
   std::unordered_map<std::string_view, metrics::Series> errors_, drops_;  // by reason
 
   http::Client client_;  // last: its handlers use all of the above

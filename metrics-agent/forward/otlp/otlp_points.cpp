@@ -53,7 +53,7 @@ std::size_t OtlpPoints::write(Data& data, const OtlpItem& item) {
   } else {
     write_explicit(data, item.index);
   }
-  if (is_delta) counts_.send(item.index);
+  if (is_delta) counts_.set_aside(item.index);
   return 1;
 }
 

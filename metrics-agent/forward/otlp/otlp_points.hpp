@@ -30,7 +30,7 @@ class OtlpPoints {
  public:
   using Data = OtlpMessage<otlp::Data>;
 
-  // Borrows all three. With delta temporality, the counts that are written are put aside in `counts`.
+  // Borrows all three. With delta temporality, the counts that are written are set aside in `counts`.
   OtlpPoints(const OtlpForm& form, const SnapshotStore& store, OtlpCounts& counts)
       : form_(form), store_(store), counts_(counts) {}
 

@@ -11,8 +11,8 @@ namespace {
 using protozero::pbf_wire_type;
 using protozero::tag_and_type;
 
-// Field by field, with the type that each has on the wire: protozero reads a field as whatever it is asked
-// for, and asserts that it is.
+// A field is read only if it has its published type on the wire: protozero does not check the type, except by
+// an assertion in debug builds.
 OtlpPartialSuccess read_partial_success(std::string_view bytes) {
   OtlpPartialSuccess out;
   protozero::pbf_message<otlp::PartialSuccess> message(bytes);
@@ -58,7 +58,7 @@ std::string_view read_status(std::string_view bytes) {
   return out;
 }
 
-// protozero throws on malformed bytes; here is where that ends.
+// protozero throws on malformed bytes; the exception becomes a Result here.
 template <typename Value>
 Result<Value> read(std::string_view bytes, Value (*reader)(std::string_view)) {
   try {

@@ -10,7 +10,7 @@ std::chrono::milliseconds OtlpRetry::on_failure(std::chrono::seconds retry_after
   const auto whole = std::min(kMax, kFirst * (1 << std::min(failures_, kDoublingsMax)));
   ++failures_;
   ++attempts_;
-  if (retry_after.count() > 0) {  // never sooner, and not all agents in the same instant
+  if (retry_after.count() > 0) {  // never sooner, and not all agents at the same moment
     const std::chrono::milliseconds asked = std::min(retry_after, kRetryAfterMax);
     return asked + std::chrono::milliseconds(static_cast<int>(random * 1'000));
   }

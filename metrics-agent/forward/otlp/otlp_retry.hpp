@@ -1,6 +1,6 @@
 #pragma once
-// How long to wait after a request that came to nothing: what the receiver asks for, otherwise a backoff that
-// doubles, with jitter. It goes on over requests, and begins anew once one is taken. Pure.
+// How long to wait after a failed request: the delay that the receiver asks for, otherwise a backoff that
+// doubles, with jitter. The backoff continues from request to request until one is accepted. Pure.
 #include <chrono>
 
 namespace mdpipe::agent {
@@ -9,13 +9,13 @@ class OtlpRetry {
  public:
   static constexpr std::chrono::milliseconds kFirst{1'000};
   static constexpr std::chrono::milliseconds kMax{60'000};
-  // A receiver that asks for more is asked again after this all the same.
+  // If the receiver asks for a longer delay, this one is used.
   static constexpr std::chrono::seconds kRetryAfterMax{600};
-  // So often the very same bytes are sent before their counts go back, to leave together with newer ones.
+  // After this many attempts with the same bytes, the counts go into a newer request.
   static constexpr int kAttemptsMax = 5;
 
   void begin_request() { attempts_ = 0; }
-  // `retry_after` is 0 where the receiver has asked for nothing; `random` is in [0, 1).
+  // `retry_after` is 0 if the receiver has not asked for a delay; `random` is in [0, 1).
   std::chrono::milliseconds on_failure(std::chrono::seconds retry_after, double random);
   // Returns how many requests had failed in a row.
   int on_success();

@@ -21,7 +21,7 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
   return port;
 }
 
-// An IPv6 address stands in brackets, as in a URL.
+// An IPv6 address is in brackets, as in a URL.
 std::optional<DatagramAddress> parse_udp(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return std::nullopt;

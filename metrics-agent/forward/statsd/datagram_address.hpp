@@ -1,5 +1,5 @@
 #pragma once
-// Where datagrams go: a UDP port or a Unix socket, as an option names it. Pure.
+// The destination of datagrams as an option names it: a UDP port or a Unix socket. Pure.
 #include <cstdint>
 #include <string>
 #include <string_view>

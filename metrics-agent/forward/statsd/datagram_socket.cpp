@@ -54,7 +54,7 @@ bool DatagramSocket::open(int family, const void* address, unsigned length) {
   fd_ = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return fail(errno);
   if (connect(fd_, static_cast<const sockaddr*>(address), length) != 0) return fail(errno);
-  // Refusals are then queued with the datagram that they mean, ip(7).
+  // The kernel then queues each refusal with its datagram, ip(7).
   const int on = 1;
   if (family == AF_INET) setsockopt(fd_, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
   if (family == AF_INET6) setsockopt(fd_, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
@@ -77,17 +77,17 @@ DatagramSocket::Outcome DatagramSocket::send(std::string_view datagram) {
   do {
     sent = ::send(fd_, datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
-  if (sent >= 0) return Outcome::Taken;
+  if (sent >= 0) return Outcome::Accepted;
   error_ = errno;
   return outcome_of(error_);
 }
 
-std::vector<std::string> DatagramSocket::take_refused() {
+std::vector<std::string> DatagramSocket::read_refused() {
   std::vector<std::string> out;
   if (!is_udp_ || fd_ < 0) return out;
   for (int i = 0; i < kRefusalsMax; ++i) {
     std::array<char, kRefusedBytesMax> beginning{};
-    std::array<char, 512> control{};  // who refused and why, which errno says as well
+    std::array<char, 512> control{};  // the sender and reason of the refusal; errno has the reason too
     iovec part{beginning.data(), beginning.size()};
     msghdr message{};
     message.msg_iov = &part;

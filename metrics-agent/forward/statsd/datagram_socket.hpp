@@ -1,7 +1,7 @@
 #pragma once
-// A connected datagram socket, UDP or Unix, that never waits and knows what became of what it sent, as far as
-// the kernel is told: an unbound UDP port answers after the send, with the beginning of the datagram it
-// refused. Decides nothing.
+// A connected datagram socket, UDP or Unix, that never blocks. It also returns the datagrams that were
+// refused later, as far as the kernel knows them: a UDP port on which nobody listens answers after the send,
+// with the beginning of the refused datagram. Decides nothing.
 #include <asio/ip/udp.hpp>
 #include <string>
 #include <string_view>
@@ -11,27 +11,27 @@ namespace mdpipe::agent {
 
 class DatagramSocket {
  public:
-  enum class Outcome { Taken, QueueFull, Refused, Failed };
+  enum class Outcome { Accepted, QueueFull, Refused, Failed };
 
   DatagramSocket() = default;
   ~DatagramSocket() { close(); }
   DatagramSocket(const DatagramSocket&) = delete;
   DatagramSocket& operator=(const DatagramSocket&) = delete;
 
-  // Anew, where it was open. False with the reason in error().
+  // Closes the socket first if it is open. False with the reason in error().
   bool open(const asio::ip::udp::endpoint& endpoint);
   bool open(const std::string& path);
   void close();
 
-  // Anything but Taken means that this datagram was not sent.
+  // All outcomes except Accepted mean that this datagram was not sent.
   Outcome send(std::string_view datagram);
 
-  // The beginnings, of up to about 500 bytes, of datagrams that were sent before and refused. Empty ones
-  // where a router told no more than that.
-  std::vector<std::string> take_refused();
+  // The beginnings (up to about 500 bytes) of datagrams that were sent before and refused; an empty text if a
+  // router did not return any of it.
+  std::vector<std::string> read_refused();
 
   [[nodiscard]] bool is_open() const { return fd_ >= 0; }
-  // errno of what failed last.
+  // errno of the last failure.
   [[nodiscard]] int error() const { return error_; }
 
  private:

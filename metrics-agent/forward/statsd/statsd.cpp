@@ -11,19 +11,19 @@
 namespace mdpipe::agent {
 namespace {
 
-// A receiver's socket holds about 90 full datagrams of UDP (Linux's default of 208 KiB), one of Unix 10:
-// bursts of this many leave it time to read. 1,600 datagrams a second.
+// A receiver's UDP socket holds about 90 full datagrams (Linux's default of 208 KiB), a Unix socket 10.
+// Bursts of this size give it time to read: 1,600 datagrams a second.
 constexpr std::size_t kBurst = 16;
 constexpr auto kBurstInterval = std::chrono::milliseconds(10);
 constexpr auto kFullWaitMax = std::chrono::milliseconds(1000);
-// A save encodes what is undelivered, some milliseconds of the loop at 1,000 symbols; their datagrams go out
-// in less than this.
+// Saving encodes the undelivered counts, which takes some milliseconds of the loop at 1,000 symbols; all
+// their datagrams are sent in less than this time.
 constexpr auto kSaveInterval = std::chrono::seconds(1);
 
-constexpr std::string_view kRefused = "refused";  // nobody listens
+constexpr std::string_view kRefused = "refused";  // no process listens on the port
 constexpr std::string_view kQueueFull = "queue_full";
 constexpr std::string_view kResolve = "resolve";  // the name service does not know the host
-constexpr std::string_view kSend = "send";        // anything else the kernel says
+constexpr std::string_view kSend = "send";        // any other error of the kernel
 constexpr std::string_view kTooLong = "too_long";
 
 std::string_view reason_of(DatagramSocket::Outcome outcome) {
@@ -48,10 +48,10 @@ void Statsd::on_window(const Window& window) {
     counts_.error(kResolve);
     return undelivered_.add(store_, window);
   }
-  // Refusals of the last window that took this long to be heard of.
-  if (take_back_refused()) give_up(kRefused, std::strerror(socket_.error()));
+  // Late refusals of datagrams of the last window.
+  if (return_refused()) give_up(kRefused, std::strerror(socket_.error()));
   if (phase_ == Phase::Sending) {
-    give_up(kQueueFull, "the receiver did not take the datagrams of a window before the next one ended");
+    give_up(kQueueFull, "the receiver did not accept the datagrams of a window before the next one ended");
   }
   fill_queue(window);
   begin();
@@ -104,10 +104,9 @@ void Statsd::send_burst() {
       if (i == 0) wait_ = std::min(wait_ * 2, kFullWaitMax);
       return schedule(Phase::Sending, wait_);
     }
-    if (outcome == DatagramSocket::Outcome::Taken) deliver_next();
-    // An error of the send may also be the refusal of an earlier datagram: the queue of refusals says of
-    // which.
-    if (take_back_refused() || outcome != DatagramSocket::Outcome::Taken) {
+    if (outcome == DatagramSocket::Outcome::Accepted) deliver_next();
+    // An error of send() may also be the refusal of an earlier datagram: the queue of refusals names it.
+    if (return_refused() || outcome != DatagramSocket::Outcome::Accepted) {
       return give_up(reason_of(outcome), std::strerror(socket_.error()));
     }
     wait_ = kBurstInterval;
@@ -118,17 +117,17 @@ void Statsd::send_burst() {
 void Statsd::deliver_next() {
   Datagram& datagram = queue_[next_++];
   for (const Undelivered::Part& part : datagram.counts) undelivered_.deliver(part);
-  points_taken_ += datagram.points;
+  points_accepted_ += datagram.points;
   is_saved_ = false;
 }
 
-bool Statsd::take_back_refused() {
-  const std::vector<std::string> refused = socket_.take_refused();
-  for (const std::string& beginning : refused) take_back(beginning);
+bool Statsd::return_refused() {
+  const std::vector<std::string> refused = socket_.read_refused();
+  for (const std::string& beginning : refused) return_datagram(beginning);
   return !refused.empty();
 }
 
-void Statsd::take_back(const std::string& beginning) {
+void Statsd::return_datagram(const std::string& beginning) {
   if (beginning.empty()) return;
   const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(next_);
   const auto found = std::find_if(queue_.begin(), end, [&](const Datagram& datagram) {
@@ -136,7 +135,7 @@ void Statsd::take_back(const std::string& beginning) {
   });
   if (found == end) return;
   for (const Undelivered::Part& part : found->counts) undelivered_.put_back(part);
-  points_taken_ -= std::min(points_taken_, found->points);
+  points_accepted_ -= std::min(points_accepted_, found->points);
   *found = {};
   is_saved_ = false;
 }
@@ -152,7 +151,7 @@ void Statsd::schedule(Phase phase, std::chrono::milliseconds delay) {
 void Statsd::on_timer() {
   const Phase phase = std::exchange(phase_, Phase::Idle);
   if (phase == Phase::Idle) return;  // fired while it was cancelled
-  if (take_back_refused()) {
+  if (return_refused()) {
     give_up(kRefused, std::strerror(socket_.error()));
   } else if (phase == Phase::Settling) {
     settled();
@@ -162,10 +161,10 @@ void Statsd::on_timer() {
   save_if_due(steady_now());
 }
 
-// The socket stays open until the next window for refusals that come from further away.
+// The socket stays open until the next window, because refusals from distant hosts arrive later.
 void Statsd::settled() {
-  count_taken();
-  if (!std::exchange(is_reached_, true)) log::info("statsd is reached again");
+  count_accepted();
+  if (!std::exchange(is_reached_, true)) log::info("the StatsD receiver is reached again");
 }
 
 void Statsd::give_up(std::string_view reason, const std::string& why) {
@@ -173,14 +172,14 @@ void Statsd::give_up(std::string_view reason, const std::string& why) {
   timer_.cancel();
   socket_.close();
   ++failures_;
-  count_taken();
+  count_accepted();
   counts_.error(reason);
   if (!std::exchange(is_reached_, false)) return;
-  log::warn("statsd is not reached; its counts are kept and sent with the next window",
+  log::warn("cannot reach the StatsD receiver; counts are kept and sent with the next window",
             {{"reason", reason}, {"error", why}});
 }
 
-void Statsd::count_taken() { counts_.forwarded(std::exchange(points_taken_, 0)); }
+void Statsd::count_accepted() { counts_.forwarded(std::exchange(points_accepted_, 0)); }
 
 void Statsd::save_if_due(SteadyTime now) {
   const bool is_due = phase_ == Phase::Idle || now - saved_ >= kSaveInterval;

@@ -1,11 +1,11 @@
 #pragma once
-// Forwards windows to a StatsD or DogStatsD receiver. Each window opens a socket anew, so that a receiver
-// that came back or a name that moved is found, and sends its datagrams in small bursts, so that the
-// receiver's queue is not flooded. What is known not to have been taken stays undelivered and goes with the
-// next window.
+// Forwards windows to a StatsD or DogStatsD receiver. Each window opens a new socket, so that a receiver that
+// was restarted or a name with a new address is found. Datagrams are sent in small bursts, so that the
+// receiver's queue does not overflow. Counts that were certainly not accepted stay undelivered and are sent
+// with the next window.
 //
-// A Unix socket says at once whether it takes a datagram; a UDP port of this host that nobody listens on
-// refuses each one. What is lost on its way to another host is not known to anybody.
+// A Unix socket reports at once whether it accepts a datagram; a UDP port of this host on which nobody
+// listens refuses each one. A datagram that is lost on the way to another host is not noticed.
 #include <asio/io_context.hpp>
 #include <asio/ip/udp.hpp>
 #include <asio/steady_timer.hpp>
@@ -15,7 +15,7 @@
 
 #include "metrics-agent/forward/destination_counts.hpp"
 #include "metrics-agent/forward/statsd/datagram_socket.hpp"
-#include "metrics-agent/forward/statsd/statsd_options.hpp"
+#include "metrics-agent/forward/statsd/statsd_config.hpp"
 #include "metrics-agent/forward/undelivered.hpp"
 #include "metrics-agent/window/forwarder.hpp"
 
@@ -23,7 +23,7 @@ namespace mdpipe::agent {
 
 class Statsd final : public Forwarder {
  public:
-  // Borrows all but the options. `on_progress` is called when something was taken between two windows.
+  // Borrows all but the options. `on_progress` is called when datagrams were accepted between two windows.
   Statsd(asio::io_context& io, const SnapshotStore& store, StatsdOptions options,
          metrics::MetricsCollector& own, std::function<void()> on_progress);
 
@@ -34,8 +34,8 @@ class Statsd final : public Forwarder {
   [[nodiscard]] bool is_idle() const override { return phase_ == Phase::Idle; }
 
  private:
-  // Resolving: waits for the name service. Sending: a burst is due. Settling: everything was sent, a refusal
-  // may still come.
+  // Resolving: waits for the name service. Sending: a burst is due. Settling: everything was sent, but
+  // refusals may still arrive.
   enum class Phase { Idle, Resolving, Sending, Settling };
 
   void fill_queue(const Window& window);
@@ -45,13 +45,13 @@ class Statsd final : public Forwarder {
   void send_burst();
   void on_queue_full();
   void deliver_next();
-  bool take_back_refused();
-  void take_back(const std::string& beginning);
+  bool return_refused();
+  void return_datagram(const std::string& beginning);
   void schedule(Phase phase, std::chrono::milliseconds delay);
   void on_timer();
   void settled();
   void give_up(std::string_view reason, const std::string& why);
-  void count_taken();
+  void count_accepted();
   void save_if_due(SteadyTime now);
 
   const SnapshotStore& store_;
@@ -64,12 +64,12 @@ class Statsd final : public Forwarder {
   Undelivered undelivered_;
   std::vector<Datagram> queue_;  // of this window; those before next_ were sent
   std::size_t next_ = 0;
-  std::size_t points_taken_ = 0;  // not counted yet, as they may still come back
+  std::size_t points_accepted_ = 0;  // not counted yet, because a refusal may still arrive
   Phase phase_ = Phase::Idle;
   std::chrono::milliseconds wait_{};  // while the receiver's queue is full
   SteadyTime saved_{};
   bool is_saved_ = true;      // in the state file
-  bool is_reached_ = true;    // as the log has it
+  bool is_reached_ = true;    // as last logged
   std::size_t failures_ = 0;  // so far
 };
 

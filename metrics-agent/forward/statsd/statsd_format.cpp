@@ -25,12 +25,12 @@ bool is_alphanumeric(char c) {
 
 bool is_name_character(char c) { return is_alphanumeric(c) || c == '_' || c == '-'; }
 
-// Letters beyond ASCII may stand in a tag.
+// A tag may contain letters beyond ASCII.
 bool is_tag_character(char c) {
   return is_name_character(c) || c == '.' || c == '/' || static_cast<unsigned char>(c) >= 0x80;
 }
 
-// At most `bytes_max` of UTF-8, no character of which is cut.
+// At most `bytes_max` bytes of the text, without a partial UTF-8 character.
 std::string_view cut_utf8(std::string_view text, std::size_t bytes_max) {
   if (text.size() <= bytes_max) return text;
   std::size_t end = bytes_max;
@@ -59,8 +59,8 @@ std::string without_trailing_zeros(std::string text) {
   return text;
 }
 
-// Plain notation: not every receiver reads exponents. Within the two bounds the shortest text has none, and
-// is made in a fraction of the time.
+// Without an exponent, which not every receiver can read. Between the two bounds the shortest text has none,
+// and is faster to make.
 std::string gauge_text(double value) {
   constexpr double kExactMax = 1e15;
   constexpr double kPlainMin = 1e-4;
@@ -70,7 +70,7 @@ std::string gauge_text(double value) {
   return without_trailing_zeros(fmt::format("{:.9f}", value));
 }
 
-// Four significant digits, which is what the buckets know.
+// Four significant digits, the precision of the buckets.
 std::string duration_text(double value) {
   if (!(value > 0)) return "0";
   const int decimals = std::clamp(3 - static_cast<int>(std::floor(std::log10(value))), 0, 9);
@@ -78,8 +78,7 @@ std::string duration_text(double value) {
   return decimals == 0 ? text : without_trailing_zeros(text);
 }
 
-// By power of two: "|@0.015625" for the sixth, nothing for a single observation. 20 decimals are all there
-// are.
+// By power of two: "|@0.015625" for the sixth, nothing for a single observation. The longest has 20 decimals.
 std::vector<std::string> make_rate_texts() {
   std::vector<std::string> texts(1);
   for (std::uint64_t weight = 2; weight <= kSampleWeightMax; weight *= 2)
@@ -103,7 +102,7 @@ class Packer {
  public:
   explicit Packer(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  // Lines that have to stay together, without their last line end, and the counts they tell.
+  // Lines that have to stay together, without the last line end, and the counts in them.
   void add(std::string_view lines, std::size_t points, const Parts& parts) {
     Datagram& datagram = datagram_for(lines.size());
     if (&datagram != &out_.too_long) {
@@ -128,7 +127,7 @@ class Packer {
   Datagrams out_;
 };
 
-// Writes each line into the same memory: there are thousands in a window.
+// Reuses the memory of a line: a window has thousands of them.
 class Formatter {
  public:
   explicit Formatter(const StatsdFormat& format) : format_(format), packer_(format.datagram_bytes_max) {
@@ -144,7 +143,7 @@ class Formatter {
     packer_.add(line_, 1, parts_);
   }
 
-  // A sign makes a plain StatsD gauge relative, so that a negative one is set to 0 first.
+  // In plain StatsD a sign makes a gauge relative; so a negative gauge is set to 0 first.
   void gauge(const SeriesKey& key, double value) {
     line_.clear();
     append_name(key);
@@ -189,7 +188,7 @@ class Formatter {
     if (!constant_tags_.empty()) line_.append(separator).append(constant_tags_);
   }
 
-  // One line a sample: StatsD takes its percentiles of the values alone.
+  // One line for each sample: StatsD computes percentiles from the values alone.
   void timers(std::uint32_t index, const SeriesKey& key, const HistogramSum& histogram) {
     line_.clear();
     append_name(key);

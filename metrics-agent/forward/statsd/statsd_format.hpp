@@ -1,6 +1,6 @@
 #pragma once
-// Counts and gauges as datagrams of the StatsD line protocol, plain or DogStatsD, many lines a datagram; and
-// which counts a datagram tells, so that those of one that was not taken can be told again. Pure.
+// Counts and gauges as datagrams of the StatsD line protocol, plain or DogStatsD, many lines in a datagram.
+// Each datagram lists the counts in it, so that they can be sent again if it was not accepted. Pure.
 //
 // Plain StatsD has no labels, so their values are parts of the name. Sources: the README and
 // docs/metric_types.md of github.com/statsd/statsd;
@@ -32,12 +32,13 @@ struct Datagram {
 
 struct Datagrams {
   std::vector<Datagram> list;  // counts first, then gauges
-  Datagram too_long;           // what did not fit into a datagram of its own: points and counts without text
+  Datagram too_long;  // what does not even fit into a datagram of its own: points and counts without text
 };
 
 Datagrams statsd_datagrams(const Undelivered& counts, const SnapshotStore& store, const StatsdFormat& format);
 
-// A tag of DogStatsD: what the protocol uses, spaces and control characters become '_'; at most 200 bytes.
+// A tag of DogStatsD: characters of the protocol, spaces and control characters become '_'; at most 200
+// bytes.
 std::string statsd_tag(std::string_view key, std::string_view value);
 
 }  // namespace mdpipe::agent

@@ -29,7 +29,8 @@ void add_value(const metrics::MetricInfo& info, const LabelList& labels, const M
 
 namespace {
 
-// More than most take; room that is not written to costs nothing, growing by doubling twice the page.
+// Larger than most pages. Reserved memory that is not written to costs nothing; growing by doubling costs up
+// to twice the page.
 constexpr std::size_t kBytesPerSeries = 256;
 constexpr HistogramScale kSeconds = {metrics::kLatencyBounds, 1e-9};
 
@@ -39,7 +40,7 @@ LabelList labels_of(const SeriesKey& key) {
   return labels;
 }
 
-// A series for each state, 1 for the one that `value` is the number of.
+// A series for each state; 1 for the state whose number is `value`.
 void add_states(const LabelList& labels, const MergedValue& value, PageWriter& page) {
   if (!value.number) return;
   for (const FeedState state : kFeedStates) {
@@ -64,7 +65,7 @@ void write_family(const SnapshotStore& store, const metrics::MetricInfo& info,
   page.end_family();
 }
 
-// What the store knows about the sources themselves; nobody sends it.
+// The store's own values about the sources; no component sends them.
 void write_sources(const SnapshotStore& store, const metrics::MetricInfo& info, PageWriter& page) {
   page.begin_family({info.name, info.kind, info.help});
   for (const Source& source : store.sources()) {

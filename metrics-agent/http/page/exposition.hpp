@@ -1,7 +1,7 @@
 #pragma once
-// The store as a page for Prometheus. Two name profiles serve the same counts: the default one with the
-// catalogue's names, and `ws` (names_ws.hpp) for dashboards that already use its names; what `ws` has no name
-// for keeps the catalogue's. Two formats write the same samples.
+// The store as a page for Prometheus. There are two name profiles for the same counts: the default one has
+// the names of the catalogue; `ws` (names_ws.hpp) is for dashboards that already use its names, and a metric
+// without a name in `ws` keeps that of the catalogue. Two formats contain the same samples.
 #include <string>
 
 #include "metrics-agent/http/page/negotiation.hpp"
@@ -12,11 +12,10 @@ namespace mdpipe::agent {
 
 enum class NameProfile { Collector, Ws };
 
-// The body of an answer, packed where the form says so.
+// The body of an answer, compressed if the form says so.
 std::string make_exposition(const SnapshotStore& store, NameProfile profile, const PageForm& form);
 
-// The value of a series of the metric, where it has one: nothing is added for a gauge that no living source
-// has set.
+// Adds the value of a series of the metric. A gauge that no running source has set has none.
 void add_value(const metrics::MetricInfo& info, const LabelList& labels, const MergedValue& value,
                const HistogramScale& scale, PageWriter& page);
 

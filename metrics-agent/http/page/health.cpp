@@ -19,20 +19,25 @@ std::string source_reason(const Source& source) {
                      source.said_goodbye ? "stopped" : "silent", to_iso8601(source.last_seen.wall));
 }
 
-// A gauge of 0 where 1 is well.
+// "ws-reader gmo"; "md-publisher" if the source has the same name.
+std::string named(const Source& source) {
+  if (source.component == source.name) return source.component;
+  return source.component + ' ' + source.name;
+}
+
+// For a gauge that is 0 and should be 1.
 void add_down_gauge(const SeriesKey& key, const Source& source, std::vector<std::string>& reasons) {
   if (key.info->metric == Metric::RedisUp) {
-    reasons.push_back(fmt::format("redis down, says {} {}", source.component, source.name));
+    reasons.push_back(fmt::format("{} cannot reach Redis", named(source)));
   } else if (key.info->metric == Metric::ConnectionUp) {
-    reasons.push_back(
-        fmt::format("exchange {} disconnected, says {} {}", key.labels[0], source.component, source.name));
+    reasons.push_back(fmt::format("exchange {} disconnected ({})", key.labels[0], named(source)));
   }
 }
 
 constexpr std::size_t kFeedsNamed = 20;
-constexpr double kLastSecond = 9e9;  // what fits into UnixNanos
-// A feed may well be without data for a while after it was subscribed: a thin market, or requests that wait
-// for the exchange's pacing.
+constexpr double kLastSecond = 9e9;  // the largest value that fits into UnixNanos
+// A new feed may be without data for a while: in a slow market, or while requests wait for the rate limit of
+// the exchange.
 constexpr auto kPendingMax = std::chrono::minutes(10);
 
 // A feed as its reader describes it.

@@ -1,5 +1,5 @@
 #pragma once
-// What /healthz answers: the reasons why data may not be flowing, none where all is well. Pure.
+// The answer of /healthz: the reasons why data may not be flowing; none if all is well. Pure.
 #include <string>
 #include <vector>
 
@@ -7,8 +7,8 @@
 
 namespace mdpipe::agent {
 
-// One sentence a reason, feeds last and at most twenty of them by name. `now` is the wall clock.
-// `own_component` is the agent itself, which alone makes no collector.
+// One sentence for each reason; feeds last, at most twenty of them by name. `now` is the wall clock.
+// `own_component` is the agent itself, which collects nothing itself.
 std::vector<std::string> health_reasons(const SnapshotStore& store, std::string_view own_component,
                                         UnixNanos now);
 

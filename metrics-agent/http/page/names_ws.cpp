@@ -13,7 +13,7 @@ namespace {
 using metrics::Kind;
 using metrics::Metric;
 
-// Those of kLatencyBounds that are shown, in milliseconds.
+// The bounds of kLatencyBounds that are shown, in milliseconds.
 constexpr HistogramScale kMilliseconds = {{0, 0, 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 0, 0, 0}, 1e-6};
 
 std::string_view name_of(Metric metric) {

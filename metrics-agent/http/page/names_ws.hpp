@@ -1,6 +1,6 @@
 #pragma once
-// The name profile `ws`: families of the catalogue renamed to ws_events_received_total and its kin. Counts
-// are the same; series that fall together (a stream's prefix is cut off) are summed.
+// The name profile `ws`: families of the catalogue under names such as ws_events_received_total. Counts are
+// the same; series that get the same labels (a stream's prefix is cut off) are summed.
 #include <vector>
 
 #include "metrics-agent/http/page/page_writer.hpp"
@@ -8,7 +8,7 @@
 
 namespace mdpipe::agent {
 
-// `series` are those of the metric. False, and nothing written, where the profile has no name of its own for
+// `series` are those of the metric. False, and nothing is written, if the profile has no name of its own for
 // it.
 bool write_family_ws(const SnapshotStore& store, const metrics::MetricInfo& info,
                      const std::vector<SeriesIndex>& series, PageWriter& page);

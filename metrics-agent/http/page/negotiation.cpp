@@ -15,8 +15,8 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// Takes what stands before the next separator off the front.
-std::string_view take_part(std::string_view& text, char separator) {
+// Returns the text before the next separator, and removes both.
+std::string_view split_off(std::string_view& text, char separator) {
   const std::size_t end = std::min(text.find(separator), text.size());
   const std::string_view part = trimmed(text.substr(0, end));
   text.remove_prefix(std::min(end + 1, text.size()));
@@ -31,10 +31,10 @@ struct Preference {
 
 Preference parse_preference(std::string_view element) {
   Preference out;
-  out.name = ascii::lower(take_part(element, ';'));
+  out.name = ascii::lower(split_off(element, ';'));
   while (!element.empty()) {
-    std::string_view value = take_part(element, ';');
-    const std::string key = ascii::lower(take_part(value, '='));
+    std::string_view value = split_off(element, ';');
+    const std::string key = ascii::lower(split_off(value, '='));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
       value = value.substr(1, value.size() - 2);
     if (key == "version") out.version = value;
@@ -63,7 +63,7 @@ TextFormat negotiate_format(std::string_view accept) {
   TextFormat best = TextFormat::Prometheus;
   double best_quality = 0;
   while (!accept.empty()) {
-    const Preference wanted = parse_preference(take_part(accept, ','));
+    const Preference wanted = parse_preference(split_off(accept, ','));
     for (const TextFormat format :
          {TextFormat::Prometheus, TextFormat::OpenMetrics001, TextFormat::OpenMetrics100}) {
       const bool is_better =
@@ -78,7 +78,7 @@ TextFormat negotiate_format(std::string_view accept) {
 
 bool accepts_gzip(std::string_view accept_encoding) {
   while (!accept_encoding.empty()) {
-    const Preference wanted = parse_preference(take_part(accept_encoding, ','));
+    const Preference wanted = parse_preference(split_off(accept_encoding, ','));
     if (wanted.name == "gzip" || wanted.name == "x-gzip") return wanted.quality > 0;
   }
   return false;

@@ -1,6 +1,6 @@
 #pragma once
-// Which form of a page a client is given: what its Accept and Accept-Encoding headers ask for, as far as it
-// is had (RFC 9110, 12.5). Pure.
+// The form of a page for a client: the best match for its Accept and Accept-Encoding headers (RFC
+// 9110, 12.5). Pure.
 #include <string_view>
 
 namespace mdpipe::agent {
@@ -13,8 +13,8 @@ struct PageForm {
   bool gzip = false;
 };
 
-// The format of the highest quality; of equal ones the newest. Prometheus' own text where nothing we have is
-// asked for.
+// The format of the highest quality; among equals the newest. Prometheus's text format if the client accepts
+// none of ours.
 TextFormat negotiate_format(std::string_view accept);
 // "gzip" with a quality above 0 in an Accept-Encoding header.
 bool accepts_gzip(std::string_view accept_encoding);

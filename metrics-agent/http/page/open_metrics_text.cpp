@@ -17,7 +17,7 @@ constexpr std::string_view kTotal = "_total";
 constexpr std::string_view kInfo = "_info";
 constexpr std::array<std::string_view, 2> kUnits = {"seconds", "bytes"};
 
-// The specification's word for a kind of family; a gauge named _info is a constant one that carries labels.
+// The specification's name for a kind of family; a gauge named _info is a constant with labels.
 std::string_view type_name(const FamilyHead& head) {
   switch (head.kind) {
     case Kind::Counter:
@@ -31,7 +31,7 @@ std::string_view type_name(const FamilyHead& head) {
   return ascii::ends_with(head.name, kInfo) ? "info" : "gauge";
 }
 
-// A family is named without what its kind adds to the names of samples.
+// The name of a family lacks the suffix that its kind adds to the names of samples.
 std::string_view family_name(const FamilyHead& head) {
   std::string_view name = head.name;
   for (const std::string_view suffix : {kTotal, kInfo}) {

@@ -1,6 +1,6 @@
 #pragma once
-// OpenMetrics 1.0, which prometheus-cpp cannot write and Prometheus asks for first. Made to cost little: a
-// sample goes from the store straight into the page's text.
+// OpenMetrics 1.0, which prometheus-cpp cannot write and Prometheus prefers. For speed, a sample is written
+// from the store directly into the page's text.
 //
 // Names and labels of samples are those of the other format, so that a query finds both; but an upper bound
 // of a bucket is written as the specification's canonical number (le="1.0").
@@ -33,7 +33,7 @@ class OpenMetricsText final : public PageWriter {
   PageText& page_;
   std::string& out_;
   FamilyHead head_;
-  bool has_head_ = false;  // the family's head is on the page
+  bool has_head_ = false;  // the head of the family was written
 };
 
 }  // namespace mdpipe::agent

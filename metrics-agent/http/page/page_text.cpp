@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kGzipWindow = 15 + 16;  // zlib's: 32 KiB, with gzip's head
 constexpr int kGzipMemory = 8;        // zlib's default
-constexpr int kGzipLevel = 1;         // a scrape is read once, by a peer that is near
+constexpr int kGzipLevel = 1;         // a scrape is read once, by a host nearby
 constexpr std::size_t kPackedStepBytes = 16U << 10U;
 
 }  // namespace
@@ -16,7 +16,7 @@ constexpr std::size_t kPackedStepBytes = 16U << 10U;
 PageText::PageText(bool gzip) : gzip_(gzip) {
   if (!gzip_) return;
   if (deflateInit2(&stream_, kGzipLevel, Z_DEFLATED, kGzipWindow, kGzipMemory, Z_DEFAULT_STRATEGY) != Z_OK)
-    throw std::bad_alloc();  // the only reason zlib has here
+    throw std::bad_alloc();  // the only possible failure here
 }
 
 PageText::~PageText() {

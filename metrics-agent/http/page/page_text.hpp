@@ -1,6 +1,6 @@
 #pragma once
-// The text of a page while it grows. With gzip it is packed in pieces as it comes, so that the page never
-// stands in memory as a whole; without, it is the page. Knows nothing of what is written.
+// The text of a page while it is written. With gzip it is compressed piece by piece, so that the whole page
+// is never in memory. Does not know what is written.
 #include <zlib.h>
 
 #include <cstddef>
@@ -15,13 +15,13 @@ class PageText {
   PageText(const PageText&) = delete;
   PageText& operator=(const PageText&) = delete;
 
-  // What comes next is appended here; only that, as what is before may be gone.
+  // Append here. Earlier text may already be compressed and removed.
   std::string& text() { return text_; }
-  // To be called between small pieces: packs what has come together once it is enough.
+  // Call between small pieces: compresses the text once there is enough of it.
   void flush_if_large() {
     if (gzip_ && text_.size() >= kPieceBytes) pack(Z_NO_FLUSH);
   }
-  // The page as it is to be sent. The last call.
+  // The finished page. The last call.
   std::string take();
 
   static constexpr std::size_t kPieceBytes = 64U << 10U;

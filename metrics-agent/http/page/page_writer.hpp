@@ -1,6 +1,6 @@
 #pragma once
-// What a page of metrics is made with, family by family, in whichever format was asked for. The exposition
-// says which series there are, a format only how they are written: so all formats hold the same samples.
+// Writes a page of metrics, family by family, in one format. The exposition decides which series there are,
+// the format only how they are written; so all formats contain the same samples.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -41,7 +41,7 @@ struct FamilyHead {
   std::string_view help;
 };
 
-// How a histogram is shown: kLatencyBounds in another unit, with those left out that are 0.
+// How a histogram is shown: kLatencyBounds in another unit, without those that are 0.
 struct HistogramScale {
   std::array<double, metrics::kLatencyBounds.size()> bounds{};
   double sum_factor = 1;  // from nanoseconds

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kSeriesAtOnce = 64;
 
-// prometheus-cpp writes to a stream; this one is the page's text.
+// prometheus-cpp writes to a stream; this stream appends to the page's text.
 class StringBuffer final : public std::streambuf {
  public:
   explicit StringBuffer(std::string& out) : out_(out) {}
@@ -40,7 +40,7 @@ prometheus::MetricType type_of(metrics::Kind kind) {
   return prometheus::MetricType::Untyped;
 }
 
-// Takes the lines "# HELP" and "# TYPE" away that begin at `at`.
+// Removes the lines "# HELP" and "# TYPE" that begin at `at`.
 void erase_head(std::string& text, std::size_t at) {
   std::size_t end = at;
   while (end < text.size() && text[end] == '#') end = text.find('\n', end) + 1;

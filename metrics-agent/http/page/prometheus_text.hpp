@@ -1,6 +1,6 @@
 #pragma once
-// Prometheus' text format 0.0.4, through prometheus-cpp. Series are handed to it a few at a time, so that a
-// page of tens of thousands takes the memory of its text.
+// Prometheus' text format 0.0.4, through prometheus-cpp. It gets a few series at a time, so that a page of
+// tens of thousands needs only the memory of its text.
 #include <prometheus/metric_family.h>
 
 #include <memory>
@@ -34,8 +34,8 @@ class PrometheusText final : public PageWriter {
   PageText& page_;
   std::unique_ptr<std::streambuf> buffer_;
   std::ostream stream_;
-  std::vector<prometheus::MetricFamily> families_;  // one, as prometheus-cpp takes it
-  bool has_head_ = false;                           // the family's head is on the page
+  std::vector<prometheus::MetricFamily> families_;  // one, in a vector because prometheus-cpp wants one
+  bool has_head_ = false;                           // the head of the family was written
 };
 
 }  // namespace mdpipe::agent

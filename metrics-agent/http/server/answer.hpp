@@ -1,5 +1,5 @@
 #pragma once
-// What is answered to a request, and its head as text. Pure.
+// An answer to a request, and its head as text. Pure.
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,7 +9,7 @@ namespace mdpipe::agent {
 struct Answer {
   int status = 200;
   std::string_view content_type = "text/plain; charset=utf-8";
-  bool gzip = false;         // the body is packed
+  bool gzip = false;         // the body is compressed
   std::string_view headers;  // further ones, each with its end of line
   std::shared_ptr<const std::string> body = std::make_shared<const std::string>();
 };

@@ -20,12 +20,12 @@ namespace {
 
 constexpr std::size_t kUsersMax = 64;
 constexpr std::size_t kFileBytesMax = 64U << 10U;
-constexpr std::size_t kCredentialBytesMax = 512;  // longer ones are wrong; bcrypt reads 72 of them
-constexpr std::size_t kVerifyingMax = 8;          // with those that wait
+constexpr std::size_t kCredentialBytesMax = 512;  // longer ones are wrong; bcrypt uses 72 bytes
+constexpr std::size_t kVerifyingMax = 8;          // including those that wait
 constexpr std::size_t kRememberedMax = 16;
 
-// crypt(5): bcrypt, yescrypt, SHA-512 and SHA-256, with the length of what follows the last '$'. What is
-// older is broken in minutes.
+// crypt(5): bcrypt, yescrypt, SHA-512 and SHA-256, with the length of the text after the last '$'. Older
+// methods can be broken in minutes.
 struct HashMethod {
   std::string_view prefix;
   std::size_t tail_bytes;
@@ -41,7 +41,7 @@ bool is_strong_hash(const std::string& hash) {
          crypt_checksalt(hash.c_str()) == CRYPT_SALT_OK;
 }
 
-// Takes as long whether they differ early, late or not at all.
+// Takes the same time wherever the texts differ.
 bool is_equal(std::string_view a, std::string_view b) {
   unsigned difference = a.size() == b.size() ? 0 : 1;
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
@@ -49,7 +49,7 @@ bool is_equal(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
-// crypt(3) with a setting or an earlier hash; empty where it cannot be made.
+// crypt(3) with a setting or an earlier hash; empty if it cannot be computed.
 std::string crypt_hash(const std::string& text, const std::string& setting) {
   const auto scratch = std::make_unique<crypt_data>();  // 32 KiB
   const char* const made = crypt_r(text.c_str(), setting.c_str(), scratch.get());
@@ -83,7 +83,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return out;
 }
 
-// The least that SHA-256 of crypt(3) does, half a millisecond, with a salt of this process alone.
+// The fewest rounds that SHA-256 of crypt(3) allows, half a millisecond, with a salt of this process.
 std::string fingerprint_setting() {
   constexpr std::string_view kSaltDigits = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   std::array<unsigned char, 16> random{};
@@ -153,7 +153,7 @@ Result<PasswordFile> PasswordFile::parse(std::string_view text, const std::strin
 bool PasswordFile::verify(const Credentials& credentials) const {
   const auto found = std::find_if(entries_.begin(), entries_.end(),
                                   [&](const Entry& entry) { return entry.user == credentials.user; });
-  // For an unknown user some hash is made all the same: how long it takes tells nothing.
+  // Also for an unknown user a hash is computed, so that the time does not show whether the user exists.
   const Entry& entry = found == entries_.end() ? entries_.front() : *found;
   return is_hash_of(entry.hash, credentials.password) && found != entries_.end();
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Who may read /metrics: users and salted hashes of their passwords in a file, as `htpasswd -B` and `openssl
-// passwd -6` make them. A hash is slow to verify by design, so that is never done in the loop, one at a time,
-// and what was right is remembered by a fingerprint.
+// The users who may read /metrics: a file of users and salted password hashes, as `htpasswd -B` and `openssl
+// passwd -6` make them. Verifying a hash is slow by design. So it is never done in the loop, only one hash is
+// verified at a time, and correct passwords are remembered by a fingerprint.
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,13 +17,13 @@ struct Credentials {
   std::string user, password;
 };
 
-// Of an Authorization header; nothing where it is not of the scheme Basic (RFC 7617).
+// Of an Authorization header; nothing if its scheme is not Basic (RFC 7617).
 std::optional<Credentials> parse_basic(std::string_view authorization);
 
 class PasswordFile {
  public:
-  // Lines `user:hash`, empty ones and those that begin with # left out. An error names the option and the
-  // line, never what stands there.
+  // Lines `user:hash`; empty lines and lines that begin with # are skipped. An error names the option and the
+  // number of the line, never its text.
   static Result<PasswordFile> read(const std::string& path);
   static Result<PasswordFile> parse(std::string_view text, const std::string& path);
 
@@ -37,17 +37,17 @@ class PasswordFile {
   std::vector<Entry> entries_;  // at least one
 };
 
-// For any thread.
+// Can be used by any thread.
 class BasicAuth {
  public:
   enum class Verdict { Right, Wrong, Busy };
 
   explicit BasicAuth(PasswordFile file);
 
-  // Of an Authorization header. Half a millisecond where it was right before; otherwise as long as a hash
-  // takes, and those that others wait for.
+  // Checks an Authorization header. Takes half a millisecond if it was right before; otherwise as long as the
+  // verification of a hash, after those that other threads wait for.
   Verdict check(std::string_view authorization);
-  // Forgets what was right.
+  // Forgets which passwords were right.
   void replace(PasswordFile file);
 
  private:
@@ -56,9 +56,9 @@ class BasicAuth {
   [[nodiscard]] bool is_remembered(const std::string& candidate) const;
   void remember(const std::string& right);
 
-  const std::string fingerprint_setting_;  // for crypt(3), of this process alone
-  std::mutex hashing_;                     // one at a time: a core is left for the loop
-  std::mutex mutex_;                       // of what follows
+  const std::string fingerprint_setting_;  // for crypt(3), different in each process
+  std::mutex hashing_;                     // one at a time, so that a core is left for the loop
+  std::mutex mutex_;                       // guards the members below
   std::shared_ptr<const PasswordFile> file_;
   std::vector<std::string> right_;  // fingerprints
   std::size_t verifying_ = 0;

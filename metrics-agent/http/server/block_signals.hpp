@@ -1,6 +1,6 @@
 #pragma once
-// While it lives this thread takes no signals, and neither do threads that are started meanwhile, ever: so
-// that signals reach the loop's thread only.
+// While an object of this class exists, this thread receives no signals; threads started meanwhile never
+// receive any. So signals reach only the loop's thread.
 #include <csignal>
 
 namespace mdpipe::agent {

@@ -22,10 +22,11 @@
 namespace mdpipe::agent {
 namespace {
 
-// A client that stalls holds a thread, so there are many, and not for long: a hundred that never send
-// anything are done with in two turns.
+// A client that stalls occupies a thread, so there are many threads and short deadlines: a hundred clients
+// that never send anything are served in two turns.
 constexpr std::size_t kThreads = 64;
-// Beside them: CivetWeb's own, the one that stops it, and two for libcurl, which looks names up in threads.
+// Further threads: CivetWeb's own, the one that stops it, and two for libcurl, which resolves names in
+// threads.
 constexpr std::size_t kOtherThreads = 4;
 constexpr int kQueuedConnections = 128;
 constexpr int kHeadBytesMax = 8192;
@@ -44,10 +45,10 @@ void wake_acceptor(const std::string& address, int port) {
   const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(address), static_cast<unsigned short>(port));
   socket.open(endpoint.protocol(), ec);
   socket.non_blocking(true, ec);
-  socket.connect(endpoint, ec);  // whether it is taken does not matter
+  socket.connect(endpoint, ec);  // the result does not matter
 }
 
-// CivetWeb does not say why it could not bind, so ask the kernel the same question.
+// CivetWeb does not say why it could not bind, so bind once more and look at the error.
 [[noreturn]] void fail_to_listen(const HttpOptions& options, const std::string& civetweb_says) {
   asio::io_context io;
   asio::error_code ec;
@@ -62,12 +63,12 @@ void wake_acceptor(const std::string& address, int port) {
       {ErrorKind::Unavailable,
        fmt::format("cannot serve HTTP on address {} port {}: {}; stop what listens "
                    "there or choose another --metrics-port "
-                   "(0 takes a free one) or --metrics-bind-address",
+                   "(0 chooses a free one) or --metrics-bind-address",
                    options.address, options.port, ec ? ec.message() : civetweb_says)}};
 }
 
-// CivetWeb starts with the threads it gets, but goes on giving clients to those it did not get, where they
-// wait for ever. So it is asked for what there is.
+// If CivetWeb cannot start all threads, it still assigns clients to the missing ones, where they wait for
+// ever. So it is configured with the number of threads that can be started.
 std::size_t count_threads() {
   const BlockSignals blocked;
   const std::size_t room = startable_threads(kThreads + kOtherThreads);
@@ -103,7 +104,7 @@ Request failed_request(int status) {
 
 enum class Sent { Whole, Cut, Gone };
 
-// In pieces, so that a client that reads slowly is noticed.
+// In pieces, so that a slow client is noticed.
 Sent write(mg_connection* connection, std::string_view text, SteadyTime deadline) {
   while (!text.empty()) {
     const auto began = steady_now();
@@ -129,21 +130,21 @@ Sent send_answer(mg_connection* connection, const Answer& answer, bool has_body)
 }  // namespace
 
 // Runs in CivetWeb's threads. What they share with the loop is the io_context (post is thread-safe), the
-// hooks, which nobody writes, and the stop flag.
+// callbacks, which never change, and the stop flag.
 class HttpServer::Impl {
  public:
-  Impl(asio::io_context& io, HttpOptions options, HttpHooks hooks)
-      : io_(io), options_(std::move(options)), hooks_(std::move(hooks)) {
+  Impl(asio::io_context& io, HttpOptions options, HttpCallbacks callbacks)
+      : io_(io), options_(std::move(options)), callbacks_(std::move(callbacks)) {
     const BlockSignals blocked;
-    const CivetCallbacks callbacks = make_callbacks();
+    const CivetCallbacks civet = make_civet_callbacks();
     try {
-      server_ = std::make_unique<CivetServer>(settings(), &callbacks, this);
+      server_ = std::make_unique<CivetServer>(settings(), &civet, this);
     } catch (const CivetException&) {
       fail_to_listen(options_, start_log_);
     }
   }
 
-  // CivetWeb looks at its stop flag every 2 s, or when somebody connects: so while it closes, we do.
+  // CivetWeb checks its stop flag every 2 s or when a client connects; so we connect while it closes.
   void stop() {
     is_stopping_ = true;
     const int own_port = port();
@@ -155,7 +156,7 @@ class HttpServer::Impl {
         server_->close();
         closed.set_value();
       });
-    } catch (const std::system_error&) {  // no thread is to be had any more
+    } catch (const std::system_error&) {  // no thread can be started
       server_->close();
       return;
     }
@@ -167,10 +168,10 @@ class HttpServer::Impl {
   [[nodiscard]] std::size_t threads() const { return threads_; }
 
  private:
-  // A question to the loop is taken once: by the loop, which then answers, or by the thread that gives it up.
+  // A question to the loop is claimed once: by the loop, which then answers, or by the thread that gives up.
   struct Question {
     Request request;
-    std::atomic<bool> is_taken{false};
+    std::atomic<bool> is_claimed{false};
     std::promise<Answer> answer;
   };
 
@@ -182,7 +183,7 @@ class HttpServer::Impl {
     return of(mg_get_user_data(mg_get_context(connection)));
   }
 
-  static CivetCallbacks make_callbacks() {
+  static CivetCallbacks make_civet_callbacks() {
     CivetCallbacks callbacks;
     callbacks.begin_request = [](mg_connection* connection) { return of(connection).on_request(connection); };
     callbacks.http_error = [](mg_connection* connection, int status, const char*) {
@@ -212,36 +213,36 @@ class HttpServer::Impl {
         milliseconds(kLinger)};
   }
 
-  // As it starts and as it ends: in both cases the context is ours.
+  // At its start and at its end: in both cases the context is ours.
   int give_tls(void** context) const {
     if (options_.certificates == nullptr) return 0;
     *context = options_.certificates->context();
     return 1;
   }
 
-  // What it says later is of single clients, and counted.
+  // Later messages are about single clients, which are counted.
   int on_log(const char* message) {
     if (std::this_thread::get_id() == starter_) start_log_ = message;
     return 1;
   }
 
   int on_request(mg_connection* connection) {
-    // Without this a body that nobody asked for would be read for as long as the client likes.
+    // Otherwise an unexpected body would be read for as long as the client sends.
     mg_disable_connection_keep_alive(connection);
     Request request = read_request(connection);
-    request.verdict = hooks_.check(request.path, header(connection, "Authorization"));
+    request.verdict = callbacks_.check(request.path, header(connection, "Authorization"));
     const bool has_body = request.method != "HEAD";
     return respond(connection, ask_loop(std::move(request)), has_body);
   }
 
-  // CivetWeb could not make sense of it.
+  // CivetWeb could not parse the request.
   int on_failure(mg_connection* connection, int status) {
     respond(connection, ask_loop(failed_request(status)), true);
     return 0;
   }
 
   int respond(mg_connection* connection, const Answer& answer, bool has_body) {
-    if (send_answer(connection, answer, has_body) == Sent::Cut) asio::post(io_, hooks_.on_cut);
+    if (send_answer(connection, answer, has_body) == Sent::Cut) asio::post(io_, callbacks_.on_cut);
     return answer.status;
   }
 
@@ -250,22 +251,22 @@ class HttpServer::Impl {
     question->request = std::move(request);
     auto answer = question->answer.get_future();
     asio::post(io_, [this, question] {
-      if (question->is_taken.exchange(true))
-        hooks_.answer(failed_request(503));  // is counted
+      if (question->is_claimed.exchange(true))
+        callbacks_.answer(failed_request(503));  // is counted
       else
-        question->answer.set_value(hooks_.answer(question->request));
+        question->answer.set_value(callbacks_.answer(question->request));
     });
     const auto deadline = steady_now() + kLoopDeadline;
     while (answer.wait_for(kStopPoll) != std::future_status::ready) {
       const bool is_late = is_stopping_ || steady_now() >= deadline;
-      if (is_late && !question->is_taken.exchange(true)) return text_answer(503, "metrics-agent is busy\n");
+      if (is_late && !question->is_claimed.exchange(true)) return text_answer(503, "metrics-agent is busy\n");
     }
     return answer.get();
   }
 
   asio::io_context& io_;
   const HttpOptions options_;
-  const HttpHooks hooks_;
+  const HttpCallbacks callbacks_;
   std::atomic<bool> is_stopping_{false};
   const std::size_t threads_ = count_threads();
   const std::thread::id starter_ = std::this_thread::get_id();
@@ -273,8 +274,8 @@ class HttpServer::Impl {
   std::unique_ptr<CivetServer> server_;
 };
 
-HttpServer::HttpServer(asio::io_context& io, const HttpOptions& options, HttpHooks hooks)
-    : impl_(std::make_unique<Impl>(io, options, std::move(hooks))) {}
+HttpServer::HttpServer(asio::io_context& io, const HttpOptions& options, HttpCallbacks callbacks)
+    : impl_(std::make_unique<Impl>(io, options, std::move(callbacks))) {}
 
 HttpServer::~HttpServer() { impl_->stop(); }
 

@@ -1,7 +1,7 @@
 #pragma once
-// A small HTTP server. CivetWeb's threads do the talking; answers are made in the program's loop, and only
-// what is finished crosses over. A client that stalls holds one of the threads for some seconds, never the
-// loop. CivetWeb stays out of this header.
+// A small HTTP server. CivetWeb's threads talk to the clients; answers are made in the program's loop and
+// handed to a thread when they are finished. A client that stalls occupies one of the threads for some
+// seconds, never the loop. CivetWeb is not visible in this header.
 #include <asio/io_context.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -18,13 +18,13 @@ namespace mdpipe::agent {
 
 struct HttpOptions {
   std::string address;
-  std::int64_t port = 0;                    // 0 takes a free one
-  TlsCertificates* certificates = nullptr;  // none: plain HTTP
+  std::int64_t port = 0;                    // 0: a free one
+  TlsCertificates* certificates = nullptr;  // null: plain HTTP
 };
 
-// What the server asks of the program.
-struct HttpHooks {
-  // Called in the server's threads, several at once; may take its time.
+// The program's part of the server.
+struct HttpCallbacks {
+  // Called in the server's threads, several at once; may be slow.
   std::function<BasicAuth::Verdict(std::string_view path, std::string_view authorization)> check;
   // Called in the loop.
   std::function<Answer(const Request&)> answer;
@@ -33,14 +33,15 @@ struct HttpHooks {
 
 class HttpServer {
  public:
-  // Throws process::StartupError where the port cannot be had, or not one thread.
-  HttpServer(asio::io_context& io, const HttpOptions& options, HttpHooks hooks);
-  ~HttpServer();  // waits for CivetWeb's threads: some 2 s where a client holds a connection open
+  // Throws process::StartupError if the port cannot be opened or no thread can be started.
+  HttpServer(asio::io_context& io, const HttpOptions& options, HttpCallbacks callbacks);
+  ~HttpServer();  // waits for CivetWeb's threads: about 2 s if a client holds a connection open
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
   [[nodiscard]] int port() const;
-  // As many clients as may stall at the same time; less than all where the process may not start so many.
+  // The number of clients that can stall at the same time; smaller if the process may not start as many
+  // threads.
   [[nodiscard]] std::size_t threads() const;
   [[nodiscard]] bool has_all_threads() const;
 

@@ -20,7 +20,7 @@ namespace {
            why != nullptr ? why : "unknown")}};
 }
 
-// By path, as they are ours; what they are for says ssl_names.cpp.
+// By path, because they are ours; ssl_names.cpp describes their purpose.
 void* load_names(const std::string& file) {
   std::error_code ec;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", ec);

@@ -1,7 +1,7 @@
 #pragma once
-// The part of OpenSSL that is ours: certificate and key. Loaded when TLS is switched on, not with the
-// program: 2 MB of resident memory that most agents, on loopback, have no use for. CivetWeb then finds the
-// same library.
+// The functions of OpenSSL for certificate and key. The library is loaded when TLS is switched on, not with
+// the program, because it needs 2 MB of resident memory and most agents serve on loopback. CivetWeb then
+// finds the same library.
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -21,7 +21,7 @@ struct OpenSslLibrary {
   decltype(&ERR_peek_error) peek_error;
   decltype(&ERR_reason_error_string) reason;
 
-  // Stays loaded. Throws process::StartupError where it is not there.
+  // Stays loaded. Throws process::StartupError if the library is missing.
   static const OpenSslLibrary& get();
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// What a client asks, as far as the answer depends on it.
+// The parts of a request that the answer depends on.
 #include <string>
 
 #include "metrics-agent/http/server/basic_auth.hpp"
@@ -8,9 +8,9 @@ namespace mdpipe::agent {
 
 struct Request {
   std::string method, path;
-  std::string accept, accept_encoding;  // headers, empty where there are none
+  std::string accept, accept_encoding;  // headers; empty if missing
   BasicAuth::Verdict verdict = BasicAuth::Verdict::Right;
-  int failure = 0;  // the status that says so, where it is none that can be answered
+  int failure = 0;  // the status of the answer if the request cannot be served
 };
 
 }  // namespace mdpipe::agent

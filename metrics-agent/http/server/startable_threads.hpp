@@ -1,12 +1,12 @@
 #pragma once
-// How many threads may still be started. The kernel does not tell before one is: limits are those of the user
-// (RLIMIT_NPROC), of the service (TasksMax=) and of every folder of control groups above it. For the start:
-// it takes a few milliseconds.
+// How many threads can still be started. This can only be tried: there are limits of the user (RLIMIT_NPROC),
+// of the service (TasksMax=) and of every control group above it. Takes a few milliseconds; for the start of
+// the program.
 #include <cstddef>
 
 namespace mdpipe::agent {
 
-// As many as could be started side by side, at most `wanted`; all of them have ended again.
+// The number of threads that could run side by side, at most `wanted`; all of them have ended on return.
 std::size_t startable_threads(std::size_t wanted);
 
 }  // namespace mdpipe::agent

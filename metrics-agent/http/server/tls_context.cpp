@@ -16,7 +16,7 @@ Error bad_tls_file(const OpenSslLibrary& openssl, std::string_view option, const
                                             why != nullptr ? why : "it cannot be read")};
 }
 
-// Empty where OpenSSL gives none.
+// Empty if OpenSSL has none.
 TlsContext make_context() {
   const OpenSslLibrary& openssl = OpenSslLibrary::get();
   TlsContext context(openssl.ctx_new(openssl.server_method()), [&openssl](SSL_CTX* ended) {
@@ -25,7 +25,7 @@ TlsContext make_context() {
   if (!context) return context;
   openssl.ctx_ctrl(context.get(), SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, nullptr);
   openssl.ctx_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-  // Writes may be short and repeated from elsewhere; buffers that an idle connection does not need are freed.
+  // A write may be partial and be repeated from another buffer; idle connections free their buffers.
   openssl.ctx_ctrl(
       context.get(), SSL_CTRL_MODE,
       SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS,

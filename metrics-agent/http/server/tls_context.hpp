@@ -23,8 +23,8 @@ using TlsContext = std::shared_ptr<ssl_ctx_st>;
 // An error names the option whose file is wrong, and why.
 Result<TlsContext> read_tls(const TlsFiles& files);
 
-// What a server takes its connections' TLS from: one context for as long as it runs, in which each handshake
-// gets the certificate and key of that moment. For any thread.
+// The TLS context of a server: the same one as long as the server runs; each handshake gets the present
+// certificate and key. Can be used by any thread.
 class TlsCertificates {
  public:
   explicit TlsCertificates(TlsContext current);
@@ -38,7 +38,7 @@ class TlsCertificates {
   static int choose(ssl_st* connection, void* self);
 
   TlsContext context_;
-  std::mutex mutex_;  // of current_
+  std::mutex mutex_;  // guards current_
   TlsContext current_;
 };
 

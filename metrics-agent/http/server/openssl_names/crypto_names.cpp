@@ -1,1 +1,1 @@
-// Bears the name "libcrypto.so" and brings libcrypto.so.3: see ssl_names.cpp.
+// Has the name "libcrypto.so" and loads libcrypto.so.3: see ssl_names.cpp.

@@ -44,7 +44,7 @@ TEST_F(UndeliveredTest, windows_add_up_until_they_are_delivered) {
   counts.add(store_, window(2, 11, 7, 4));
   EXPECT_EQ(count_of(counts, Metric::MessagesReceived), 18U);  // both sources in one series
   EXPECT_EQ(count_of(counts, Metric::PublishLatency), 4U);
-  for (std::size_t i = 0; i < counts.size(); ++i) counts.take(i);
+  for (std::size_t i = 0; i < counts.size(); ++i) counts.exchange(i);
   EXPECT_EQ(count_of(counts, Metric::MessagesReceived), 0U);
   counts.add(store_, window(3, 12, 7, 4));
   EXPECT_EQ(count_of(counts, Metric::MessagesReceived), 1U);
@@ -55,7 +55,7 @@ TEST_F(UndeliveredTest, only_what_is_delivered_leaves) {
   Undelivered counts;
   counts.add(store_, window(1, 10, 5, 3));
   for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (counts.key(i).info->metric == Metric::PublishLatency) counts.take(i);
+    if (counts.key(i).info->metric == Metric::PublishLatency) counts.exchange(i);
   }
   EXPECT_EQ(count_of(counts, Metric::MessagesReceived), 15U);
   EXPECT_EQ(count_of(counts, Metric::PublishLatency), 0U);

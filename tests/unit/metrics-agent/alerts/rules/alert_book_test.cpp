@@ -148,39 +148,39 @@ TEST_F(AlertBookTest, an_alert_that_is_off_never_fires_and_one_turned_off_ends) 
 TEST_F(AlertBookTest, what_was_told_is_not_told_again) {
   connection("gmo", false);
   turns(0, 60);
-  EXPECT_TRUE(book_.has_untold());
-  EXPECT_THAT(brief(book_.take_untold()), ElementsAre("ExchangeDown+ gmo"));
-  EXPECT_FALSE(book_.has_untold());
-  book_.told();
-  EXPECT_FALSE(book_.has_untold());
+  EXPECT_TRUE(book_.has_undelivered());
+  EXPECT_THAT(brief(book_.begin_delivery()), ElementsAre("ExchangeDown+ gmo"));
+  EXPECT_FALSE(book_.has_undelivered());
+  book_.delivered();
+  EXPECT_FALSE(book_.has_undelivered());
   connection("gmo", true);
   turns(61, 120);
-  EXPECT_THAT(brief(book_.take_untold()), ElementsAre("ExchangeDown- gmo"));
-  book_.told();
-  EXPECT_THAT(book_.take_untold(), IsEmpty());
+  EXPECT_THAT(brief(book_.begin_delivery()), ElementsAre("ExchangeDown- gmo"));
+  book_.delivered();
+  EXPECT_THAT(book_.begin_delivery(), IsEmpty());
 }
 
 TEST_F(AlertBookTest, what_was_not_told_is_told_as_it_is_then) {
   connection("gmo", false);
   backlog(20'000);
   turns(0, 60);
-  EXPECT_THAT(brief(book_.take_untold()), ElementsAre("ExchangeDown+ gmo", "Backlog+ gmo"));
+  EXPECT_THAT(brief(book_.begin_delivery()), ElementsAre("ExchangeDown+ gmo", "Backlog+ gmo"));
   connection("gmo", true);
   turns(61, 130);  // over while the message was on its way
-  book_.not_told();
-  EXPECT_THAT(brief(book_.take_untold()), ElementsAre("ExchangeDown- gmo", "Backlog+ gmo"));
-  book_.told();
-  EXPECT_FALSE(book_.has_untold());
+  book_.not_delivered();
+  EXPECT_THAT(brief(book_.begin_delivery()), ElementsAre("ExchangeDown- gmo", "Backlog+ gmo"));
+  book_.delivered();
+  EXPECT_FALSE(book_.has_undelivered());
 }
 
 TEST_F(AlertBookTest, what_ends_while_it_is_being_told_is_told_next) {
   connection("gmo", false);
   turns(0, 60);
-  EXPECT_THAT(brief(book_.take_untold()), ElementsAre("ExchangeDown+ gmo"));
+  EXPECT_THAT(brief(book_.begin_delivery()), ElementsAre("ExchangeDown+ gmo"));
   connection("gmo", true);
   turns(61, 130);
-  book_.told();
-  EXPECT_THAT(brief(book_.take_untold()), ElementsAre("ExchangeDown- gmo"));
+  book_.delivered();
+  EXPECT_THAT(brief(book_.begin_delivery()), ElementsAre("ExchangeDown- gmo"));
 }
 
 TEST_F(AlertBookTest, the_most_severe_comes_first) {
@@ -188,7 +188,7 @@ TEST_F(AlertBookTest, the_most_severe_comes_first) {
   turns(0, 60);
   connection("gmo", false);
   turns(61, 200);
-  EXPECT_THAT(brief(book_.take_untold()), ElementsAre("ExchangeDown+ gmo", "Backlog+ gmo"));
+  EXPECT_THAT(brief(book_.begin_delivery()), ElementsAre("ExchangeDown+ gmo", "Backlog+ gmo"));
 }
 
 TEST(AlertRules, options_change_them) {
@@ -208,7 +208,7 @@ TEST(AlertRules, options_change_them) {
 
 TEST(AlertRules, wrong_options_are_refused_by_name_with_the_remedy) {
   using testing::HasSubstr;
-  const auto refusal = [](AlertOptions options) {
+  const auto refusal = [](AlertRulesConfig options) {
     const auto rules = make_alert_rules(options);
     return rules ? std::string() : rules.error().message;
   };

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "metrics-agent/forward/emf/emf_options.hpp"
+#include "metrics-agent/forward/emf/emf_config.hpp"
 #include "tests/unit/metrics-agent/fake_component.hpp"
 
 namespace mdpipe::agent {

@@ -4,7 +4,7 @@
 
 #include <protozero/pbf_writer.hpp>
 
-#include "metrics-agent/forward/otlp/otlp_options.hpp"
+#include "metrics-agent/forward/otlp/otlp_config.hpp"
 #include "metrics-agent/forward/otlp/otlp_retry.hpp"
 
 namespace mdpipe::agent {
@@ -73,7 +73,7 @@ TEST(OtlpAnswer, no_answer_is_asked_again) {
 
 TEST(OtlpAnswer, success_is_taken_with_and_without_a_body) {
   for (const auto& response : {answer(200), answer(202, {}, {}), answer(200, "", "text/plain")}) {
-    EXPECT_EQ(judge(response).fate, Fate::Taken);
+    EXPECT_EQ(judge(response).fate, Fate::Accepted);
     EXPECT_TRUE(judge(response).reason.empty());
   }
 }
@@ -81,7 +81,7 @@ TEST(OtlpAnswer, success_is_taken_with_and_without_a_body) {
 TEST(OtlpAnswer, partial_success_is_taken_and_says_what_is_lost) {
   const std::string body = partial_success(7, "too old\n");
   const OtlpVerdict verdict = judge(answer(200, body));
-  EXPECT_EQ(verdict.fate, Fate::Taken);
+  EXPECT_EQ(verdict.fate, Fate::Accepted);
   EXPECT_EQ(verdict.reason, otlp_reason::kRejected);
   EXPECT_EQ(verdict.rejected, 7U);
   EXPECT_EQ(verdict.message, "too old\\x0a");
@@ -94,7 +94,7 @@ TEST(OtlpAnswer, a_success_that_nobody_can_read_is_not_sent_again) {
   http::Response large = answer(200);
   large.failure = Failure::TooLarge;
   for (const auto& response : {answer(200, "\x0a\xff"), answer(200, "<html>", "text/html"), large}) {
-    EXPECT_EQ(judge(response).fate, Fate::Taken);
+    EXPECT_EQ(judge(response).fate, Fate::Accepted);
     EXPECT_EQ(judge(response).reason, otlp_reason::kBadAnswer);
   }
   large.status = 500;

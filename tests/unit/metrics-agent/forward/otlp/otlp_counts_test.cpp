@@ -27,14 +27,14 @@ Point point_of(const OtlpAgent& agent, Metric metric, const std::vector<std::str
 
 void send_all(OtlpAgent& agent) {
   for (std::size_t i = 0; i < agent.counts.size(); ++i) {
-    if (!agent.counts[i].is_empty()) agent.counts.send(i);
+    if (!agent.counts[i].is_empty()) agent.counts.set_aside(i);
   }
 }
 
 Point take(OtlpAgent& agent, Metric metric, const std::vector<std::string>& labels) {
   const Point point = point_of(agent, metric, labels);
   send_all(agent);
-  agent.counts.sent();
+  agent.counts.confirm();
   return point;
 }
 
@@ -134,7 +134,7 @@ TEST_F(OtlpCountsTest, increments_that_are_not_taken_leave_with_the_next) {
   count(agent, reader_, 15, 21);
   agent.end_window(30);
   expect_point(point(agent), 3, 20, 30);  // what came meanwhile
-  agent.counts.back();
+  agent.counts.put_back();
   expect_point(take(agent), 5, 10, 30);
 }
 

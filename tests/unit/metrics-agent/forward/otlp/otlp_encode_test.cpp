@@ -231,7 +231,7 @@ TEST_F(OtlpEncodeTest, increments_are_only_of_what_counted_and_leave_with_the_re
   EXPECT_EQ(one(read(one(sum, 1).bytes), 6).value, 10U);
   const Message cpu = read(one(read(one(metrics.at("process_cpu_seconds_total"), kSum).bytes), 1).bytes);
   EXPECT_EQ(number(one(cpu, 4)), 0.25);
-  agent_->counts.sent();
+  agent_->counts.confirm();
   agent_->end_window(20);
   encoder_->begin_round();
   metrics = next();

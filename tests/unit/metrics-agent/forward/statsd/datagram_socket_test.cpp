@@ -23,16 +23,16 @@ TEST(DatagramSocketTest, a_closed_port_refuses_with_the_beginning_of_the_datagra
   const udp::endpoint place = receiver->local_endpoint();
   DatagramSocket socket;
   ASSERT_TRUE(socket.open(place));
-  EXPECT_EQ(socket.send("first"), Outcome::Taken);
-  EXPECT_TRUE(socket.take_refused().empty());
+  EXPECT_EQ(socket.send("first"), Outcome::Accepted);
+  EXPECT_TRUE(socket.read_refused().empty());
   receiver.reset();
   const std::string second = "second" + std::string(1400, 'x');
-  EXPECT_EQ(socket.send(second), Outcome::Taken);  // the kernel takes it before it hears of the refusal
-  const auto refused = socket.take_refused();
+  EXPECT_EQ(socket.send(second), Outcome::Accepted);  // the kernel takes it before it hears of the refusal
+  const auto refused = socket.read_refused();
   ASSERT_EQ(refused.size(), 1U);
   EXPECT_GT(refused[0].size(), 400U);
   EXPECT_EQ(second.substr(0, refused[0].size()), refused[0]);
-  EXPECT_TRUE(socket.take_refused().empty());
+  EXPECT_TRUE(socket.read_refused().empty());
 }
 
 TEST(DatagramSocketTest, an_unheard_refusal_is_reported_by_the_next_send_which_sends_nothing) {
@@ -43,9 +43,9 @@ TEST(DatagramSocketTest, an_unheard_refusal_is_reported_by_the_next_send_which_s
   receiver.reset();
   DatagramSocket socket;
   ASSERT_TRUE(socket.open(place));
-  EXPECT_EQ(socket.send("first"), Outcome::Taken);
+  EXPECT_EQ(socket.send("first"), Outcome::Accepted);
   EXPECT_EQ(socket.send("second"), Outcome::Refused);
-  EXPECT_EQ(socket.take_refused(), std::vector<std::string>{"first"});
+  EXPECT_EQ(socket.read_refused(), std::vector<std::string>{"first"});
 }
 
 class UnixDatagramTest : public testing::Test {
@@ -76,7 +76,7 @@ TEST_F(UnixDatagramTest, nobody_there_is_known_at_once) {
   EXPECT_EQ(socket.error(), ENOENT);
   const int receiver = bind_receiver();
   ASSERT_TRUE(socket.open(path_));
-  EXPECT_EQ(socket.send("first"), Outcome::Taken);
+  EXPECT_EQ(socket.send("first"), Outcome::Accepted);
   close(receiver);
   EXPECT_EQ(socket.send("second"), Outcome::Refused);
   EXPECT_FALSE(socket.open(path_));
@@ -87,12 +87,12 @@ TEST_F(UnixDatagramTest, a_full_queue_is_no_error_and_not_waited_for) {
   const int receiver = bind_receiver();
   DatagramSocket socket;
   ASSERT_TRUE(socket.open(path_));
-  Outcome outcome = Outcome::Taken;
-  for (int i = 0; i < 100'000 && outcome == Outcome::Taken; ++i) outcome = socket.send("datagram");
+  Outcome outcome = Outcome::Accepted;
+  for (int i = 0; i < 100'000 && outcome == Outcome::Accepted; ++i) outcome = socket.send("datagram");
   EXPECT_EQ(outcome, Outcome::QueueFull);
   std::string buffer(100, '\0');
   EXPECT_EQ(recv(receiver, buffer.data(), buffer.size(), 0), 8);
-  EXPECT_EQ(socket.send("datagram"), Outcome::Taken);
+  EXPECT_EQ(socket.send("datagram"), Outcome::Accepted);
   close(receiver);
 }
 

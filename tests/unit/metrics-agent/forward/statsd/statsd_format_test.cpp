@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "metrics-agent/forward/statsd/statsd_options.hpp"
+#include "metrics-agent/forward/statsd/statsd_config.hpp"
 #include "tests/unit/metrics-agent/fake_component.hpp"
 
 namespace mdpipe::agent {

@@ -43,8 +43,8 @@ TEST_F(HealthTest, all_is_well) {
 TEST_F(HealthTest, each_reason_is_named) {
   store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, 0).message(), at(0));
   store_.apply(publisher_.gauge(Metric::RedisUp, {"md-publisher"}, 0).message(), at(0));
-  EXPECT_THAT(reasons(), ElementsAre("exchange gmo disconnected, says ws-reader gmo",
-                                     "redis down, says md-publisher main"));
+  EXPECT_THAT(reasons(), ElementsAre("exchange gmo disconnected (ws-reader gmo)",
+                                     "md-publisher main cannot reach Redis"));
 }
 
 TEST_F(HealthTest, a_silent_component_is_named_with_its_time_and_its_gauges_no_longer_count) {
@@ -84,7 +84,7 @@ TEST_F(HealthTest, of_many_feeds_twenty_are_named_and_the_others_counted) {
   store_.apply(reader_.gauge(Metric::ConnectionUp, {"gmo"}, 0).message(), at(0));
   const auto found = reasons();
   ASSERT_EQ(found.size(), 22U);
-  EXPECT_EQ(found.front(), "exchange gmo disconnected, says ws-reader gmo");
+  EXPECT_EQ(found.front(), "exchange gmo disconnected (ws-reader gmo)");
   EXPECT_EQ(found[1], "gmo ticker A down since 2023-11-14T22:13:21Z");
   EXPECT_EQ(found.back(), "and 6 more feeds");
 }

@@ -1,4 +1,4 @@
-#include "metrics-agent/forward/emf/emf_options.hpp"
+#include "metrics-agent/forward/emf/emf_config.hpp"
 
 #include <fmt/format.h>
 
@@ -20,7 +20,7 @@ bool is_namespace(std::string_view text) {
 
 }  // namespace
 
-void declare_emf_options(config::OptionTable& options, EmfConfig& config) {
+void add_emf_options(config::OptionTable& options, EmfConfig& config) {
   options.section("CloudWatch");
   options.add("emf", config.enabled,
               "Also write each window in the embedded metric format, for CloudWatch Logs.");

@@ -1,5 +1,5 @@
 #pragma once
-// The options of the CloudWatch destination: what an operator writes, and what is made of it.
+// The CloudWatch destination: what an operator writes (config), and what is made of it (options).
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,9 +17,9 @@ struct EmfConfig {
 };
 
 // Binds `config`, which must outlive the table.
-void declare_emf_options(config::OptionTable& options, EmfConfig& config);
+void add_emf_options(config::OptionTable& options, EmfConfig& config);
 
-// Nothing where EMF is off. The error names the option and the remedy.
+// Nothing if EMF is off. The error names the option and the remedy.
 Result<std::optional<EmfOptions>> make_emf_options(const EmfConfig& config, std::string_view log_level);
 
 }  // namespace mdpipe::agent

@@ -1,4 +1,4 @@
-#include "metrics-agent/forward/otlp/otlp_options.hpp"
+#include "metrics-agent/forward/otlp/otlp_config.hpp"
 
 #include <fmt/format.h>
 
@@ -68,64 +68,72 @@ Result<bool> check_ca_file(const std::string& path) {
 
 }  // namespace
 
-void declare_otlp_options(config::OptionTable& table, OtlpOptions& options) {
+void add_otlp_options(config::OptionTable& table, OtlpConfig& config) {
   table.section("OpenTelemetry");
   table
-      .add("otlp-endpoint", options.endpoint,
+      .add("otlp-endpoint", config.endpoint,
            "Send metrics by OTLP/HTTP to this address: http(s)://HOST:4318. If it has no path, /v1/metrics "
            "is added. Empty for none.")
       .secrecy(config::Secrecy::Url)
       .value_name("URL");
   table
-      .add("otlp-headers-file", options.headers_file,
+      .add("otlp-headers-file", config.headers_file,
            "File of headers for each request, such as an API key, one 'Name: value' per line.")
       .value_name("FILE");
   table
-      .add("otlp-temporality", options.temporality,
+      .add("otlp-temporality", config.temporality,
            "cumulative: totals since the beginning; delta: increments since the last point, which need "
            "--state-dir.")
       .one_of({"cumulative", "delta"});
-  table.add("otlp-histograms", options.histograms, "Form of the latency histograms.")
+  table.add("otlp-histograms", config.histograms, "Form of the latency histograms.")
       .one_of({"exponential", "explicit"});
-  table.add("otlp-compression", options.compression, "Compression of the requests.").one_of({"gzip", "none"});
+  table.add("otlp-compression", config.compression, "Compression of the requests.").one_of({"gzip", "none"});
   table
-      .add("otlp-ca-file", options.ca_file,
+      .add("otlp-ca-file", config.ca_file,
            "PEM file of the certificate authorities to trust for the receiver; by default those of the "
            "system.")
       .value_name("FILE");
   table
-      .add("otlp-interval-seconds", options.interval_seconds,
+      .add("otlp-interval-seconds", config.interval_seconds,
            "Send at least this many seconds apart, always at the end of a window.")
       .range(1, 3600);
-  table.add("otlp-timeout", options.timeout, "If a request is not answered within this time, it has failed.")
+  table.add("otlp-timeout", config.timeout, "If a request is not answered within this time, it has failed.")
       .range(100, 300'000);
-  table.add("otlp-service-name", options.service_name, "The attribute service.name.").value_name("NAME");
+  table.add("otlp-service-name", config.service_name, "The attribute service.name.").value_name("NAME");
   table
       .add(
-          "otlp-resource-attributes", options.resource_attributes,
+          "otlp-resource-attributes", config.resource_attributes,
           "More attributes of the resource, or other values for the existing ones, as name=value,name=value.")
       .value_name("LIST");
 }
 
-Result<bool> check_otlp(OtlpOptions& options, const std::string& state_dir) {
-  if (options.endpoint.empty()) return true;
-  auto url = otlp_metrics_url(options.endpoint);
+Result<std::optional<OtlpOptions>> make_otlp_options(const OtlpConfig& config, const std::string& state_dir) {
+  if (config.endpoint.empty()) return std::optional<OtlpOptions>();
+  auto url = otlp_metrics_url(config.endpoint);
   if (!url) return url.error();
-  options.url = std::move(url.value());
-  if (options.temporality == "delta" && state_dir.empty())
+  if (config.temporality == "delta" && state_dir.empty())
     return bad_otlp(
         "--otlp-temporality delta needs --state-dir: without it a restart would send everything once more; "
-        "name a "
-        "folder, or use cumulative");
-  auto headers = read_headers(options.headers_file);
+        "name a folder, or use cumulative");
+  auto headers = read_headers(config.headers_file);
   if (!headers) return headers.error();
-  options.headers = std::move(headers.value());
-  auto attributes = parse_attributes(options.resource_attributes);
+  auto attributes = parse_attributes(config.resource_attributes);
   if (!attributes) return attributes.error();
-  options.attributes = std::move(attributes.value());
-  if (options.service_name.empty())
+  if (config.service_name.empty())
     return bad_otlp("--otlp-service-name is empty; name the service, such as mdpipe");
-  return check_ca_file(options.ca_file);
+  if (const auto ca_file = check_ca_file(config.ca_file); !ca_file) return ca_file.error();
+  OtlpOptions options;
+  options.url = std::move(url.value());
+  options.headers = std::move(headers.value());
+  options.ca_file = config.ca_file;
+  options.is_compressed = config.compression == "gzip";
+  options.interval = std::chrono::seconds(config.interval_seconds);
+  options.timeout = config.timeout;
+  options.temporality = config.temporality == "delta" ? Temporality::Delta : Temporality::Cumulative;
+  options.histograms = config.histograms == "explicit" ? HistogramForm::Explicit : HistogramForm::Exponential;
+  options.service_name = config.service_name;
+  options.attributes = std::move(attributes.value());
+  return std::optional<OtlpOptions>(std::move(options));
 }
 
 Result<std::string> otlp_metrics_url(const std::string& endpoint) {

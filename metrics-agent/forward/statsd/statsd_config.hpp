@@ -1,5 +1,5 @@
 #pragma once
-// The options of the StatsD destination: what an operator writes, and what is made of it.
+// The StatsD destination: what an operator writes (config), and what is made of it (options).
 #include <optional>
 #include <string>
 
@@ -24,9 +24,9 @@ struct StatsdOptions {
 };
 
 // Binds `config`, which must outlive the table.
-void declare_statsd_options(config::OptionTable& options, StatsdConfig& config);
+void add_statsd_options(config::OptionTable& options, StatsdConfig& config);
 
-// Nothing where StatsD is off. The error names the option and the remedy.
+// Nothing if StatsD is off. The error names the option and the remedy.
 Result<std::optional<StatsdOptions>> make_statsd_options(const StatsdConfig& config);
 
 }  // namespace mdpipe::agent

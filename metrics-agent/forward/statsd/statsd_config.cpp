@@ -1,4 +1,4 @@
-#include "metrics-agent/forward/statsd/statsd_options.hpp"
+#include "metrics-agent/forward/statsd/statsd_config.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 namespace mdpipe::agent {
 namespace {
 
-// A datagram of Ethernet's 1500 bytes less what IPv6, UDP and a tunnel take.
+// Ethernet's 1500 bytes minus the headers of IPv6, UDP and a tunnel.
 constexpr std::size_t kUdpBytes = 1432;
 constexpr std::size_t kUnixBytes = 8192;
 constexpr std::size_t kDatagramBytesMin = 512;
@@ -22,16 +22,16 @@ bool consists_of(std::string_view text, std::string_view others) {
 
 Error wrong_statsd(std::string text) { return Error{ErrorKind::BadConfig, std::move(text)}; }
 
-Result<std::vector<std::string>> make_tags(const config::StringList& config) {
+Result<std::vector<std::string>> make_tags(const config::StringList& list) {
   std::vector<std::string> tags;
-  for (const std::string& setting : config) {
-    const std::size_t equal = setting.find('=');
-    const std::string_view key = std::string_view(setting).substr(0, equal);
-    if (equal == std::string::npos || equal + 1 == setting.size() || key.empty() ||
+  for (const std::string& tag : list) {
+    const std::size_t equal = tag.find('=');
+    const std::string_view key = std::string_view(tag).substr(0, equal);
+    if (equal == std::string::npos || equal + 1 == tag.size() || key.empty() ||
         key.size() > kPrefixBytesMax || !consists_of(key, "_-./")) {
-      return wrong_statsd(fmt::format("--statsd-tags '{}': expected NAME=VALUE such as env=prod", setting));
+      return wrong_statsd(fmt::format("--statsd-tags '{}': expected NAME=VALUE such as env=prod", tag));
     }
-    tags.push_back(statsd_tag(key, std::string_view(setting).substr(equal + 1)));
+    tags.push_back(statsd_tag(key, std::string_view(tag).substr(equal + 1)));
   }
   if (tags.size() > kTagsMax)
     return wrong_statsd(
@@ -46,7 +46,7 @@ std::size_t datagram_bytes(const StatsdConfig& config, const DatagramAddress& ad
 
 }  // namespace
 
-void declare_statsd_options(config::OptionTable& options, StatsdConfig& config) {
+void add_statsd_options(config::OptionTable& options, StatsdConfig& config) {
   options.section("StatsD");
   options
       .add("statsd-address", config.address,
