@@ -84,23 +84,26 @@ void PublisherMetrics::entry_refused(const RefusedEntry& refused) {
 
 void PublisherMetrics::redis_up() { collector_.set(redis_up_, 1); }
 
-void PublisherMetrics::redis_lost(const Disconnect& loss) {
+void PublisherMetrics::redis_lost(const Disconnect& disconnect) {
+  const ConnectionFailure& failure = disconnect.failure;
   collector_.set(redis_up_, 0);
   collector_.increment_error(error_type::kPublish);
-  if (loss.error) count_redis_error(loss.error->kind);
+  if (failure.error) count_redis_error(failure.error->kind);
   const auto suppressed = lost_limit_.admit(steady_now());
   if (!suppressed) return;
   constexpr std::string_view kMessage = "Redis lost; the readers keep the events";
-  const std::int64_t retry_ms = loss.retry.count();
-  if (!loss.error)
-    return log::warn(kMessage,
-                     {{"reason", loss.reason}, {"retry_ms", retry_ms}, {"suppressed", *suppressed}});
-  const RedisErrorInfo& kind = info(loss.error->kind);
+  const auto retry_ms = static_cast<std::int64_t>(disconnect.retry.count());
+  if (!failure.error)
+    return log::warn(kMessage, {{"reason", failure.reason},
+                                {"remedy", failure.remedy},
+                                {"retry_ms", retry_ms},
+                                {"suppressed", *suppressed}});
+  const RedisErrorInfo& kind = info(failure.error->kind);
   log::write(kind.policy == RetryPolicy::Slow ? log::Level::Error : log::Level::Warn, kMessage,
-             {{"reason", loss.reason},
+             {{"reason", failure.reason},
               {"refusal", kind.label},
               {"user", redis_user_},
-              {"remedy", remedy(*loss.error, redis_user_)},
+              {"remedy", remedy(*failure.error, redis_user_)},
               {"retry_ms", retry_ms},
               {"suppressed", *suppressed}});
 }

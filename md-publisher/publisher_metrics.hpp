@@ -27,7 +27,7 @@ class PublisherMetrics {
   void decide_pending(const Cursors& cursors);
   void committed(const Transaction& transaction, const Outcome& outcome, UnixNanos now);
   void redis_up();
-  void redis_lost(const Disconnect& loss);
+  void redis_lost(const Disconnect& disconnect);
   void redis_error(const RedisError& error, std::chrono::milliseconds retry);
   void removed(const std::vector<Removed>& removed);
   void maintained(const StreamMaintenance::Report& report);

@@ -1,9 +1,6 @@
 #include "md-publisher/redis/byte_stream.hpp"
 
-#include <asio/connect.hpp>
-#include <asio/generic/stream_protocol.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/local/stream_protocol.hpp>
 #include <asio/write.hpp>
 #include <utility>
 
@@ -12,19 +9,31 @@
 namespace mdpipe::publisher {
 namespace {
 
+using asio::generic::stream_protocol;
+
 // Handlers keep the socket alive and are silent once the stream was closed.
-template <typename Protocol>
 struct State {
   explicit State(asio::io_context& io) : socket(io) {}
-  typename Protocol::socket socket;
+  stream_protocol::socket socket;
   bool closed = false;
 };
 
-template <typename Protocol>
-class SocketStream : public ByteStream {
+// TCP or a Unix socket, as the address says.
+class SocketStream final : public ByteStream {
  public:
-  explicit SocketStream(asio::io_context& io) : state_(std::make_shared<State<Protocol>>(io)) {}
-  ~SocketStream() override { shut(); }
+  explicit SocketStream(asio::io_context& io) : state_(std::make_shared<State>(io)) {}
+  ~SocketStream() override { SocketStream::close(); }
+
+  void connect(const stream_protocol::endpoint& address, Done done) override {
+    state_->socket.async_connect(address, [state = state_, done = std::move(done)](const auto& ec) {
+      if (state->closed) return;
+      asio::error_code ignored;  // a Unix socket knows no such option
+      if (!ec) state->socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+      done(ec);
+    });
+  }
+
+  void secure(Done done) override { done({}); }
 
   void read_some(char* buffer, std::size_t bytes, Received received) override {
     state_->socket.async_read_some(
@@ -47,66 +56,22 @@ class SocketStream : public ByteStream {
                       });
   }
 
-  void close() override { shut(); }
-
- protected:
-  std::shared_ptr<State<Protocol>> state_;
-
- private:
-  void shut() {
+  void close() override {
     state_->closed = true;
     asio::error_code ec;
     state_->socket.close(ec);
   }
 
+ private:
+  std::shared_ptr<State> state_;
   std::size_t expected_ = 1;  // what the socket was told last
-};
-
-class TcpStream final : public SocketStream<asio::ip::tcp> {
- public:
-  TcpStream(asio::io_context& io, const RedisAddress& address)
-      : SocketStream(io), resolver_(io), address_(address) {}
-
-  void connect(Done done) override {
-    resolver_.async_resolve(
-        address_.host, address_.port, [state = state_, done](const auto& ec, const auto& endpoints) {
-          if (state->closed) return;
-          if (ec) return done(ec);
-          asio::async_connect(state->socket, endpoints, [state, done](const auto& error, const auto&) {
-            if (state->closed) return;
-            asio::error_code ignored;
-            if (!error) state->socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-            done(error);
-          });
-        });
-  }
-
- private:
-  asio::ip::tcp::resolver resolver_;
-  RedisAddress address_;
-};
-
-class UnixStream final : public SocketStream<asio::local::stream_protocol> {
- public:
-  UnixStream(asio::io_context& io, std::string path) : SocketStream(io), path_(std::move(path)) {}
-
-  void connect(Done done) override {
-    state_->socket.async_connect(asio::local::stream_protocol::endpoint(path_),
-                                 [state = state_, done](const auto& ec) {
-                                   if (!state->closed) done(ec);
-                                 });
-  }
-
- private:
-  std::string path_;
 };
 
 }  // namespace
 
 std::unique_ptr<ByteStream> ByteStream::make(asio::io_context& io, const RedisAddress& address) {
-  if (!address.unix_path.empty()) return std::make_unique<UnixStream>(io, address.unix_path);
   if (address.is_tls) return make_tls_stream(io, address);
-  return std::make_unique<TcpStream>(io, address);
+  return std::make_unique<SocketStream>(io);
 }
 
 }  // namespace mdpipe::publisher

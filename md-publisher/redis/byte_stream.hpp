@@ -1,6 +1,7 @@
 #pragma once
-// A connected stream of bytes to Redis: TCP, a Unix socket or TLS (tls_stream.hpp). Nothing above knows
+// A stream of bytes to one address of Redis: TCP, a Unix socket or TLS (tls_stream.hpp). Nothing above knows
 // which.
+#include <asio/generic/stream_protocol.hpp>
 #include <asio/io_context.hpp>
 #include <cstddef>
 #include <functional>
@@ -19,8 +20,10 @@ class ByteStream {
 
   virtual ~ByteStream() = default;
 
-  // Resolves and connects. Each handler runs in the loop; none runs after close().
-  virtual void connect(Done done) = 0;
+  // Each handler runs in the loop; none runs after close().
+  virtual void connect(const asio::generic::stream_protocol::endpoint& address, Done done) = 0;
+  // The TLS handshake, once connected.
+  virtual void secure(Done done) = 0;
   // `buffer` and `bytes` must stay as they are until the handler runs.
   virtual void read_some(char* buffer, std::size_t bytes, Received received) = 0;
   // At least so many bytes more will come for certain: the next read may wait for them (SO_RCVLOWAT). 1 says
@@ -29,6 +32,7 @@ class ByteStream {
   virtual void write(std::string_view bytes, Done done) = 0;
   virtual void close() = 0;
 
+  // `address` says whether it is TLS, and with which files and name.
   static std::unique_ptr<ByteStream> make(asio::io_context& io, const RedisAddress& address);
 };
 

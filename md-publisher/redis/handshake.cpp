@@ -1,7 +1,5 @@
 #include "md-publisher/redis/handshake.hpp"
 
-#include <fmt/format.h>
-
 #include "md-publisher/redis/resp.hpp"
 
 namespace mdpipe::publisher {
@@ -9,61 +7,61 @@ namespace {
 
 constexpr std::string_view kAuth = "AUTH";
 constexpr std::string_view kRole = "ROLE";
-constexpr std::string_view kReadCursors = "HGETALL";
-constexpr std::string_view kWait = "WAIT";
 constexpr std::string_view kSetName = "CLIENT SETNAME";
+
+constexpr std::string_view kSentinelLogin =
+    "The Sentinels do not accept the user or the password: see --redis-sentinel-user and "
+    "--redis-sentinel-password-file.";
 
 }  // namespace
 
 template <typename... Words>
-void Handshake::say(Step step, const Words&... words) {
+void Handshake::say(std::string_view step, const Words&... words) {
   resp::append_command(commands_, words...);
-  steps_.push_back(std::move(step));
+  steps_.push_back(step);
 }
 
-void Handshake::prepare(const RedisAddress& address, const std::string& cursor_key, unsigned wait_replicas) {
+void Handshake::prepare(const RedisAddress& address, Scope scope) {
   commands_.clear();
   steps_.clear();
   answered_ = 0;
-  wait_replicas_ = wait_replicas;
-  cursors_.clear();
+  scope_ = scope;
   if (!address.password.empty()) {
     if (address.user.empty()) {
-      say({kAuth, {}}, "AUTH", address.password);
+      say(kAuth, "AUTH", address.password);
     } else {
-      say({kAuth, {}}, "AUTH", address.user, address.password);
+      say(kAuth, "AUTH", address.user, address.password);
     }
   }
-  if (address.database != 0) say({"SELECT", {}}, "SELECT", std::to_string(address.database));
-  say({kSetName, {}}, "CLIENT", "SETNAME", "md-publisher");
-  // Sentinels may not have heard yet, or not all of them, that it is a master no more.
-  if (!address.sentinel.hosts.empty()) say({kRole, {}}, "ROLE");
-  // An empty transaction: where MULTI is forbidden, what follows it would be carried out command by command.
-  say({"MULTI", {}}, "MULTI");
-  say({"EXEC", {}}, "EXEC");
-  if (!cursor_key.empty()) say({kReadCursors, cursor_key}, "HGETALL", cursor_key);
-  // What a transaction wrote whose answer, or whose replicas, were not heard: counts only once they hold it.
-  if (wait_replicas > 0) say({kWait, {}}, "WAIT", std::to_string(wait_replicas), "1000");
+  if (scope == Scope::Sentinel) return;
+  if (address.database != 0) say("SELECT", "SELECT", std::to_string(address.database));
+  say(kSetName, "CLIENT", "SETNAME", "md-publisher");
+  // A Sentinel may not have heard yet that the server it names has become a replica.
+  if (!address.sentinel.hosts.empty()) say(kRole, "ROLE");
+  // An empty transaction: if MULTI is forbidden, what follows it would be carried out command by command.
+  say("MULTI", "MULTI");
+  say("EXEC", "EXEC");
 }
 
 Handshake::Next Handshake::on_reply(const Reply& reply) {
-  const Step& step = steps_[answered_++];
+  const std::string_view step = steps_[answered_++];
   if (reply.is_error()) {
-    if (step.command == kSetName) return Next::More;  // an ACL may forbid it; only CLIENT LIST is poorer
-    // Whatever AUTH is answered, the user and the password are what is wrong.
-    return fail(step.command == kAuth ? RedisErrorKind::Auth : classify(reply.text), reply.text, step);
+    const RedisErrorKind kind = classify(reply.text);
+    // The first answer may be about the connection, not the command: it is refused, or not possible yet.
+    const bool is_login = step == kAuth && kind == RedisErrorKind::Other;
+    // An ACL may forbid to set a name; only CLIENT LIST shows less then.
+    const bool is_optional =
+        step == kSetName && (kind == RedisErrorKind::NoPerm || kind == RedisErrorKind::Other);
+    if (!is_optional) return fail(is_login ? RedisErrorKind::Auth : kind, reply.text, step);
   }
-  if (step.command == kRole && (reply.element_count == 0 || reply.elements[0].text != "master"))
+  if (step == kRole && (reply.element_count == 0 || reply.elements[0].text != "master"))
     return fail(RedisErrorKind::ReadOnly, "it is a replica", step);
-  if (step.command == kReadCursors) cursors_ = read_cursors(reply);
-  if (step.command == kWait && reply.integer < static_cast<long long>(wait_replicas_))
-    return fail(RedisErrorKind::NoReplicas, fmt::format("{} of {} replicas", reply.integer, wait_replicas_),
-                step);
   return answered_ < steps_.size() ? Next::More : Next::Done;
 }
 
-Handshake::Next Handshake::fail(RedisErrorKind kind, const std::string& error, const Step& step) {
-  error_ = {kind, error, std::string(step.command), step.key};
+Handshake::Next Handshake::fail(RedisErrorKind kind, const std::string& text, std::string_view command) {
+  error_ = {kind, text, std::string(command), {}};
+  if (kind == RedisErrorKind::Auth && scope_ == Scope::Sentinel) error_.advice = kSentinelLogin;
   return Next::Failed;
 }
 

@@ -33,6 +33,9 @@ constexpr std::array<RedisErrorInfo, kRedisErrorKinds> kInfos = {{
     {RedisErrorKind::Cluster, "cluster", RetryPolicy::Reconnect,
      "The Cluster changes, or a part of it is down: wait. Where --redis-url has redis://, write "
      "redis+cluster://."},
+    {RedisErrorKind::MaxClients, "maxclients", RetryPolicy::Slow,
+     "Redis has as many clients as its maxclients allows: raise it, or find the clients that are too many "
+     "with CLIENT LIST."},
     {RedisErrorKind::Tls, "tls", RetryPolicy::Slow, "See the certificates on both sides."},
     {RedisErrorKind::Other, "other", RetryPolicy::Reconnect, "See Redis's own words and its log."},
 }};
@@ -87,6 +90,9 @@ RedisErrorKind classify(std::string_view error) {
     if (at == std::string_view::npos) return RedisErrorKind::Other;
     error.remove_prefix(at + kBecause.size());
   }
+  // It has no word of its own: "ERR max number of clients reached", in a Cluster "... + cluster connections".
+  constexpr std::string_view kMaxClients = "ERR max number of clients";
+  if (error.substr(0, kMaxClients.size()) == kMaxClients) return RedisErrorKind::MaxClients;
   const std::string_view word = first_word(error);
   const auto* const found = std::find_if(std::begin(kPrefixes), std::end(kPrefixes),
                                          [word](const Prefix& prefix) { return prefix.word == word; });

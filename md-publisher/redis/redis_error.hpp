@@ -19,6 +19,7 @@ enum class RedisErrorKind {
   NoReplicas,
   Misconf,
   Cluster,
+  MaxClients,
   Tls,  // no answer of Redis: its certificate, or what it thinks of ours
   Other,
 };

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <asio/error.hpp>
 #include <chrono>
 #include <utility>
 
@@ -11,112 +10,104 @@
 namespace mdpipe::publisher {
 namespace {
 
-// A Sentinel does nothing else; one that takes longer is stuck or away.
-constexpr auto kAnswerMax = std::chrono::seconds(1);
+// A Sentinel does nothing else; one that takes longer hangs or cannot be reached.
+constexpr std::chrono::milliseconds kAnswerMax{1'000};
+constexpr std::size_t kBufferBytes = 4'096;  // an address and a port
+
+ConnectionOptions connection_options() {
+  ConnectionOptions options;
+  options.connect_max = options.answer_max = kAnswerMax;
+  options.buffer_bytes = kBufferBytes;
+  options.scope = Handshake::Scope::Sentinel;
+  return options;
+}
+
+// That of the present Sentinel is not known yet.
+RedisAddress address_of_sentinels(const RedisAddress& address) {
+  RedisAddress to;
+  to.user = address.sentinel.user;
+  to.password = address.sentinel.password;
+  to.is_tls = address.is_tls;
+  to.tls = address.tls;
+  return to;
+}
+
+RedisError error_of(const Reply& reply, const std::string& user) {
+  RedisError error{classify(reply.text), reply.text, "SENTINEL GET-MASTER-ADDR-BY-NAME", {}};
+  error.advice = error.kind == RedisErrorKind::Auth
+                     ? "Name the user and the password of the Sentinels: see --redis-sentinel-user and "
+                       "--redis-sentinel-password-file."
+                     : remedy(error, user);
+  return error;
+}
 
 }  // namespace
 
-Sentinel::Sentinel(asio::io_context& io, RedisAddress address)
-    : io_(io), address_(std::move(address)), timer_(io) {}
+Sentinel::Sentinel(asio::io_context& io, const RedisAddress& address)
+    : sentinels_(address.sentinel),
+      to_(address_of_sentinels(address)),
+      connection_(io, *this, connection_options()) {
+  resp::append_command(question_, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinels_.service);
+}
 
 void Sentinel::ask(Answered answered) {
   answered_ = std::move(answered);
   tried_ = 0;
-  why_.clear();
-  stream_ ? send() : connect();
+  failure_ = {};
+  connection_.is_open() ? send() : connect();
 }
 
-void Sentinel::try_next() {
-  drop_connection();
-  at_ = (at_ + 1) % address_.sentinel.hosts.size();
+void Sentinel::skip_to_next() {
+  connection_.close();
+  current_ = (current_ + 1) % sentinels_.hosts.size();
 }
 
 void Sentinel::close() {
-  drop_connection();
+  connection_.close();
   answered_ = nullptr;
 }
 
 void Sentinel::connect() {
-  RedisAddress to = address_;
-  to.host = host().host;
-  to.port = host().port;
-  stream_ = ByteStream::make(io_, to);
-  replies_.reset();
-  expect_answer_in_time();
-  stream_->connect([this](const std::error_code& ec) {
-    if (ec) return fail(ec.message());
-    read_more();
-    send();
-  });
+  to_.host = sentinels_.hosts[current_].host;
+  to_.port = sentinels_.hosts[current_].port;
+  connection_.open(to_);
 }
 
 void Sentinel::send() {
-  const SentinelAddress& sentinel = address_.sentinel;
-  question_.clear();
-  logs_in_ = !sentinel.password.empty();
-  if (logs_in_ && sentinel.user.empty()) {
-    resp::append_command(question_, "AUTH", sentinel.password);
-  } else if (logs_in_) {
-    resp::append_command(question_, "AUTH", sentinel.user, sentinel.password);
-  }
-  resp::append_command(question_, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinel.service);
-  expect_answer_in_time();
-  stream_->write(question_, [this](const std::error_code& ec) {
-    if (ec) fail(ec.message());
-  });
+  connection_.await_answer();
+  connection_.send(question_);
 }
 
-void Sentinel::read_more() {
-  stream_->read_some(buffer_.data(), buffer_.size(), [this](const std::error_code& ec, std::size_t bytes) {
-    if (ec) return fail(ec.message());
-    replies_.feed({buffer_.data(), bytes});
-    const std::uint64_t connection = connection_;
-    for (auto next = replies_.next(); next != ReplyReader::Next::NeedMore; next = replies_.next()) {
-      if (next == ReplyReader::Next::Broken) return fail("it does not speak Redis's protocol");
-      on_reply(replies_.reply());
-      if (connection != connection_) return;
-    }
-    read_more();
-  });
+void Sentinel::on_replies() {
+  while (const Reply* reply = connection_.next_reply()) on_reply(*reply);
 }
 
 void Sentinel::on_reply(const Reply& reply) {
-  if (answered_ == nullptr) return drop_connection();
-  if (reply.is_error()) return fail(reply.text);
-  if (std::exchange(logs_in_, false)) return;
+  connection_.answered();
+  if (answered_ == nullptr) return connection_.close();
+  if (reply.is_error()) return on_disconnect(connection_.failure(error_of(reply, to_.user)));
   if (reply.type != Reply::Type::Array || reply.element_count != 2)
-    return fail(fmt::format("it knows no service '{}'", address_.sentinel.service));
+    return on_disconnect(
+        {fmt::format("{}: it knows no service '{}'", connection_.display(), sentinels_.service),
+         "Correct the name of the service in --redis-url.", std::nullopt});
   finish(HostPort{reply.elements[0].text, reply.elements[1].text});
 }
 
-// On to the next; after the last the question is answered: by nobody. Without a question a connection that
-// ends is only made anew for the next one.
-void Sentinel::fail(const std::string& why) {
-  why_ += fmt::format("{}{}:{}: {}", why_.empty() ? "" : "; ", host().host, host().port, why);
-  try_next();
+// Goes on to the next Sentinel; after the last one the question has no answer. If all fail, that counts which
+// only a person can change, else the last. Without a question, the next one makes a new connection.
+void Sentinel::on_disconnect(const ConnectionFailure& failure) {
+  skip_to_next();
   if (answered_ == nullptr) return;
-  if (++tried_ == address_.sentinel.hosts.size()) return finish(std::nullopt);
+  const std::string reasons = failure_.reason + (failure_.reason.empty() ? "" : "; ") + failure.reason;
+  if (tried_ == 0 || policy_of(failure_) != RetryPolicy::Slow) failure_ = failure;
+  failure_.reason = reasons;
+  if (++tried_ == sentinels_.hosts.size()) return finish(std::nullopt);
   connect();
 }
 
 void Sentinel::finish(const std::optional<HostPort>& master) {
-  timer_.cancel();
   const Answered answered = std::exchange(answered_, nullptr);
-  answered(master, why_);
-}
-
-void Sentinel::drop_connection() {
-  ++connection_;
-  timer_.cancel();
-  if (stream_) stream_->close();
-  stream_.reset();
-}
-
-void Sentinel::expect_answer_in_time() {
-  timer_.expires_after(kAnswerMax);
-  timer_.async_wait([this](const asio::error_code& ec) {
-    if (!ec) fail("no answer within a second");
-  });
+  answered(master, failure_);
 }
 
 }  // namespace mdpipe::publisher

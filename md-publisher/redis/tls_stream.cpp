@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/x509_vfy.h>
 
-#include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/post.hpp>
 #include <asio/ssl.hpp>
 #include <asio/write.hpp>
 #include <optional>
@@ -17,6 +15,12 @@ namespace mdpipe::publisher {
 namespace {
 
 using Context = asio::ssl::context;
+using asio::generic::stream_protocol;
+
+// What the server's certificate has to be for.
+const std::string& certificate_name(const RedisAddress& address) {
+  return address.tls.server_name.empty() ? address.host : address.tls.server_name;
+}
 
 // The option of the file that could not be used; empty where all were.
 std::string_view load_files(const TlsFiles& files, Context& context, asio::error_code& ec) {
@@ -42,13 +46,14 @@ Context make_context() {
 }
 
 struct TlsState {
-  TlsState(asio::io_context& io, const TlsFiles& files) : context(make_context()) {
-    load_files(files, context, unusable);
+  TlsState(asio::io_context& io, const RedisAddress& address) : context(make_context()) {
+    load_files(address.tls, context, unusable);
     stream.emplace(io, context);
+    if (!unusable && !expect_host(certificate_name(address))) unusable = asio::error::invalid_argument;
   }
   Context context;
   asio::error_code unusable;  // a file that was good at the start
-  std::optional<asio::ssl::stream<asio::ip::tcp::socket>> stream;
+  std::optional<asio::ssl::stream<stream_protocol::socket>> stream;
   bool closed = false;
 
   // An error as the handlers get it.
@@ -76,20 +81,25 @@ struct TlsState {
 class TlsStream final : public ByteStream {
  public:
   TlsStream(asio::io_context& io, const RedisAddress& address)
-      : state_(std::make_shared<TlsState>(io, address.tls)), resolver_(io), address_(address) {}
+      : state_(std::make_shared<TlsState>(io, address)) {}
   ~TlsStream() override { TlsStream::close(); }
 
-  void connect(Done done) override {
-    const std::string& host = address_.tls.server_name.empty() ? address_.host : address_.tls.server_name;
-    asio::error_code wrong = state_->unusable;
-    if (!wrong && !state_->expect_host(host)) wrong = asio::error::invalid_argument;
-    if (wrong) return fail_later(wrong, std::move(done));
-    resolver_.async_resolve(address_.host, address_.port,
-                            [this, state = state_, done](const auto& error, const auto& endpoints) {
-                              if (state->closed) return;
-                              if (error) return done(error);
-                              reach(endpoints, done);
-                            });
+  void connect(const stream_protocol::endpoint& address, Done done) override {
+    state_->stream->next_layer().async_connect(
+        address, [state = state_, done = std::move(done)](const auto& ec) {
+          if (state->closed) return;
+          asio::error_code ignored;
+          if (!ec) state->stream->next_layer().set_option(asio::ip::tcp::no_delay(true), ignored);
+          done(ec);
+        });
+  }
+
+  void secure(Done done) override {
+    if (state_->unusable) return done(state_->translate(state_->unusable));
+    state_->stream->async_handshake(asio::ssl::stream_base::client,
+                                    [state = state_, done = std::move(done)](const auto& ec) {
+                                      if (!state->closed) done(state->translate(ec));
+                                    });
   }
 
   void read_some(char* buffer, std::size_t bytes, Received received) override {
@@ -101,11 +111,9 @@ class TlsStream final : public ByteStream {
   }
 
   void write(std::string_view bytes, Done done) override {
-    // Where writing fails the read that is on its way fails too, and may have the server's reason: it says
-    // why it does not take a certificate and closes in one.
     asio::async_write(*state_->stream, asio::buffer(bytes.data(), bytes.size()),
                       [state = state_, done = std::move(done)](const auto& ec, std::size_t) {
-                        if (!state->closed && !ec) done(ec);
+                        if (!state->closed) done(state->translate(ec));
                       });
   }
 
@@ -117,28 +125,7 @@ class TlsStream final : public ByteStream {
   }
 
  private:
-  void fail_later(const asio::error_code& ec, Done done) {
-    asio::post(state_->stream->get_executor(), [state = state_, ec, done = std::move(done)] {
-      if (!state->closed) done(state->translate(ec));
-    });
-  }
-
-  void reach(const asio::ip::tcp::resolver::results_type& endpoints, const Done& done) {
-    asio::async_connect(
-        state_->stream->next_layer(), endpoints, [state = state_, done](const auto& error, const auto&) {
-          if (state->closed) return;
-          if (error) return done(error);
-          asio::error_code ignored;
-          state->stream->next_layer().set_option(asio::ip::tcp::no_delay(true), ignored);
-          state->stream->async_handshake(asio::ssl::stream_base::client, [state, done](const auto& ec) {
-            if (!state->closed) done(state->translate(ec));
-          });
-        });
-  }
-
   std::shared_ptr<TlsState> state_;
-  asio::ip::tcp::resolver resolver_;
-  RedisAddress address_;
 };
 
 }  // namespace

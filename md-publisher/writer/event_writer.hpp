@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "md-publisher/redis/handshake.hpp"
+#include "md-publisher/redis/connection_failure.hpp"
+#include "md-publisher/redis/cursor.hpp"
 #include "md-publisher/redis/redis_error.hpp"
 #include "md-publisher/redis/redis_url.hpp"
 #include "md-publisher/transaction/outcome.hpp"
@@ -17,11 +18,10 @@
 
 namespace mdpipe::publisher {
 
-// A connection that ended.
+// A connection that could not be made, or that ended.
 struct Disconnect {
-  std::string reason;
+  ConnectionFailure failure;
   std::chrono::milliseconds retry{0};
-  std::optional<RedisError> error;  // where an answer of Redis was the reason
 };
 
 struct RedisEvents {

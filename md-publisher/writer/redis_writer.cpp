@@ -3,129 +3,231 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "md-publisher/redis/resp.hpp"
-#include "md-publisher/redis/tls_failure.hpp"
 
 namespace mdpipe::publisher {
 namespace {
 
 using std::chrono::milliseconds;
+using State = WriterState;
+using Event = WriterEvent;
+using Action = WriterAction;
 
 constexpr std::size_t kReadBufferBytes = 64U << 10U;
 constexpr auto kMaintenanceInterval = std::chrono::seconds(1);
-// Where Sentinels choose a new master, a try costs little and the way is not long.
-constexpr milliseconds kSentinelPauseMax{500};
-constexpr std::string_view kWaitMs = "500";  // less than any sensible --redis-timeout
+constexpr std::string_view kWaitMs = "500";          // less than any sensible --redis-timeout
+constexpr std::string_view kCursorsWaitMs = "1000";  // nothing else waits for it
 
-std::string in_words(const RedisError& error) {
-  return fmt::format("{}{}{} refused: {}", error.command, error.key.empty() ? "" : " ", error.key,
-                     error.text);
+ConnectionOptions connection_options(milliseconds timeout) {
+  ConnectionOptions options;
+  options.connect_max = options.answer_max = timeout;
+  options.answer_option = "--redis-timeout";
+  options.buffer_bytes = kReadBufferBytes;
+  return options;
 }
 
 }  // namespace
 
 RedisWriter::RedisWriter(asio::io_context& io, RedisOptions options, StreamLengths& lengths,
                          RedisEvents events)
-    : io_(io),
-      options_(std::move(options)),
+    : options_(std::move(options)),
       lengths_(lengths),
       events_(std::move(events)),
-      timeout_timer_(io),
       retry_timer_(io),
       maintenance_timer_(io),
-      random_(std::random_device{}()),
       target_(options_.address),
-      read_buffer_(kReadBufferBytes),
+      sentinel_(target_.sentinel.hosts.empty() ? nullptr : std::make_unique<Sentinel>(io, target_)),
+      connection_(io, *this, connection_options(options_.timeout)),
+      pace_(options_.reconnect_delay_max, sentinel_ != nullptr, std::random_device{}()),
       preflight_(lengths),
       maintenance_(lengths, options_.stream_bytes_max) {
-  if (!target_.sentinel.hosts.empty()) sentinel_ = std::make_unique<Sentinel>(io, target_);
-  if (options_.wait_replicas > 0)
-    resp::append_command(wait_, "WAIT", std::to_string(options_.wait_replicas), kWaitMs);
+  resp::append_command(cursor_question_, "HGETALL", options_.cursor_key);
+  if (options_.wait_replicas == 0) return;
+  const std::string replicas = std::to_string(options_.wait_replicas);
+  // What a transaction wrote whose answer, or whose replicas, were not heard: counts only once they hold it.
+  resp::append_command(cursor_question_, "WAIT", replicas, kCursorsWaitMs);
+  resp::append_command(wait_, "WAIT", replicas, kWaitMs);
 }
 
-void RedisWriter::stop() {
-  stopped_ = true;
-  timeout_timer_.cancel();
-  retry_timer_.cancel();
-  maintenance_timer_.cancel();
-  if (stream_) stream_->close();
-  if (sentinel_) sentinel_->close();
-  state_ = State::Down;
+std::string RedisWriter::target() const {
+  const std::string peer = connection_.peer();
+  const bool has_name = !peer.empty() && peer != fmt::format("{}:{}", target_.host, target_.port);
+  return has_name ? fmt::format("{} ({})", target_.display(), peer) : target_.display();
 }
+
+// --- states
+
+void RedisWriter::on(WriterEvent event) {
+  const WriterStep step = writer_step(state_, event);
+  state_ = step.next;
+  act(step.action);
+}
+
+void RedisWriter::act(WriterAction action) {
+  switch (action) {
+    case Action::None:
+      return;
+    case Action::Connect:
+      return connect();
+    case Action::AskForCursors:
+      return ask_for_cursors();
+    case Action::ReportReady:
+      return report_ready();
+    case Action::CheckStreams:
+      return check_streams();
+    case Action::SendMaintenance:
+      return send(maintenance_.commands());
+    case Action::ReportMaintenance:
+      return events_.on_maintenance(maintenance_.report());
+    case Action::CheckStreamsAndReportMaintenance:
+      check_streams();
+      return events_.on_maintenance(maintenance_.report());
+    case Action::SendTransaction:
+      return send_transaction();
+    case Action::PauseTransaction:
+      return pause_transaction();
+    case Action::AskReplicas:
+      return send(wait_);
+    case Action::ReportReplicasLate:
+      return report_replicas_late();
+    case Action::ReportCommit:
+      return report_commit();
+    case Action::ReportCommitAndDisconnect:
+      return report_commit_and_disconnect();
+    case Action::PauseConnection:
+      return pause_connection();
+    case Action::Close:
+      return close();
+  }
+}
+
+// --- the connection
 
 void RedisWriter::connect() {
-  state_ = State::Connecting;
-  sentinel_ ? find_master() : reach();
-}
-
-void RedisWriter::find_master() {
+  if (!sentinel_) return connection_.open(target_);
   sentinel_->close();
-  sentinel_->ask([this](const std::optional<HostPort>& master, const std::string& why) {
-    if (!master) return disconnect(fmt::format("no Sentinel names the master: {}", why));
+  sentinel_->ask([this](const std::optional<HostPort>& master, ConnectionFailure failure) {
+    if (!master) {
+      failure.reason = fmt::format("no Sentinel names the master: {}", failure.reason);
+      return disconnect(failure);
+    }
     target_.host = master->host;
     target_.port = master->port;
-    reach();
+    connection_.open(target_);
   });
 }
 
-// An old master that is cut off from the others may still take writes, which its end will undo: the Sentinels
-// are asked all the time.
+// An old master that is cut off from the others may still accept writes, which its end will undo: the
+// Sentinels are asked all the time.
 void RedisWriter::check_master() {
   if (!sentinel_ || sentinel_->is_asking()) return;
-  sentinel_->ask([this](const std::optional<HostPort>& master, const std::string&) {
+  sentinel_->ask([this](const std::optional<HostPort>& master, const ConnectionFailure&) {
     if (!master || !is_ready() || *master == HostPort{target_.host, target_.port}) return;
-    disconnect(fmt::format("{} is not the master any more, {}:{} is", target_.display(), master->host,
-                           master->port));
+    disconnect({fmt::format("{} is not the master any more, {}:{} is", target_.display(), master->host,
+                            master->port),
+                "Nothing: md-publisher connects to the new master.", std::nullopt});
   });
 }
 
-void RedisWriter::reach() {
-  stream_ = ByteStream::make(io_, target_);
-  expect_answer_in_time();
-  stream_->connect([this](const std::error_code& ec) {
-    if (ec) return on_broken(fmt::format("cannot connect to {}", target_.display()), ec);
-    start_handshake();
-  });
+void RedisWriter::ask_for_cursors() { send(cursor_question_); }
+
+void RedisWriter::on_cursors_reply(const Reply& reply) {
+  const bool is_wait = replies_seen_++ > 0;
+  if (reply.is_error())
+    return disconnect({classify(reply.text), reply.text, is_wait ? "WAIT" : "HGETALL",
+                       is_wait ? std::string() : options_.cursor_key});
+  if (!is_wait) cursors_ = read_cursors(reply);
+  if (!is_wait && options_.wait_replicas > 0) return;
+  if (is_wait && reply.integer < static_cast<long long>(options_.wait_replicas))
+    return disconnect({RedisErrorKind::NoReplicas,
+                       fmt::format("{} of {} replicas", reply.integer, options_.wait_replicas),
+                       "WAIT",
+                       {}});
+  connection_.answered();
+  on(Event::CursorsRead);
 }
 
-void RedisWriter::start_handshake() {
-  state_ = State::Handshake;
-  replies_.reset();
-  handshake_.prepare(target_, options_.cursor_key, options_.wait_replicas);
-  send(handshake_.commands());
-  read_more();
+void RedisWriter::report_ready() {
+  preflight_.forget();
+  stored_cursors_.clear();
+  for (const auto& [source, cursor] : cursors_) stored_cursors_.insert(source);
+  schedule_maintenance();
+  events_.on_ready(cursors_);
 }
 
-void RedisWriter::send(const std::string& bytes) {
-  expect_answer_in_time();
-  stream_->write(bytes, [this](const std::error_code& ec) {
-    if (ec) on_broken("cannot write", ec);
-  });
-}
-
-void RedisWriter::write(Transaction& transaction) {
-  in_flight_ = &transaction;
-  maintenance_.touch(transaction);
-  begin();
-}
-
-void RedisWriter::begin() {
-  if (maintenance_is_due_) return maintain();
-  ask_or_send();
-}
-
-// Without a transaction too: streams grow old while nothing is written.
-void RedisWriter::maintain() {
-  maintenance_is_due_ = false;
-  if (maintenance_.prepare(steady_now(), wall_now())) {
-    step_ = Step::Maintaining;
-    replies_seen_ = 0;
-    send(maintenance_.commands());
-  } else if (in_flight_ != nullptr) {
-    ask_or_send();
+void RedisWriter::disconnect(const ConnectionFailure& failure) {
+  failure_ = failure;
+  if (state_ == State::Maintaining || state_ == State::MaintainingFirst) {
+    for (; replies_seen_ < maintenance_.count(); ++replies_seen_) maintenance_.on_unheard(replies_seen_);
   }
+  on(Event::Disconnect);
+}
+
+void RedisWriter::pause_connection() {
+  connection_.close();
+  if (sentinel_) sentinel_->skip_to_next();
+  in_flight_ = nullptr;
+  maintenance_.start_over();
+  maintenance_timer_.cancel();
+  if (options_.no_retry) return events_.on_gave_up(failure_.reason);
+  const milliseconds delay = pace_.next(failure_);
+  retry_timer_.expires_after(delay);
+  retry_timer_.async_wait([this](const asio::error_code& ec) {
+    if (!ec && state_ == State::Disconnected) on(Event::Start);
+  });
+  events_.on_disconnect({failure_, delay});
+}
+
+void RedisWriter::close() {
+  retry_timer_.cancel();
+  maintenance_timer_.cancel();
+  connection_.close();
+  if (sentinel_) sentinel_->close();
+}
+
+void RedisWriter::send(const std::string& commands) {
+  replies_seen_ = 0;
+  connection_.await_answer();
+  connection_.send(commands);
+}
+
+void RedisWriter::on_replies() {
+  while (const Reply* reply = connection_.next_reply()) on_reply(*reply);
+  connection_.expect(answer_bytes_to_wait_for());
+}
+
+void RedisWriter::on_reply(const Reply& reply) {
+  switch (state_) {
+    case State::ReadingCursors:
+      return on_cursors_reply(reply);
+    case State::Maintaining:
+    case State::MaintainingFirst:
+      return on_maintenance_reply(reply);
+    case State::CheckingStreams:
+      return on_preflight_reply(reply);
+    case State::Writing:
+      return on_transaction_reply(reply);
+    case State::AwaitingReplicas:
+    case State::ReplicasLate:
+      return on_replicas(reply);
+    case State::Stopped:
+    case State::Disconnected:
+    case State::Connecting:
+    case State::Idle:
+    case State::Rejected:
+      break;
+  }
+  disconnect({"Redis sent an answer to no question", "See the log of Redis.", std::nullopt});
+}
+
+// --- maintenance
+
+// Between two transactions, and if there is none: streams grow old while nothing is written.
+bool RedisWriter::prepare_maintenance() {
+  return std::exchange(maintenance_is_due_, false) && maintenance_.prepare(steady_now(), wall_now());
 }
 
 void RedisWriter::schedule_maintenance() {
@@ -134,115 +236,59 @@ void RedisWriter::schedule_maintenance() {
     if (ec) return;
     maintenance_is_due_ = true;
     check_master();
-    if (is_ready() && is_idle()) maintain();
+    if (state_ == State::Idle && prepare_maintenance()) on(Event::Maintain);
     schedule_maintenance();
   });
 }
 
-void RedisWriter::ask_or_send() {
+void RedisWriter::on_maintenance_reply(const Reply& reply) {
+  if (!maintenance_.on_reply(replies_seen_++, reply)) return;
+  connection_.answered();
+  on(Event::MaintenanceDone);
+}
+
+// --- one transaction
+
+void RedisWriter::write(Transaction& transaction) {
+  in_flight_ = &transaction;
+  maintenance_.touch(transaction);
+  start_writing();
+}
+
+void RedisWriter::start_writing() { on(prepare_maintenance() ? Event::WriteAfterMaintain : Event::Write); }
+
+void RedisWriter::check_streams() {
   const std::string_view state_key =
       in_flight_->states().empty() ? std::string_view() : std::string_view(options_.state_key);
-  if (!preflight_.prepare(in_flight_->touched(), state_key)) return send_transaction();
-  step_ = Step::Asking;
+  if (!preflight_.prepare(in_flight_->touched(), state_key)) return on(Event::StreamsKnown);
   send(preflight_.commands());
+}
+
+void RedisWriter::on_preflight_reply(const Reply& reply) {
+  if (!preflight_.on_reply(reply, steady_now())) return;
+  connection_.answered();
+  if (!preflight_.removed().empty()) events_.on_removed(preflight_.removed());
+  if (preflight_.unguarded()) events_.on_unguarded(*preflight_.unguarded());
+  if (preflight_.problem()) return reject(*preflight_.problem());
+  on(Event::StreamsKnown);
 }
 
 void RedisWriter::send_transaction() {
   in_flight_->seal(options_.cursor_key, options_.state_key, lengths_, steady_now());
-  step_ = Step::Writing;
-  replies_seen_ = 0;
   queue_error_.reset();
   send(in_flight_->commands());
 }
 
 // Redis reads 16 KiB of commands at a time and answers them, and none of that matters before EXEC's answer.
-// So a large transaction wakes us for every 128 KiB: 1.66 us of processor an event where it was 1.91
-// (bench/run.sh main, flat out). No more than that, since TCP holds back its acknowledgements while nobody
-// reads.
+// So a large transaction wakes us for every 128 KiB. No more than that, since TCP holds back its
+// acknowledgements while nobody reads.
 std::size_t RedisWriter::answer_bytes_to_wait_for() const {
   constexpr std::size_t kWakeEveryBytes = 128U << 10U;
   constexpr std::size_t kAnswerBytesMin = 5;  // "+OK" and the line's end; "+QUEUED" and errors have more
-  if (step_ != Step::Writing || in_flight_->commands().size() < kWakeEveryBytes) return 1;
+  if (state_ != State::Writing || in_flight_->commands().size() < kWakeEveryBytes) return 1;
   const std::size_t answers = in_flight_->command_count() * kWakeEveryBytes / in_flight_->commands().size();
   const std::size_t left = in_flight_->command_count() - replies_seen_;
   return left > answers + 1 ? std::max<std::size_t>(1, answers * kAnswerBytesMin) : 1;
-}
-
-void RedisWriter::read_more() {
-  stream_->expect(answer_bytes_to_wait_for());
-  stream_->read_some(read_buffer_.data(), read_buffer_.size(),
-                     [this](const std::error_code& ec, std::size_t bytes) {
-                       if (ec) return on_broken("the connection ended", ec);
-                       on_bytes(bytes);
-                     });
-}
-
-void RedisWriter::on_broken(std::string_view what, const std::error_code& ec) {
-  std::string reason = fmt::format("{}: {}", what, ec.message());
-  if (state_ == State::Handshake && !target_.is_tls)
-    reason += " before it answered anything; where the port speaks TLS, write rediss://";
-  if (ec.category() != tls_category()) return disconnect(reason);
-  const std::string& host = target_.tls.server_name.empty() ? target_.host : target_.tls.server_name;
-  disconnect(reason, RedisError{RedisErrorKind::Tls, ec.message(), "TLS", {}, tls_remedy(ec, host)});
-}
-
-void RedisWriter::on_bytes(std::size_t bytes) {
-  const ByteStream* stream = stream_.get();
-  replies_.feed({read_buffer_.data(), bytes});
-  for (;;) {
-    const auto next = replies_.next();
-    if (next == ReplyReader::Next::NeedMore) return read_more();
-    if (next == ReplyReader::Next::Broken)
-      return disconnect(fmt::format("no Redis protocol: {}", replies_.error()));
-    on_reply();
-    if (stream != stream_.get() || state_ == State::Down) return;  // the reply ended the connection
-  }
-}
-
-void RedisWriter::on_reply() {
-  const Reply& reply = replies_.reply();
-  if (state_ == State::Handshake) return on_handshake_reply(reply);
-  if (step_ == Step::Maintaining) return on_maintenance_reply(reply);
-  if (in_flight_ == nullptr || step_ == Step::Waiting)
-    return disconnect(fmt::format("an answer nobody asked for: {}", reply.text));
-  if (step_ == Step::Asking) return on_preflight_reply(reply);
-  if (step_ == Step::Replicating) return on_replicas(reply);
-  on_transaction_reply(reply);
-}
-
-void RedisWriter::on_handshake_reply(const Reply& reply) {
-  switch (handshake_.on_reply(reply)) {
-    case Handshake::Next::More:
-      return;
-    case Handshake::Next::Failed:
-      return disconnect(in_words(handshake_.error()), handshake_.error());
-    case Handshake::Next::Done:
-      break;
-  }
-  timeout_timer_.cancel();
-  preflight_.forget();
-  stored_cursors_.clear();
-  for (const auto& [source, cursor] : handshake_.cursors()) stored_cursors_.insert(source);
-  state_ = State::Ready;
-  schedule_maintenance();
-  events_.on_ready(handshake_.cursors());
-}
-
-void RedisWriter::on_maintenance_reply(const Reply& reply) {
-  if (!maintenance_.on_reply(replies_seen_++, reply)) return;
-  timeout_timer_.cancel();
-  step_ = Step::Idle;
-  if (in_flight_ != nullptr) ask_or_send();
-  events_.on_maintenance(maintenance_.report());
-}
-
-void RedisWriter::on_preflight_reply(const Reply& reply) {
-  if (!preflight_.on_reply(reply, steady_now())) return;
-  timeout_timer_.cancel();
-  if (!preflight_.removed().empty()) events_.on_removed(preflight_.removed());
-  if (preflight_.unguarded()) events_.on_unguarded(*preflight_.unguarded());
-  if (preflight_.problem()) return refuse(*preflight_.problem());
-  send_transaction();
 }
 
 void RedisWriter::on_transaction_reply(const Reply& reply) {
@@ -255,57 +301,64 @@ void RedisWriter::on_transaction_reply(const Reply& reply) {
 }
 
 void RedisWriter::on_exec(const Reply& reply) {
-  timeout_timer_.cancel();
+  connection_.answered();
   if (reply.type == Reply::Type::Array) return on_executed(reply);
   if (!queue_error_) queue_error_ = RedisError{classify(reply.text), reply.text, "EXEC", {}};
-  if (says_nothing_was_written(reply.text)) return refuse(*queue_error_);
-  disconnect(in_words(*queue_error_), queue_error_);  // what was written, the cursors will say
+  if (says_nothing_was_written(reply.text)) return reject(*queue_error_);
+  disconnect(*queue_error_);  // what was written, the cursors will say
 }
 
 void RedisWriter::on_executed(const Reply& reply) {
   auto outcome = read_outcome(reply, *in_flight_, lengths_, steady_now());
-  if (!outcome) return disconnect("the answer does not fit the transaction");
-  if (options_.wait_replicas == 0) return finish(std::move(*outcome));
+  if (!outcome)
+    return disconnect({"the answer does not fit the transaction", "See the log of Redis.", std::nullopt});
   outcome_ = std::move(*outcome);
-  replicas_are_late_ = false;
-  wait_for_replicas();
+  options_.wait_replicas == 0 ? commit() : on(Event::Written);
 }
 
-void RedisWriter::wait_for_replicas() {
-  step_ = Step::Replicating;
-  send(wait_);
-}
-
-// It stands in the master and must not be written again; only its confirmation waits.
+// The transaction is in the master and must not be written again; only its confirmation waits.
 void RedisWriter::on_replicas(const Reply& reply) {
-  timeout_timer_.cancel();
-  if (reply.is_error()) {
-    const RedisError error{classify(reply.text), reply.text, "WAIT", {}};
-    return disconnect(in_words(error), error);
-  }
-  if (reply.integer >= static_cast<long long>(options_.wait_replicas)) return finish(std::move(outcome_));
-  replicas_are_late_ = true;
-  const std::string late = fmt::format("{} of {} replicas hold it", reply.integer, options_.wait_replicas);
-  events_.on_redis_error({RedisErrorKind::NoReplicas, late, "WAIT", {}}, milliseconds(0));
-  wait_for_replicas();
+  connection_.answered();
+  if (reply.is_error()) return disconnect({classify(reply.text), reply.text, "WAIT", {}});
+  if (reply.integer >= static_cast<long long>(options_.wait_replicas)) return commit();
+  rejection_ = {RedisErrorKind::NoReplicas,
+                fmt::format("{} of {} replicas hold it", reply.integer, options_.wait_replicas),
+                "WAIT",
+                {}};
+  on(Event::ReplicasMissing);
 }
 
-void RedisWriter::finish(Outcome outcome) {
+void RedisWriter::report_replicas_late() {
+  send(wait_);
+  events_.on_redis_error(rejection_, milliseconds(0));
+}
+
+void RedisWriter::commit() {
+  pace_.reset();  // not before: Redis may be reached and reject every write
+  rejections_ = 0;
+  if (!outcome_.refused.empty() || outcome_.states_refused) preflight_.forget();
+  outcome_.cursors_gone = lack_cursors(*in_flight_, outcome_.cursors_created);
+  if (outcome_.cursors_gone)
+    outcome_.removed.clear();  // nobody cut a stream: readers announce what Redis lost
+  on(outcome_.cursors_gone || outcome_.cursors_refused ? Event::CursorsLost : Event::Committed);
+}
+
+void RedisWriter::report_commit() {
   const Transaction& transaction = *std::exchange(in_flight_, nullptr);
-  step_ = Step::Idle;
-  failures_ = refusals_ = 0;  // not before: Redis may be reached and refuse every write
-  replicas_are_late_ = false;
-  if (!outcome.refused.empty() || outcome.states_refused) preflight_.forget();
-  outcome.cursors_gone = lack_cursors(transaction, outcome.cursors_created);
-  if (outcome.cursors_gone) outcome.removed.clear();  // nobody cut a stream: readers announce what Redis lost
-  const bool start_over = outcome.cursors_gone || outcome.cursors_refused;
-  if (start_over) state_ = State::Down;  // nothing more is written before the cursors have been read again
+  const Outcome outcome = std::exchange(outcome_, {});
   events_.on_committed(transaction, outcome);
-  if (outcome.cursors_refused) return disconnect(in_words(*outcome.cursors_refused), outcome.cursors_refused);
-  if (outcome.cursors_gone) disconnect("the cursors were deleted: Redis was emptied");
 }
 
-// HSET tells how many of the fields are new. A cursor that was there and is new again was deleted.
+// Nothing more is written before the cursors have been read again.
+void RedisWriter::report_commit_and_disconnect() {
+  const std::optional<RedisError> error = outcome_.cursors_refused;
+  report_commit();
+  if (error) return disconnect(*error);
+  disconnect({"the cursors were deleted: Redis was emptied",
+              "See who ran FLUSHALL or DEL: ACL LOG, or Redis's log.", std::nullopt});
+}
+
+// HSET says how many of the fields are new. A cursor that was there and is new again was deleted.
 bool RedisWriter::lack_cursors(const Transaction& transaction, std::uint64_t created) {
   std::uint64_t expected = 0;
   for (const auto& [source, cursor] : transaction.cursors()) {
@@ -317,61 +370,21 @@ bool RedisWriter::lack_cursors(const Transaction& transaction, std::uint64_t cre
 }
 
 // Nothing was written, and Redis said so.
-void RedisWriter::refuse(const RedisError& error) {
-  const RetryPolicy policy = info(error.kind).policy;
-  if (policy == RetryPolicy::Reconnect || options_.no_retry) return disconnect(in_words(error), error);
+void RedisWriter::reject(const RedisError& error) {
+  if (info(error.kind).policy == RetryPolicy::Reconnect || options_.no_retry) return disconnect(error);
+  rejection_ = error;
+  on(Event::Rejection);
+}
+
+void RedisWriter::pause_transaction() {
+  const RetryPolicy policy = info(rejection_.kind).policy;
   if (policy == RetryPolicy::Slow) preflight_.forget();  // what a person changes may concern any key
-  step_ = Step::Waiting;
-  const milliseconds delay = retry_delay(policy, refusals_++, options_.reconnect_delay_max);
+  const milliseconds delay = retry_delay(policy, rejections_++, options_.reconnect_delay_max);
   retry_timer_.expires_after(delay);
   retry_timer_.async_wait([this](const asio::error_code& ec) {
-    if (!ec && in_flight_ != nullptr && step_ == Step::Waiting) begin();
+    if (!ec && state_ == State::Rejected) start_writing();
   });
-  events_.on_redis_error(error, delay);
-}
-
-void RedisWriter::expect_answer_in_time() {
-  timeout_timer_.expires_after(options_.timeout);
-  timeout_timer_.async_wait([this](const asio::error_code& ec) {
-    if (ec) return;
-    const bool is_handshake = state_ == State::Connecting && target_.is_tls;
-    disconnect(fmt::format("no answer within --redis-timeout {} ms{}", options_.timeout.count(),
-                           is_handshake ? "; where the port does not speak TLS, write redis://" : ""));
-  });
-}
-
-void RedisWriter::disconnect(const std::string& reason, std::optional<RedisError> error) {
-  if (stopped_) return;
-  if (stream_) stream_->close();
-  if (sentinel_) sentinel_->try_next();
-  replicas_are_late_ = false;
-  state_ = State::Down;
-  in_flight_ = nullptr;
-  for (; step_ == Step::Maintaining && replies_seen_ < maintenance_.count(); ++replies_seen_)
-    maintenance_.on_unheard(replies_seen_);
-  maintenance_.start_over();
-  step_ = Step::Idle;
-  maintenance_timer_.cancel();
-  timeout_timer_.cancel();
-  if (options_.no_retry) return events_.on_gave_up(reason);
-  const milliseconds delay = reconnect_delay(error);
-  retry_timer_.expires_after(delay);
-  retry_timer_.async_wait([this](const asio::error_code& ec) {
-    if (!ec && !stopped_) connect();
-  });
-  events_.on_disconnect({reason, delay, std::move(error)});
-}
-
-milliseconds RedisWriter::reconnect_delay(const std::optional<RedisError>& error) {
-  const RetryPolicy policy = error ? info(error->kind).policy : RetryPolicy::Reconnect;
-  const unsigned failures = failures_++;
-  // The name may lead to the new primary already.
-  if (error && error->kind == RedisErrorKind::ReadOnly && failures == 0) return milliseconds(0);
-  const milliseconds limit = sentinel_ && policy == RetryPolicy::Reconnect
-                                 ? std::min(kSentinelPauseMax, options_.reconnect_delay_max)
-                                 : options_.reconnect_delay_max;
-  const auto ceiling = retry_delay(policy, failures, limit).count();
-  return milliseconds(std::uniform_int_distribution<milliseconds::rep>(ceiling / 2, ceiling)(random_));
+  events_.on_redis_error(rejection_, delay);
 }
 
 }  // namespace mdpipe::publisher

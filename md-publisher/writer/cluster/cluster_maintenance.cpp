@@ -8,13 +8,13 @@
 
 namespace mdpipe::publisher {
 
-class ClusterMaintenance::StreamTotals final : public NodeClient {
+class ClusterMaintenance::StreamTotals final : public NodeSink {
  public:
   StreamTotals(ClusterMaintenance& maintenance, HostPort at)
       : node(std::move(at)), maintenance_(maintenance) {}
 
   void on_reply(const Reply& reply) override { maintenance_.on_reply(indices[answered_++], reply, node); }
-  void on_node_lost(const std::string&, const std::optional<RedisError>&) override {
+  void on_node_unreachable(const ConnectionFailure&) override {
     bool done = false;
     while (answered_ < indices.size()) done = maintenance_.maintenance_.on_unheard(indices[answered_++]);
     if (done) maintenance_.finish();

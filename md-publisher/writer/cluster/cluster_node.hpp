@@ -1,70 +1,66 @@
 #pragma once
-// The connection to one node of a Redis Cluster: commands of several askers go out one behind the other, and
-// each hears its own answers. Connects when it is first asked; where it ends, everyone who waits is told.
+// One node of a Redis Cluster: commands of several clients go out one behind the other on one connection, and
+// each client gets its own answers. Connects when it is first asked; if the connection ends, every client
+// that waits hears why.
 #include <asio/io_context.hpp>
-#include <asio/steady_timer.hpp>
 #include <chrono>
-#include <cstdint>
 #include <deque>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
-#include "md-publisher/redis/byte_stream.hpp"
-#include "md-publisher/redis/handshake.hpp"
+#include "md-publisher/redis/connection.hpp"
 #include "md-publisher/redis/redis_url.hpp"
-#include "md-publisher/redis/reply_reader.hpp"
 
 namespace mdpipe::publisher {
 
-class NodeClient {
+// A node that takes longer to connect to is passed over: another may have its slots by then.
+inline constexpr std::chrono::milliseconds kNodeConnectMax{1'000};
+
+class NodeSink {
  public:
-  virtual ~NodeClient() = default;
+  virtual ~NodeSink() = default;
   virtual void on_reply(const Reply& reply) = 0;
-  // The connection ended before the last answer; `error` where Redis said why.
-  virtual void on_node_lost(const std::string& why, const std::optional<RedisError>& error) = 0;
+  // The connection ended before the last answer.
+  virtual void on_node_unreachable(const ConnectionFailure& failure) = 0;
 };
 
-class ClusterNode {
+class ClusterNode final : private ConnectionSink {
  public:
   // `address` is that of the node, with user, password and TLS of the Cluster. `on_ended`: a connection
-  // ended; runs before those who wait are told.
+  // ended; runs before those who wait hear of it.
   ClusterNode(asio::io_context& io, RedisAddress address, std::chrono::milliseconds timeout,
               std::function<void()> on_ended);
 
-  // The client is borrowed until its last answer or on_node_lost.
-  void ask(NodeClient& client, std::string_view commands, std::size_t answers);
-  void close(const std::string& why, const std::optional<RedisError>& error = std::nullopt);
+  // The client is borrowed until its last answer or on_node_unreachable.
+  void ask(NodeSink& client, std::string_view commands, std::size_t answers);
+  // An answer that one of the clients needs did not come within `limit`.
+  void end_late(std::chrono::milliseconds limit) { end(connection_.timeout(limit, {})); }
+  void end(const ConnectionFailure& failure);
   void stop();
+  [[nodiscard]] ConnectionFailure failure(const RedisError& error) const {
+    return connection_.failure(error);
+  }
+  [[nodiscard]] bool is_open() const { return connection_.is_open(); }
   [[nodiscard]] const RedisAddress& address() const { return address_; }
 
  private:
   struct Asked {
-    NodeClient* client;
+    NodeSink* client;
     std::size_t answers;
   };
 
-  void connect();
-  void start_handshake();
   void flush();
-  void read_more();
+  void on_open() override;
+  void on_replies() override;
   void on_reply(const Reply& reply);
-  void fail(std::string_view what, const std::error_code& ec);
-  void expect_answer_in_time();
+  void on_sent() override;
+  void on_disconnect(const ConnectionFailure& failure) override { end(failure); }
 
-  asio::io_context& io_;
   RedisAddress address_;
-  std::chrono::milliseconds timeout_;
   std::function<void()> on_ended_;
-  asio::steady_timer timer_;
-  std::unique_ptr<ByteStream> stream_;  // null: not connected
-  std::uint64_t connection_ = 0;        // changes when one ends
-  bool is_greeting_ = false, is_open_ = false, is_writing_ = false;
-  Handshake handshake_;
-  ReplyReader replies_;
-  std::vector<char> buffer_;
+  Connection connection_;
+  bool is_writing_ = false;
   std::string waiting_, writing_;
   std::deque<Asked> asked_;
 };

@@ -16,11 +16,11 @@ constexpr std::chrono::milliseconds kMapAnswerMax{1'000};
 }  // namespace
 
 ClusterNodes::ClusterNodes(asio::io_context& io, RedisAddress address, std::chrono::milliseconds timeout,
-                           Events events)
+                           Callbacks callbacks)
     : io_(io),
       address_(std::move(address)),
       timeout_(timeout),
-      events_(std::move(events)),
+      callbacks_(std::move(callbacks)),
       // A certificate is for a name; what a node announces as its name is what its certificate has to be for.
       slots_(address_.is_tls && address_.tls.server_name.empty() ? SlotMap::Prefer::Name
                                                                  : SlotMap::Prefer::Address),
@@ -37,7 +37,7 @@ HostPort ClusterNodes::follow(const Redirect& redirect, const HostPort& by) {
   if (to.host.empty()) to.host = by.host;
   if (redirect.is_ask) return slots_.known_as(to);
   slots_.move(redirect.slot, to);
-  events_.on_doubt();
+  callbacks_.on_nodes_changed();
   return *slots_.owner(redirect.slot);
 }
 
@@ -47,7 +47,8 @@ ClusterNode& ClusterNodes::at(const HostPort& node) {
     RedisAddress address = address_;
     address.host = node.host;
     address.port = node.port;
-    found = std::make_unique<ClusterNode>(io_, std::move(address), timeout_, [this] { events_.on_doubt(); });
+    found = std::make_unique<ClusterNode>(io_, std::move(address), timeout_,
+                                          [this] { callbacks_.on_nodes_changed(); });
   }
   return *found;
 }
@@ -62,42 +63,46 @@ void ClusterNodes::ask_for_map() {
   std::string question;
   resp::append_command(question, "CLUSTER", "NODES");
   at(asked_).ask(*this, question, 1);
-  timer_.expires_after(kMapAnswerMax);
+  // While the connection is being made, it has a limit of its own.
+  timer_.expires_after(at(asked_).is_open() ? kMapAnswerMax : kNodeConnectMax + kMapAnswerMax);
   timer_.async_wait([this](const asio::error_code& ec) {
-    if (!ec) at(asked_).close("no answer to CLUSTER NODES within a second");
+    if (!ec) at(asked_).end_late(kMapAnswerMax);
   });
 }
 
 void ClusterNodes::on_reply(const Reply& reply) {
+  const ClusterNode& node = at(asked_);
   if (reply.is_error())
-    return end_question(
-        {false, reply.text, RedisError{classify(reply.text), reply.text, "CLUSTER NODES", {}}});
+    return on_node_unreachable(node.failure({classify(reply.text), reply.text, "CLUSTER NODES", {}}));
   if (!slots_.read(reply.text, asked_))
-    return end_question({false, "no node has a slot: CLUSTER NODES names no master", {}});
-  leave_those_without_slots();
-  end_question({true, {}, {}});
+    return on_node_unreachable(
+        {fmt::format("{}: CLUSTER NODES names no master with slots", node.address().display()),
+         "Give the nodes their slots: redis-cli --cluster create, or fix.", std::nullopt});
+  leave_nodes_without_slots();
+  if (end_question()) callbacks_.on_map();
 }
 
-void ClusterNodes::on_node_lost(const std::string& why, const std::optional<RedisError>& error) {
-  end_question({false, why, error});
+void ClusterNodes::on_node_unreachable(const ConnectionFailure& failure) {
+  if (end_question()) callbacks_.on_no_map(failure);
 }
 
-void ClusterNodes::end_question(const MapAnswer& answer) {
-  if (stopped_) return;
+// False if nobody waits for the answer any more.
+bool ClusterNodes::end_question() {
+  if (stopped_) return false;
   is_asking_ = false;
   timer_.cancel();
-  events_.on_map(answer);
+  return true;
 }
 
-// They may hang, or take what nobody will keep.
-void ClusterNodes::leave_those_without_slots() {
+// They may hang, or accept what no node will keep.
+void ClusterNodes::leave_nodes_without_slots() {
   std::vector<ClusterNode*> left;
   for (const auto& [name, node] : nodes_) {
     const HostPort at{node->address().host, node->address().port};
     if (!slots_.has_slots(at) && !(at == asked_)) left.push_back(node.get());
   }
   for (ClusterNode* node : left)
-    node->close(fmt::format("{} has no slots any more", node->address().display()));
+    node->end({fmt::format("{} has no slots any more", node->address().display()), {}, std::nullopt});
 }
 
 }  // namespace mdpipe::publisher

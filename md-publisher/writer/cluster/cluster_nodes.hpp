@@ -14,21 +14,18 @@
 
 namespace mdpipe::publisher {
 
-class ClusterNodes final : private NodeClient {
+class ClusterNodes final : private NodeSink {
  public:
-  // What asking for the map came to; `why` and `error` where it is not good.
-  struct MapAnswer {
-    bool is_good = false;
-    std::string why;
-    std::optional<RedisError> error;
-  };
-  struct Events {
-    std::function<void(const MapAnswer&)> on_map;
+  struct Callbacks {
+    std::function<void()> on_map;
+    // The node that was asked for the map did not give it; another is asked next time.
+    std::function<void(const ConnectionFailure&)> on_no_map;
     // A connection ended or a slot moved: who has the slots now may hold less than was confirmed.
-    std::function<void()> on_doubt;
+    std::function<void()> on_nodes_changed;
   };
 
-  ClusterNodes(asio::io_context& io, RedisAddress address, std::chrono::milliseconds timeout, Events events);
+  ClusterNodes(asio::io_context& io, RedisAddress address, std::chrono::milliseconds timeout,
+               Callbacks callbacks);
 
   void stop();
   void ask_for_map();
@@ -41,14 +38,14 @@ class ClusterNodes final : private NodeClient {
 
  private:
   void on_reply(const Reply& reply) override;
-  void on_node_lost(const std::string& why, const std::optional<RedisError>& error) override;
-  void end_question(const MapAnswer& answer);
-  void leave_those_without_slots();
+  void on_node_unreachable(const ConnectionFailure& failure) override;
+  bool end_question();
+  void leave_nodes_without_slots();
 
   asio::io_context& io_;
   RedisAddress address_;
   std::chrono::milliseconds timeout_;
-  Events events_;
+  Callbacks callbacks_;
   SlotMap slots_;
   std::map<std::string, std::unique_ptr<ClusterNode>> nodes_;  // by "host:port"
   asio::steady_timer timer_;

@@ -17,32 +17,34 @@ ClusterWriter::ClusterWriter(asio::io_context& io, RedisOptions options, StreamL
     : options_(std::move(options)),
       lengths_(lengths),
       events_(std::move(events)),
-      nodes_(io, options_.address, options_.timeout, node_events()),
-      runner_(io, nodes_, {options_.wait_replicas, options_.reconnect_delay_max}, runner_events()),
+      nodes_(io, options_.address, options_.timeout, node_callbacks()),
+      runner_(io, nodes_, {options_.wait_replicas, options_.reconnect_delay_max}, runner_callbacks()),
       maintenance_(nodes_, lengths, options_.stream_bytes_max,
                    [this](const StreamMaintenance::Report& report) { on_maintenance(report); }),
       states_(runner_, options_.state_key),
       cursors_(runner_, options_.cursor_key),
       retry_timer_(io),
-      look_timer_(io) {
+      look_timer_(io),
+      pace_(options_.reconnect_delay_max, true, std::random_device{}()) {
   round_.id.publisher = "publisher/" + options_.source;
   round_.id.life = static_cast<std::uint64_t>(wall_now().count);
 }
 
-ClusterNodes::Events ClusterWriter::node_events() {
-  return {[this](const ClusterNodes::MapAnswer& answer) { on_map(answer); }, [this] { on_doubt(); }};
+ClusterNodes::Callbacks ClusterWriter::node_callbacks() {
+  return {[this] { on_map(); }, [this](const ConnectionFailure& failure) { on_no_map(failure); },
+          [this] { on_nodes_changed(); }};
 }
 
-SlotRunner::Events ClusterWriter::runner_events() {
+SlotRunner::Callbacks ClusterWriter::runner_callbacks() {
   const auto on_redis_error = [this](const RedisError& error, milliseconds retry) {
     if (options_.no_retry) return events_.on_gave_up(error.text);
     is_late_ = true;
     events_.on_redis_error(error, retry);
   };
-  const auto on_node_unreachable = [this](const Disconnect& loss) {
-    if (options_.no_retry) return events_.on_gave_up(loss.reason);
+  const auto on_node_unreachable = [this](const Disconnect& disconnect) {
+    if (options_.no_retry) return events_.on_gave_up(disconnect.failure.reason);
     is_late_ = true;
-    events_.on_node_unreachable(loss);
+    events_.on_node_unreachable(disconnect);
   };
   return {[this](SlotJob& job) { on_done(job); }, on_redis_error, on_node_unreachable};
 }
@@ -62,17 +64,19 @@ void ClusterWriter::stop() {
 
 // --- the Cluster
 
-void ClusterWriter::on_map(const ClusterNodes::MapAnswer& answer) {
+void ClusterWriter::on_map() {
+  if (!is_ready_ && !is_reading_) read_cursors();
+}
+
+void ClusterWriter::on_no_map(const ConnectionFailure& failure) {
   if (is_ready_ || is_reading_) return;
-  if (answer.is_good) return read_cursors();
-  if (options_.no_retry) return events_.on_gave_up(answer.why);
-  const RetryPolicy policy = answer.error ? info(answer.error->kind).policy : RetryPolicy::Reconnect;
-  const milliseconds delay = retry_delay(policy, failures_++, options_.reconnect_delay_max);
+  if (options_.no_retry) return events_.on_gave_up(failure.reason);
+  const milliseconds delay = pace_.next(failure);
   retry_timer_.expires_after(delay);
   retry_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec) nodes_.ask_for_map();
   });
-  events_.on_disconnect({answer.why, delay, answer.error});
+  events_.on_disconnect({failure, delay});
 }
 
 void ClusterWriter::read_cursors() {
@@ -81,8 +85,9 @@ void ClusterWriter::read_cursors() {
   runner_.begin(cursors_);
 }
 
-// Another node may have less than what was confirmed: each shard length_checks before it is written again.
-void ClusterWriter::on_doubt() {
+// Another node may have less than what was confirmed: each shard reads its cursors before it is written
+// again.
+void ClusterWriter::on_nodes_changed() {
   for (const auto& [tag, job] : shards_) job->forget();
   maintenance_.start_over();
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "md-publisher/redis/reconnect_pace.hpp"
 #include "md-publisher/writer/cluster/cluster_maintenance.hpp"
 #include "md-publisher/writer/cluster/cluster_nodes.hpp"
 #include "md-publisher/writer/cluster/command_job.hpp"
@@ -35,12 +36,13 @@ class ClusterWriter final : public EventWriter {
   void write(Transaction& transaction) override;
 
  private:
-  ClusterNodes::Events node_events();
-  SlotRunner::Events runner_events();
+  ClusterNodes::Callbacks node_callbacks();
+  SlotRunner::Callbacks runner_callbacks();
 
-  void on_map(const ClusterNodes::MapAnswer& answer);
+  void on_map();
+  void on_no_map(const ConnectionFailure& failure);
   void read_cursors();
-  void on_doubt();
+  void on_nodes_changed();
   void look_around();
   void maintain();
   void on_maintenance(const StreamMaintenance::Report& report);
@@ -64,9 +66,9 @@ class ClusterWriter final : public EventWriter {
   std::vector<ShardJob*> active_;                            // of the round
   CommandJob states_, cursors_;
   asio::steady_timer retry_timer_, look_timer_;
+  ReconnectPace pace_;       // to get a first map
   std::size_t pending_ = 0;  // jobs of the round that are not done
   Cursors read_;             // what was read at the start
-  unsigned failures_ = 0;    // to get a first map
   bool is_reading_ = false;  // the cursors
   bool is_ready_ = false, is_late_ = false, maintenance_is_due_ = false;
 };

@@ -11,7 +11,7 @@ namespace mdpipe::publisher {
 
 class SlotRunner;
 
-class SlotJob : public NodeClient {
+class SlotJob : public NodeSink {
  public:
   SlotJob(SlotRunner& runner, std::uint16_t slot) : runner_(runner), slot_(slot) {}
 
@@ -30,7 +30,7 @@ class SlotJob : public NodeClient {
   friend class SlotRunner;
 
   void on_reply(const Reply& reply) final;
-  void on_node_lost(const std::string& why, const std::optional<RedisError>& error) final;
+  void on_node_unreachable(const ConnectionFailure& failure) final;
 
   // How far SlotRunner is with it.
   struct Progress {

@@ -11,20 +11,23 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kClusterPauseMax{500};  // between two tries; a failover takes seconds anyway
-constexpr unsigned kRedirectsMax = 5;          // one after the other without a pause
+constexpr unsigned kRedirectsMax = 5;  // one after the other without a pause
 constexpr std::string_view kWaitMillis = "500";
 
 }  // namespace
 
 void SlotJob::on_reply(const Reply& reply) { runner_.on_reply(*this, reply); }
 
-void SlotJob::on_node_lost(const std::string& why, const std::optional<RedisError>& error) {
-  runner_.on_node_lost(*this, why, error);
+void SlotJob::on_node_unreachable(const ConnectionFailure& failure) {
+  runner_.on_node_unreachable(*this, failure);
 }
 
-SlotRunner::SlotRunner(asio::io_context& io, ClusterNodes& nodes, Options options, Events events)
-    : nodes_(nodes), options_(options), events_(std::move(events)), timer_(io) {
+SlotRunner::SlotRunner(asio::io_context& io, ClusterNodes& nodes, Options options, Callbacks callbacks)
+    : nodes_(nodes),
+      options_(options),
+      callbacks_(std::move(callbacks)),
+      timer_(io),
+      pace_(options.pause_max, true, std::random_device{}()) {
   resp::append_command(wait_, "WAIT", std::to_string(options_.wait_replicas), kWaitMillis);
 }
 
@@ -41,7 +44,9 @@ void SlotRunner::begin(SlotJob& job) {
   std::size_t answers = job.prepare(commands_);
   if (answers == 0) return finish(job);
   const HostPort* owner = ask ? &*ask : nodes_.owner(job.slot());
-  if (owner == nullptr) return late(job, "no node has the slot", std::nullopt);
+  if (owner == nullptr)
+    return put_off(job, {fmt::format("no node has the slot {}", job.slot()),
+                         "Repair the Cluster: redis-cli --cluster fix.", std::nullopt});
   if (options_.wait_replicas > 0) {
     commands_ += wait_;
     ++answers;
@@ -64,11 +69,11 @@ void SlotRunner::on_reply(SlotJob& job, const Reply& reply) {
   if (!progress.is_replicating) proceed(job);
 }
 
-void SlotRunner::on_node_lost(SlotJob& job, const std::string& why, const std::optional<RedisError>& error) {
+void SlotRunner::on_node_unreachable(SlotJob& job, const ConnectionFailure& failure) {
   if (stopped_) return;
   job.progress_ = {};
   job.forget();
-  late(job, why, error);
+  put_off(job, failure);
 }
 
 void SlotRunner::wait_for_replicas(SlotJob& job) { nodes_.at(job.node_).ask(job, wait_, 1); }
@@ -78,11 +83,11 @@ void SlotRunner::on_replicas(SlotJob& job, const Reply& reply) {
   if (job.progress_.next == SlotJob::Next::Failed) return proceed(job);
   if (reply.is_error()) return on_redis_error(job, {classify(reply.text), reply.text, "WAIT", {}});
   if (reply.integer >= static_cast<long long>(options_.wait_replicas)) return proceed(job);
-  events_.on_redis_error({RedisErrorKind::NoReplicas,
-                          fmt::format("{} of {} replicas hold it", reply.integer, options_.wait_replicas),
-                          "WAIT",
-                          {}},
-                         milliseconds(0));
+  callbacks_.on_redis_error({RedisErrorKind::NoReplicas,
+                             fmt::format("{} of {} replicas hold it", reply.integer, options_.wait_replicas),
+                             "WAIT",
+                             {}},
+                            milliseconds(0));
   wait_for_replicas(job);
 }
 
@@ -96,30 +101,25 @@ void SlotRunner::proceed(SlotJob& job) {
   if (!redirect) return on_redis_error(job, error);
   const HostPort to = nodes_.follow(*redirect, job.node_);
   if (redirect->is_ask) job.progress_.ask = to;
-  ++job.redirects_ <= kRedirectsMax ? begin(job) : try_again(job, pause(RetryPolicy::Reconnect));
+  ++job.redirects_ <= kRedirectsMax ? begin(job) : try_again(job, pace_.next({}));
 }
 
 void SlotRunner::finish(SlotJob& job) {
   job.redirects_ = 0;
-  failures_ = 0;
-  events_.on_done(job);
+  pace_.reset();
+  callbacks_.on_done(job);
 }
 
 void SlotRunner::on_redis_error(SlotJob& job, const RedisError& error) {
-  const milliseconds retry = pause(info(error.kind).policy);
+  const milliseconds retry = pace_.next({{}, {}, error});
   try_again(job, retry);
-  events_.on_redis_error(error, retry);
+  callbacks_.on_redis_error(error, retry);
 }
 
-void SlotRunner::late(SlotJob& job, const std::string& why, const std::optional<RedisError>& error) {
-  const milliseconds retry = pause(error ? info(error->kind).policy : RetryPolicy::Reconnect);
+void SlotRunner::put_off(SlotJob& job, const ConnectionFailure& failure) {
+  const milliseconds retry = pace_.next(failure);
   try_again(job, retry);
-  events_.on_node_unreachable({why, retry, error});
-}
-
-milliseconds SlotRunner::pause(RetryPolicy policy) {
-  return retry_delay(policy, failures_++,
-                     policy == RetryPolicy::Reconnect ? kClusterPauseMax : options_.pause_max);
+  callbacks_.on_node_unreachable({failure, retry});
 }
 
 // Those that wait are tried together, when the first of them is due.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "md-publisher/redis/reconnect_pace.hpp"
 #include "md-publisher/writer/cluster/cluster_nodes.hpp"
 #include "md-publisher/writer/cluster/slot_job.hpp"
 #include "md-publisher/writer/event_writer.hpp"
@@ -15,7 +16,7 @@ namespace mdpipe::publisher {
 
 class SlotRunner {
  public:
-  struct Events {
+  struct Callbacks {
     std::function<void(SlotJob&)> on_done;
     // Either way the job is tried again.
     std::function<void(const RedisError&, std::chrono::milliseconds retry)> on_redis_error;
@@ -26,7 +27,7 @@ class SlotRunner {
     std::chrono::milliseconds pause_max{5'000};  // where a person has to change something
   };
 
-  SlotRunner(asio::io_context& io, ClusterNodes& nodes, Options options, Events events);
+  SlotRunner(asio::io_context& io, ClusterNodes& nodes, Options options, Callbacks callbacks);
 
   // The job is borrowed until on_done.
   void begin(SlotJob& job);
@@ -36,23 +37,22 @@ class SlotRunner {
   friend class SlotJob;
 
   void on_reply(SlotJob& job, const Reply& reply);
-  void on_node_lost(SlotJob& job, const std::string& why, const std::optional<RedisError>& error);
+  void on_node_unreachable(SlotJob& job, const ConnectionFailure& failure);
   void wait_for_replicas(SlotJob& job);
   void on_replicas(SlotJob& job, const Reply& reply);
   void proceed(SlotJob& job);
   void finish(SlotJob& job);
   void on_redis_error(SlotJob& job, const RedisError& error);
-  void late(SlotJob& job, const std::string& why, const std::optional<RedisError>& error);
-  std::chrono::milliseconds pause(RetryPolicy policy);
+  void put_off(SlotJob& job, const ConnectionFailure& failure);
   void try_again(SlotJob& job, std::chrono::milliseconds pause);
 
   ClusterNodes& nodes_;
   Options options_;
-  Events events_;
+  Callbacks callbacks_;
   std::vector<SlotJob*> waiting_;  // for another try
   asio::steady_timer timer_;
   std::string commands_, wait_;
-  unsigned failures_ = 0;  // since something was done
+  ReconnectPace pace_;
   bool stopped_ = false;
 };
 

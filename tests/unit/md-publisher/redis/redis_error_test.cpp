@@ -29,6 +29,8 @@ TEST(RedisError, is_named_by_the_first_word) {
       {"ASK 3999 127.0.0.1:6381", RedisErrorKind::Cluster},
       {"CLUSTERDOWN Hash slot not served", RedisErrorKind::Cluster},
       {"CROSSSLOT Keys in request don't hash to the same slot", RedisErrorKind::Cluster},
+      {"ERR max number of clients reached", RedisErrorKind::MaxClients},
+      {"ERR max number of clients + cluster connections reached", RedisErrorKind::MaxClients},
       {"ERR unknown command", RedisErrorKind::Other},
       {"BUSYGROUP Consumer Group name already exists", RedisErrorKind::Other},
       {"OOMPH", RedisErrorKind::Other},
