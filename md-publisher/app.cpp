@@ -40,7 +40,7 @@ RedisOptions redis_options(const Config& config) {
 }
 
 std::unique_ptr<EventWriter> make_writer(asio::io_context& io, RedisOptions options, StreamLengths& lengths,
-                                         RedisEvents events) {
+                                         WriterCallbacks events) {
   if (!options.address.cluster.empty())
     return std::make_unique<ClusterWriter>(io, std::move(options), lengths, std::move(events));
   return std::make_unique<RedisWriter>(io, std::move(options), lengths, std::move(events));
@@ -73,8 +73,8 @@ App::App(const Config& config, std::function<void(App&)> on_reload)
   position_socket_.bind(config.security.listening(config.positions_endpoint, "positions"));
 }
 
-RedisEvents App::redis_events() {
-  RedisEvents events;
+WriterCallbacks App::redis_events() {
+  WriterCallbacks events;
   events.on_ready = [this](const Cursors& cursors) { on_redis_ready(cursors); };
   events.on_committed = [this](const Transaction& transaction, const Outcome& outcome) {
     on_committed(transaction, outcome);

@@ -40,7 +40,7 @@ class App {
   }
 
  private:
-  [[nodiscard]] RedisEvents redis_events();
+  [[nodiscard]] WriterCallbacks redis_events();
   void on_redis_ready(const Cursors& cursors);
   void on_committed(const Transaction& transaction, const Outcome& outcome);
   void on_maintenance(const StreamMaintenance::Report& report);

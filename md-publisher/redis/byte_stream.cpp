@@ -64,7 +64,7 @@ class SocketStream final : public ByteStream {
 
  private:
   std::shared_ptr<State> state_;
-  std::size_t expected_ = 1;  // what the socket was told last
+  std::size_t expected_ = 1;  // what the socket was set to last
 };
 
 }  // namespace

@@ -56,11 +56,11 @@ struct RedisError {
   RedisErrorKind kind = RedisErrorKind::Other;
   std::string text;      // Redis's own words
   std::string command;   // "XADD"
-  std::string key;       // empty where there is none
-  std::string advice{};  // what to do, where it is more than the kind says
+  std::string key;       // empty if there is none
+  std::string advice{};  // what to do, if that is more than the kind says
 };
 
-// The remedy, with the ACL rule where one is missing.
+// The remedy; with the ACL rule, if one is missing.
 std::string remedy(const RedisError& error, std::string_view user);
 
 }  // namespace mdpipe::publisher

@@ -56,7 +56,7 @@ bool take_host(std::string_view text, std::string& host, std::string& port) {
   return !host.empty();
 }
 
-// "host:port,host", each with the port where it names none.
+// "host:port,host", `port` for those that name none.
 bool take_hosts(std::string_view text, const char* port, std::vector<HostPort>& out) {
   for (std::size_t comma = 0; comma != std::string_view::npos;) {
     comma = text.find(',');
@@ -77,7 +77,7 @@ bool take_query(std::string_view& rest, RedisAddress& address) {
   return ascii::take_prefix(parameter, "db=") && parse_int(parameter, 0, kDatabaseMax, address.database);
 }
 
-// What is wrong with the rest of a URL behind "unix://"; empty where nothing is.
+// What is wrong with the rest of a URL behind "unix://"; empty if nothing is.
 std::string_view read_unix(std::string_view rest, RedisAddress& address) {
   address.unix_path = std::string(rest);
   return address.unix_path.empty() || address.unix_path.front() != '/' ? "the socket's path is not absolute"

@@ -12,7 +12,7 @@ namespace mdpipe::publisher {
 // All empty: the system's CAs, no certificate of our own, the name of the URL.
 struct TlsFiles {
   std::string ca, cert, key;
-  std::string server_name;  // what the server's certificate has to be for, where it is not the URL's host
+  std::string server_name;  // what the server's certificate has to be for, if that is not the URL's host
 };
 
 struct HostPort {
@@ -29,7 +29,7 @@ struct SentinelAddress {
 };
 
 struct RedisAddress {
-  std::string host;  // empty where `unix_path` is set
+  std::string host;  // empty if `unix_path` is set
   std::string port = "6379";
   std::string unix_path;
   std::string user;      // empty: Redis's default user
@@ -48,7 +48,7 @@ struct RedisAddress {
 // redis-cli and redis-py have them. BadConfig names what is wrong with it.
 Result<RedisAddress> parse_redis_url(std::string_view url);
 
-// The password in `file`, else in systemd's credential "redis_password", else nothing. BadConfig where it
+// The password in `file`, else in systemd's credential "redis_password", else nothing. BadConfig if it
 // cannot be read.
 Result<std::optional<std::string>> read_password(const std::string& file);
 // The same for the Sentinels: "redis_sentinel_password".

@@ -22,7 +22,7 @@ Reply::Type type_of(int redis_type) {
   }
 }
 
-// The element a nested task fills, or null where it lies too deep to be kept.
+// The element a nested task fills, or null if it lies too deep to be stored.
 Reply::Element* element(const redisReadTask* task) {
   if (task->parent->parent != nullptr) return nullptr;
   auto& elements = target(task).elements;

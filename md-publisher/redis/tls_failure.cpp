@@ -29,7 +29,7 @@ std::string verify_remedy(int result, std::string_view host) {
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return fmt::format(
           "The certificate is not for '{}': write a name that is in it in --redis-url, or in "
-          "--redis-tls-server-name where a tunnel is between.",
+          "--redis-tls-server-name if a tunnel is between.",
           host);
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return "Renew the server's certificate, or its CA's; the host's clock may also be wrong.";

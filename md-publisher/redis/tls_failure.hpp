@@ -8,10 +8,10 @@
 namespace mdpipe::publisher {
 
 // Where the failure is one of TLS; the number is that of OpenSSL: a verify result (X509_V_ERR_...), or the
-// reason of an error (SSL_R_...), which tells of alerts of the server too.
+// reason of an error (SSL_R_...), which includes alerts of the server.
 const std::error_category& tls_category();
 
-// `verified` is SSL_get_verify_result; where it is good, `error` is what OpenSSL's error queue held.
+// `verified` is SSL_get_verify_result; if that is good, `error` is what OpenSSL's error queue held.
 std::error_code tls_failure(long verified, unsigned long error);
 
 // What to do about it; `host` is what the certificate has to be for.

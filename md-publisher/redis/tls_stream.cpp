@@ -22,7 +22,7 @@ const std::string& certificate_name(const RedisAddress& address) {
   return address.tls.server_name.empty() ? address.host : address.tls.server_name;
 }
 
-// The option of the file that could not be used; empty where all were.
+// The option of the file that could not be used; empty if all were.
 std::string_view load_files(const TlsFiles& files, Context& context, asio::error_code& ec) {
   if (files.ca.empty()) {
     context.set_default_verify_paths(ec);

@@ -24,7 +24,7 @@ struct Disconnect {
   std::chrono::milliseconds retry{0};
 };
 
-struct RedisEvents {
+struct WriterCallbacks {
   std::function<void(const Cursors&)> on_ready;
   std::function<void(const Transaction&, const Outcome&)> on_committed;
   // Nothing was written; the same transaction is written again by itself.
@@ -32,7 +32,7 @@ struct RedisEvents {
   std::function<void(const std::vector<Removed>&)> on_removed;  // seen before a transaction
   std::function<void(const RedisError&)> on_unguarded;          // a stream is written without its guard
   std::function<void(const StreamMaintenance::Report&)>
-      on_maintenance;  // once a second; also where it has become idle
+      on_maintenance;  // once a second; the writer may be idle now
   // The connection or the transaction failed; what was on its way counts as not written. A new try follows by
   // itself.
   std::function<void(const Disconnect&)> on_disconnect;
@@ -51,7 +51,7 @@ struct RedisOptions {
   bool no_retry = false;
   std::uint64_t stream_bytes_max = 0;
   std::string source;          // this publisher's name
-  unsigned wait_replicas = 0;  // a transaction counts as written once so many replicas hold it
+  unsigned wait_replicas = 0;  // a transaction counts as written once this many replicas hold it
 };
 
 class EventWriter {

@@ -32,10 +32,10 @@ ConnectionOptions connection_options(milliseconds timeout) {
 }  // namespace
 
 RedisWriter::RedisWriter(asio::io_context& io, RedisOptions options, StreamLengths& lengths,
-                         RedisEvents events)
+                         WriterCallbacks callbacks)
     : options_(std::move(options)),
       lengths_(lengths),
-      events_(std::move(events)),
+      callbacks_(std::move(callbacks)),
       retry_timer_(io),
       maintenance_timer_(io),
       target_(options_.address),
@@ -81,10 +81,10 @@ void RedisWriter::act(WriterAction action) {
     case Action::SendMaintenance:
       return send(maintenance_.commands());
     case Action::ReportMaintenance:
-      return events_.on_maintenance(maintenance_.report());
+      return callbacks_.on_maintenance(maintenance_.report());
     case Action::CheckStreamsAndReportMaintenance:
       check_streams();
-      return events_.on_maintenance(maintenance_.report());
+      return callbacks_.on_maintenance(maintenance_.report());
     case Action::SendTransaction:
       return send_transaction();
     case Action::PauseTransaction:
@@ -155,7 +155,7 @@ void RedisWriter::report_ready() {
   stored_cursors_.clear();
   for (const auto& [source, cursor] : cursors_) stored_cursors_.insert(source);
   schedule_maintenance();
-  events_.on_ready(cursors_);
+  callbacks_.on_ready(cursors_);
 }
 
 void RedisWriter::disconnect(const ConnectionFailure& failure) {
@@ -172,13 +172,13 @@ void RedisWriter::pause_connection() {
   in_flight_ = nullptr;
   maintenance_.start_over();
   maintenance_timer_.cancel();
-  if (options_.no_retry) return events_.on_gave_up(failure_.reason);
+  if (options_.no_retry) return callbacks_.on_gave_up(failure_.reason);
   const milliseconds delay = pace_.next(failure_);
   retry_timer_.expires_after(delay);
   retry_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec && state_ == State::Disconnected) on(Event::Start);
   });
-  events_.on_disconnect({failure_, delay});
+  callbacks_.on_disconnect({failure_, delay});
 }
 
 void RedisWriter::close() {
@@ -267,8 +267,8 @@ void RedisWriter::check_streams() {
 void RedisWriter::on_preflight_reply(const Reply& reply) {
   if (!preflight_.on_reply(reply, steady_now())) return;
   connection_.answered();
-  if (!preflight_.removed().empty()) events_.on_removed(preflight_.removed());
-  if (preflight_.unguarded()) events_.on_unguarded(*preflight_.unguarded());
+  if (!preflight_.removed().empty()) callbacks_.on_removed(preflight_.removed());
+  if (preflight_.unguarded()) callbacks_.on_unguarded(*preflight_.unguarded());
   if (preflight_.problem()) return reject(*preflight_.problem());
   on(Event::StreamsKnown);
 }
@@ -330,7 +330,7 @@ void RedisWriter::on_replicas(const Reply& reply) {
 
 void RedisWriter::report_replicas_late() {
   send(wait_);
-  events_.on_redis_error(rejection_, milliseconds(0));
+  callbacks_.on_redis_error(rejection_, milliseconds(0));
 }
 
 void RedisWriter::commit() {
@@ -346,7 +346,7 @@ void RedisWriter::commit() {
 void RedisWriter::report_commit() {
   const Transaction& transaction = *std::exchange(in_flight_, nullptr);
   const Outcome outcome = std::exchange(outcome_, {});
-  events_.on_committed(transaction, outcome);
+  callbacks_.on_committed(transaction, outcome);
 }
 
 // Nothing more is written before the cursors have been read again.
@@ -384,7 +384,7 @@ void RedisWriter::pause_transaction() {
   retry_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec && state_ == State::Rejected) start_writing();
   });
-  events_.on_redis_error(rejection_, delay);
+  callbacks_.on_redis_error(rejection_, delay);
 }
 
 }  // namespace mdpipe::publisher

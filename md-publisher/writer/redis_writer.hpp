@@ -26,7 +26,7 @@ namespace mdpipe::publisher {
 class RedisWriter final : public EventWriter, private ConnectionSink {
  public:
   // `lengths` outlives it.
-  RedisWriter(asio::io_context& io, RedisOptions options, StreamLengths& lengths, RedisEvents events);
+  RedisWriter(asio::io_context& io, RedisOptions options, StreamLengths& lengths, WriterCallbacks callbacks);
 
   void start() override { on(WriterEvent::Start); }
   void stop() override { on(WriterEvent::Stop); }
@@ -80,7 +80,7 @@ class RedisWriter final : public EventWriter, private ConnectionSink {
 
   RedisOptions options_;
   StreamLengths& lengths_;
-  RedisEvents events_;
+  WriterCallbacks callbacks_;
   asio::steady_timer retry_timer_, maintenance_timer_;
   RedisAddress target_;
   std::unique_ptr<Sentinel> sentinel_;  // null: there are none

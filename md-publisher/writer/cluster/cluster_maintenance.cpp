@@ -8,9 +8,9 @@
 
 namespace mdpipe::publisher {
 
-class ClusterMaintenance::StreamTotals final : public NodeSink {
+class ClusterMaintenance::NodeCommands final : public NodeSink {
  public:
-  StreamTotals(ClusterMaintenance& maintenance, HostPort at)
+  NodeCommands(ClusterMaintenance& maintenance, HostPort at)
       : node(std::move(at)), maintenance_(maintenance) {}
 
   void on_reply(const Reply& reply) override { maintenance_.on_reply(indices[answered_++], reply, node); }
@@ -21,7 +21,7 @@ class ClusterMaintenance::StreamTotals final : public NodeSink {
   }
 
   HostPort node;
-  std::string commands;
+  std::string text;
   std::vector<std::size_t> indices;
 
  private:
@@ -30,8 +30,8 @@ class ClusterMaintenance::StreamTotals final : public NodeSink {
 };
 
 ClusterMaintenance::ClusterMaintenance(ClusterNodes& nodes, StreamLengths& lengths,
-                                       std::uint64_t stream_bytes_max, OnKept on_maintenance)
-    : nodes_(nodes), maintenance_(lengths, stream_bytes_max), on_kept_(std::move(on_maintenance)) {}
+                                       std::uint64_t stream_bytes_max, OnMaintenance on_maintenance)
+    : nodes_(nodes), maintenance_(lengths, stream_bytes_max), on_maintenance_(std::move(on_maintenance)) {}
 
 ClusterMaintenance::~ClusterMaintenance() = default;
 
@@ -39,26 +39,26 @@ bool ClusterMaintenance::begin(SteadyTime now, UnixNanos wall) {
   const auto masters = nodes_.masters();
   if (masters.empty() || !maintenance_.prepare(now, wall, masters.size())) return false;
   is_running_ = true;
-  stream_totals_.clear();
+  node_commands_.clear();
   auto next_master = masters.begin();
   for (std::size_t i = 0; i < maintenance_.count(); ++i) {
     const RedisKey* key = maintenance_.key(i);
     const HostPort* owner = key == nullptr ? &*next_master++ : nodes_.owner(slot_of(key->name));
     // Who has no owner is asked for in vain at any node, and in a second again.
-    StreamTotals& totals_of = share_of(owner == nullptr ? masters.front() : *owner);
-    totals_of.commands += maintenance_.command(i);
-    totals_of.indices.push_back(i);
+    NodeCommands& commands = commands_for(owner == nullptr ? masters.front() : *owner);
+    commands.text += maintenance_.command(i);
+    commands.indices.push_back(i);
   }
-  for (const auto& totals_of : stream_totals_)
-    nodes_.at(totals_of->node).ask(*totals_of, totals_of->commands, totals_of->indices.size());
+  for (const auto& commands : node_commands_)
+    nodes_.at(commands->node).ask(*commands, commands->text, commands->indices.size());
   return true;
 }
 
-ClusterMaintenance::StreamTotals& ClusterMaintenance::share_of(const HostPort& node) {
-  const auto found = std::find_if(stream_totals_.begin(), stream_totals_.end(),
-                                  [&node](const auto& totals_of) { return totals_of->node == node; });
-  if (found != stream_totals_.end()) return **found;
-  return *stream_totals_.emplace_back(std::make_unique<StreamTotals>(*this, node));
+ClusterMaintenance::NodeCommands& ClusterMaintenance::commands_for(const HostPort& node) {
+  const auto found = std::find_if(node_commands_.begin(), node_commands_.end(),
+                                  [&node](const auto& commands) { return commands->node == node; });
+  if (found != node_commands_.end()) return **found;
+  return *node_commands_.emplace_back(std::make_unique<NodeCommands>(*this, node));
 }
 
 void ClusterMaintenance::on_reply(std::size_t index, const Reply& reply, const HostPort& node) {
@@ -68,7 +68,7 @@ void ClusterMaintenance::on_reply(std::size_t index, const Reply& reply, const H
 
 void ClusterMaintenance::finish() {
   is_running_ = false;
-  on_kept_(maintenance_.report());
+  on_maintenance_(maintenance_.report());
 }
 
 }  // namespace mdpipe::publisher

@@ -86,7 +86,7 @@ void ClusterNodes::on_node_unreachable(const ConnectionFailure& failure) {
   if (end_question()) callbacks_.on_no_map(failure);
 }
 
-// False if nobody waits for the answer any more.
+// False if the answer is not needed any more.
 bool ClusterNodes::end_question() {
   if (stopped_) return false;
   is_asking_ = false;

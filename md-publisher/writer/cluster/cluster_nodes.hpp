@@ -29,10 +29,10 @@ class ClusterNodes final : private NodeSink {
 
   void stop();
   void ask_for_map();
-  // Null where nobody has it.
+  // Null if no node has it.
   [[nodiscard]] const HostPort* owner(std::uint16_t slot) const { return slots_.owner(slot); }
   [[nodiscard]] std::vector<HostPort> masters() const { return slots_.masters(); }
-  // Takes a redirection of the node `by`; returns where it leads.
+  // Follows a redirection by the node `by`; returns the node that it names.
   HostPort follow(const Redirect& redirect, const HostPort& by);
   ClusterNode& at(const HostPort& node);
 

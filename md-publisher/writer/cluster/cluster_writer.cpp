@@ -8,15 +8,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kLookInterval{1'000};
+constexpr milliseconds kCheckInterval{1'000};
 
 }  // namespace
 
 ClusterWriter::ClusterWriter(asio::io_context& io, RedisOptions options, StreamLengths& lengths,
-                             RedisEvents events)
+                             WriterCallbacks callbacks)
     : options_(std::move(options)),
       lengths_(lengths),
-      events_(std::move(events)),
+      callbacks_(std::move(callbacks)),
       nodes_(io, options_.address, options_.timeout, node_callbacks()),
       runner_(io, nodes_, {options_.wait_replicas, options_.reconnect_delay_max}, runner_callbacks()),
       maintenance_(nodes_, lengths, options_.stream_bytes_max,
@@ -24,10 +24,10 @@ ClusterWriter::ClusterWriter(asio::io_context& io, RedisOptions options, StreamL
       states_(runner_, options_.state_key),
       cursors_(runner_, options_.cursor_key),
       retry_timer_(io),
-      look_timer_(io),
+      check_timer_(io),
       pace_(options_.reconnect_delay_max, true, std::random_device{}()) {
   round_.id.publisher = "publisher/" + options_.source;
-  round_.id.life = static_cast<std::uint64_t>(wall_now().count);
+  round_.id.run = static_cast<std::uint64_t>(wall_now().count);
 }
 
 ClusterNodes::Callbacks ClusterWriter::node_callbacks() {
@@ -37,27 +37,27 @@ ClusterNodes::Callbacks ClusterWriter::node_callbacks() {
 
 SlotRunner::Callbacks ClusterWriter::runner_callbacks() {
   const auto on_redis_error = [this](const RedisError& error, milliseconds retry) {
-    if (options_.no_retry) return events_.on_gave_up(error.text);
+    if (options_.no_retry) return callbacks_.on_gave_up(error.text);
     is_late_ = true;
-    events_.on_redis_error(error, retry);
+    callbacks_.on_redis_error(error, retry);
   };
   const auto on_node_unreachable = [this](const Disconnect& disconnect) {
-    if (options_.no_retry) return events_.on_gave_up(disconnect.failure.reason);
+    if (options_.no_retry) return callbacks_.on_gave_up(disconnect.failure.reason);
     is_late_ = true;
-    events_.on_node_unreachable(disconnect);
+    callbacks_.on_node_unreachable(disconnect);
   };
   return {[this](SlotJob& job) { on_done(job); }, on_redis_error, on_node_unreachable};
 }
 
 void ClusterWriter::start() {
   nodes_.ask_for_map();
-  look_around();
+  check_nodes();
 }
 
 void ClusterWriter::stop() {
   is_ready_ = false;
   retry_timer_.cancel();
-  look_timer_.cancel();
+  check_timer_.cancel();
   runner_.stop();
   nodes_.stop();
 }
@@ -70,13 +70,13 @@ void ClusterWriter::on_map() {
 
 void ClusterWriter::on_no_map(const ConnectionFailure& failure) {
   if (is_ready_ || is_reading_) return;
-  if (options_.no_retry) return events_.on_gave_up(failure.reason);
+  if (options_.no_retry) return callbacks_.on_gave_up(failure.reason);
   const milliseconds delay = pace_.next(failure);
   retry_timer_.expires_after(delay);
   retry_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec) nodes_.ask_for_map();
   });
-  events_.on_disconnect({failure, delay});
+  callbacks_.on_disconnect({failure, delay});
 }
 
 void ClusterWriter::read_cursors() {
@@ -92,19 +92,19 @@ void ClusterWriter::on_nodes_changed() {
   maintenance_.start_over();
 }
 
-// A node that hangs says nothing of its end: the others do.
-void ClusterWriter::look_around() {
-  look_timer_.expires_after(kLookInterval);
-  look_timer_.async_wait([this, round = round_.id.number](const asio::error_code& ec) {
+// A node that hangs does not say so; the others do.
+void ClusterWriter::check_nodes() {
+  check_timer_.expires_after(kCheckInterval);
+  check_timer_.async_wait([this, round = round_.id.number](const asio::error_code& ec) {
     if (ec) return;
     if (is_ready_ && !is_idle() && round == round_.id.number) nodes_.ask_for_map();
     maintenance_is_due_ = true;
     if (is_ready_ && is_idle()) maintain();
-    look_around();
+    check_nodes();
   });
 }
 
-// Between two rounds, and where there is none: streams grow old while nothing is written.
+// Between two rounds, and if there is none: streams grow old while nothing is written.
 void ClusterWriter::maintain() {
   maintenance_is_due_ = false;
   if (!maintenance_.begin(steady_now(), wall_now()) && round_.transaction != nullptr) begin_round();
@@ -112,7 +112,7 @@ void ClusterWriter::maintain() {
 
 void ClusterWriter::on_maintenance(const StreamMaintenance::Report& report) {
   if (round_.transaction != nullptr) begin_round();
-  events_.on_maintenance(report);
+  callbacks_.on_maintenance(report);
 }
 
 // --- one transaction
@@ -162,7 +162,7 @@ ShardJob& ClusterWriter::shard_of(const RedisKey& key) {
   if (job == nullptr) {
     auto& shard = shards_[std::string(hash_tag(key.name))];
     if (!shard)
-      shard = std::make_unique<ShardJob>(runner_, round_, lengths_, events_,
+      shard = std::make_unique<ShardJob>(runner_, round_, lengths_, callbacks_,
                                          cursor_key_beside(options_.cursor_key, key.name), slot_of(key.name));
     shard->keys.push_back(&key);
     job = shard.get();
@@ -176,7 +176,7 @@ void ClusterWriter::on_done(SlotJob& job) {
   } else if (std::exchange(is_reading_, false)) {
     is_ready_ = true;
     is_late_ = false;
-    events_.on_ready(read_);
+    callbacks_.on_ready(read_);
   } else {
     commit();
   }
@@ -202,7 +202,7 @@ void ClusterWriter::commit() {
                  rejected.end());
   const Transaction& transaction = *std::exchange(round_.transaction, nullptr);
   const Outcome outcome = std::move(round_.outcome);
-  events_.on_committed(transaction, outcome);
+  callbacks_.on_committed(transaction, outcome);
 }
 
 }  // namespace mdpipe::publisher

@@ -23,7 +23,8 @@ namespace mdpipe::publisher {
 class ClusterWriter final : public EventWriter {
  public:
   // `lengths` outlives it.
-  ClusterWriter(asio::io_context& io, RedisOptions options, StreamLengths& lengths, RedisEvents events);
+  ClusterWriter(asio::io_context& io, RedisOptions options, StreamLengths& lengths,
+                WriterCallbacks callbacks);
 
   void start() override;
   void stop() override;
@@ -43,7 +44,7 @@ class ClusterWriter final : public EventWriter {
   void on_no_map(const ConnectionFailure& failure);
   void read_cursors();
   void on_nodes_changed();
-  void look_around();
+  void check_nodes();
   void maintain();
   void on_maintenance(const StreamMaintenance::Report& report);
 
@@ -56,7 +57,7 @@ class ClusterWriter final : public EventWriter {
 
   RedisOptions options_;
   StreamLengths& lengths_;
-  RedisEvents events_;
+  WriterCallbacks callbacks_;
   ClusterNodes nodes_;
   SlotRunner runner_;
   ClusterMaintenance maintenance_;
@@ -65,7 +66,7 @@ class ClusterWriter final : public EventWriter {
   std::vector<ShardJob*> shard_of_key_;                      // by number of the key
   std::vector<ShardJob*> active_;                            // of the round
   CommandJob states_, cursors_;
-  asio::steady_timer retry_timer_, look_timer_;
+  asio::steady_timer retry_timer_, check_timer_;
   ReconnectPace pace_;       // to get a first map
   std::size_t pending_ = 0;  // jobs of the round that are not done
   Cursors read_;             // what was read at the start

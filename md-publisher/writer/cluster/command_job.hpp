@@ -1,5 +1,5 @@
 #pragma once
-// One command with one key, as often as it takes: it sets values or asks for them.
+// One command with one key: it sets values or asks for them.
 #include <functional>
 #include <string>
 #include <string_view>
@@ -15,7 +15,7 @@ class CommandJob final : public SlotJob {
  public:
   CommandJob(SlotRunner& runner, std::string key) : SlotJob(runner, slot_of(key)), key_(std::move(key)) {}
 
-  // `on_answer` where the answer is more than a confirmation; runs before the job is done.
+  // `on_answer` if the answer is more than a confirmation; runs before the job is done.
   template <typename... Words>
   void set(std::function<void(const Reply&)> on_answer, std::string_view name, const Words&... words) {
     begin(name, 2 + sizeof...(words));

@@ -16,7 +16,7 @@ std::size_t Shard::prepare(const Transaction& transaction, const RoundId& round,
   if (!is_known_) return ask_cursors(out);
   changed_.clear();
   const auto done = cursors_.find(round.publisher);
-  if (done != cursors_.end() && done->second == Cursor{round.life, round.number}) return 0;
+  if (done != cursors_.end() && done->second == Cursor{round.run, round.number}) return 0;
   if (preflight_.prepare(touched_, {})) return ask_lengths(out);
   return write(transaction, round, now, out);
 }
@@ -54,7 +54,7 @@ std::size_t Shard::write(const Transaction& transaction, const RoundId& round, S
     length_checks_.push_back({touched.key, {}, now});
     resp::append_command(out, "XLEN", touched.key->name);
   }
-  changed_[round.publisher] = {round.life, round.number};
+  changed_[round.publisher] = {round.run, round.number};
   resp::append_array(2 + 2 * changed_.size(), out);
   resp::append_bulk("HSET", out);
   resp::append_bulk(cursor_key_, out);
@@ -73,7 +73,8 @@ bool Shard::is_there(const ShardEntry& placed, const Transaction::Entry& entry) 
          entry.seq <= cursor->second.seq;
 }
 
-// What an earlier life of a reader left behind comes beside its present one and has no cursor any more.
+// Events that an earlier run of a reader left behind may come beside those of its present run; they have no
+// cursor any more.
 void Shard::note(const ShardEntry& placed, const Transaction::Entry& entry) {
   if (placed.batch == nullptr || entry.seq == 0) return;
   const std::string& source = placed.batch->source;
@@ -168,7 +169,7 @@ void Shard::take_executed(const Reply& exec, const Transaction& transaction, Ste
     }
     ++element;
   }
-  for (Look& look : length_checks_) {
+  for (LengthCheck& look : length_checks_) {
     look.at = now;
     if (element->type == Reply::Type::Integer) look.length = static_cast<std::uint64_t>(element->integer);
     ++element;
@@ -176,7 +177,7 @@ void Shard::take_executed(const Reply& exec, const Transaction& transaction, Ste
   on_cursors_set(*element);
 }
 
-// HSET tells how many of the fields are new. A cursor that was there and is new again was deleted, and with
+// HSET says how many of the fields are new. A cursor that was there and is new again was deleted, and with
 // it most likely all that the node had.
 void Shard::on_cursors_set(const Reply::Element& answer) {
   const auto is_new = [this](const auto& changed) { return cursors_.find(changed.first) == cursors_.end(); };
@@ -191,7 +192,7 @@ void Shard::on_cursors_set(const Reply::Element& answer) {
 
 void Shard::end_round(Outcome& outcome) {
   for (const RedisKey* stream : written_) lengths_.on_written(*stream, 1);
-  for (const Look& look : length_checks_) {
+  for (const LengthCheck& look : length_checks_) {
     if (!look.length) continue;
     const auto removed = lengths_.on_length(*look.stream, *look.length, look.at);
     if (removed > 0) outcome.removed.push_back({look.stream, removed});

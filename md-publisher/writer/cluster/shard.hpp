@@ -1,5 +1,6 @@
 #pragma once
-// What of a round stream_totals a hash tag, and so a slot: its entries and its cursors, written in one MULTI
+// The part of a round that belongs to one hash tag, and so to one slot: its entries and its cursors, written
+// in one MULTI
 // ... EXEC. Makes the commands and judges the answers; sends nothing. Two things keep an entry from being
 // written twice: the field of the round, which says whether a transaction whose answer was not heard was
 // carried out, and the cursors of the readers, which say after a restart of ours what is there already.
@@ -21,10 +22,10 @@
 
 namespace mdpipe::publisher {
 
-// The n-th transaction of one life of a publisher.
+// The n-th transaction of one run of a publisher.
 struct RoundId {
   std::string publisher;  // its name, the field
-  std::uint64_t life = 0;
+  std::uint64_t run = 0;  // when it started
   std::uint64_t number = 0;
 };
 
@@ -45,12 +46,12 @@ class Shard {
   // A stream that entries are for.
   void touch(const RedisKey& stream) { touched_.push_back({&stream, 0}); }
 
-  // Adds the commands to be sent next, the questions for the cursors and lengths where they are not known;
+  // Adds the commands to be sent next, the questions for the cursors and lengths if they are not known;
   // returns how many answers they have. None: all is there already.
   std::size_t prepare(const Transaction& transaction, const RoundId& round, SteadyTime now, std::string& out);
 
   using Next = SlotJob::Next;
-  // Takes the next answer to prepare's commands. Again: prepare anew.
+  // Takes the next answer to prepare's commands. Again: call prepare once more.
   Next on_reply(const Reply& reply, const Transaction& transaction, SteadyTime now, Outcome& outcome);
   [[nodiscard]] const RedisError& error() const { return error_; }  // nothing was written
 
@@ -61,7 +62,7 @@ class Shard {
   }
   // Whether the cursors were found to be behind what they had been; asked once.
   bool take_loss() { return std::exchange(has_lost_, false); }
-  // A stream whose length may not be asked for; told once for each look.
+  // A stream whose length may not be asked for; once for each check.
   std::optional<RedisError> take_unguarded() { return std::exchange(unguarded_, std::nullopt); }
   // All of the round is written: what was sent is what Redis holds. Not before: until then a failover may
   // undo it.
@@ -91,7 +92,7 @@ class Shard {
   std::string cursor_key_;
   std::uint16_t slot_;
   // A stream's length behind our entries.
-  struct Look {
+  struct LengthCheck {
     const RedisKey* stream = nullptr;
     std::optional<std::uint64_t> length;
     SteadyTime at{};
@@ -101,7 +102,7 @@ class Shard {
   std::vector<ShardEntry> entries_, sent_;
   std::vector<Transaction::TouchedKey> touched_;
   std::vector<const RedisKey*> written_;  // one for each entry that Redis took
-  std::vector<Look> length_checks_;
+  std::vector<LengthCheck> length_checks_;
   Preflight preflight_;
   Cursors cursors_;        // what Redis holds
   Cursors changed_;        // by what was sent

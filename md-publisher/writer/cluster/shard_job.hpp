@@ -1,5 +1,5 @@
 #pragma once
-// A shard as a job: its entries of the round that is on its way, written in its slot.
+// A shard as a job: its entries of the present round, written in its slot.
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,20 +13,20 @@ namespace mdpipe::publisher {
 // The transaction that is on its way.
 struct Round {
   RoundId id;
-  Transaction* transaction = nullptr;  // null: none is
+  Transaction* transaction = nullptr;  // null: there is none
   Outcome outcome;
 };
 
 class ShardJob final : public SlotJob {
  public:
   // Round, lengths and events outlive it.
-  ShardJob(SlotRunner& runner, Round& round, StreamLengths& lengths, const RedisEvents& events,
+  ShardJob(SlotRunner& runner, Round& round, StreamLengths& lengths, const WriterCallbacks& callbacks,
            std::string cursor_key, std::uint16_t slot)
       : SlotJob(runner, slot),
         shard(lengths, std::move(cursor_key), slot),
         round_(round),
         lengths_(lengths),
-        events_(events) {}
+        callbacks_(callbacks) {}
 
   std::size_t prepare(std::string& out) override {
     return shard.prepare(*round_.transaction, round_.id, steady_now(), out);
@@ -36,10 +36,10 @@ class ShardJob final : public SlotJob {
     if (shard.take_loss()) {
       for (const RedisKey* key : keys) {
         lengths_.forget(*key);  // nobody cut them
-        events_.on_stream_lost(*key);
+        callbacks_.on_stream_lost(*key);
       }
     }
-    if (const auto unguarded = shard.take_unguarded()) events_.on_unguarded(*unguarded);
+    if (const auto unguarded = shard.take_unguarded()) callbacks_.on_unguarded(*unguarded);
     return next;
   }
   [[nodiscard]] RedisError error() const override { return shard.error(); }
@@ -51,7 +51,7 @@ class ShardJob final : public SlotJob {
  private:
   Round& round_;
   StreamLengths& lengths_;
-  const RedisEvents& events_;
+  const WriterCallbacks& callbacks_;
 };
 
 }  // namespace mdpipe::publisher

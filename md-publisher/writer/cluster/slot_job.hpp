@@ -1,5 +1,5 @@
 #pragma once
-// Something to be carried out in a slot, whichever node has it by then. A job says which commands and judges
+// Commands to be carried out in one slot, by the node that has it. A job makes the commands and judges
 // their answers; SlotRunner (slot_runner.hpp) brings them to the node and follows what moves.
 #include <cstdint>
 #include <optional>
@@ -17,9 +17,9 @@ class SlotJob : public NodeSink {
 
   [[nodiscard]] std::uint16_t slot() const { return slot_; }
 
-  // Adds the next commands; returns the number of their answers, 0 where all is done.
+  // Adds the next commands; returns the number of their answers, 0 if all is done.
   virtual std::size_t prepare(std::string& out) = 0;
-  // Takes the next answer. Again: prepare anew.
+  // Takes the next answer. Again: call prepare once more.
   enum class Next { More, Again, Done, Failed };
   virtual Next judge(const Reply& reply) = 0;
   [[nodiscard]] virtual RedisError error() const = 0;  // after Failed; nothing was written

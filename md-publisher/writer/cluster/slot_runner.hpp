@@ -24,7 +24,7 @@ class SlotRunner {
   };
   struct Options {
     unsigned wait_replicas = 0;
-    std::chrono::milliseconds pause_max{5'000};  // where a person has to change something
+    std::chrono::milliseconds pause_max{5'000};  // if a person has to change something
   };
 
   SlotRunner(asio::io_context& io, ClusterNodes& nodes, Options options, Callbacks callbacks);

@@ -41,7 +41,7 @@ HostPort parse_endpoint(std::string_view text) {
   return {std::string(text.substr(0, colon)), std::string(text.substr(colon + 1))};
 }
 
-// Behind the first comma, where a node announces one; others follow that are none ("shard-id=...").
+// Behind the first comma, if a node announces one; what follows is none ("shard-id=...").
 std::string_view host_name(std::string_view address) {
   const std::size_t comma = address.find(',');
   if (comma == std::string_view::npos) return {};
@@ -157,7 +157,7 @@ std::vector<HostPort> SlotMap::masters() const {
   return masters;
 }
 
-// 0 where it is not known.
+// 0 if it is not known.
 std::uint16_t SlotMap::find(const HostPort& node) const {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     if (nodes_[i] == node || others_[i] == node) return static_cast<std::uint16_t>(i + 1);

@@ -18,7 +18,7 @@ inline constexpr std::size_t kSlots = 16'384;
 std::string_view hash_tag(std::string_view key);
 std::uint16_t slot_of(std::string_view key);
 
-// The key of the cursors of what stream_totals `key`'s hash tag, in the same slot: "md:cursor:{md:trade}".
+// The key of the cursors of all streams with the hash tag of `key`, in the same slot: "md:cursor:{md:trade}".
 std::string cursor_key_beside(std::string_view cursor_key, std::string_view key);
 
 // MOVED or ASK: where to go.
@@ -31,11 +31,11 @@ std::optional<Redirect> parse_redirect(std::string_view error);
 
 class SlotMap {
  public:
-  // What a node goes by where it announces a host name (cluster-announce-hostname) beside its address.
+  // How a node is called if it announces a host name (cluster-announce-hostname) beside its address.
   enum class Prefer { Address, Name };
   explicit SlotMap(Prefer prefer = Prefer::Address) : prefer_(prefer) {}
 
-  // From CLUSTER NODES; `asked` stands for a node that does not know its own address. False where no master
+  // From CLUSTER NODES; `asked` stands for a node that does not know its own address. False if no master
   // has a slot in it.
   bool read(std::string_view nodes, const HostPort& asked);
   void move(std::uint16_t slot, const HostPort& to) { owners_.at(slot) = number_of(to); }
