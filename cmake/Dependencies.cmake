@@ -13,8 +13,8 @@ find_package(civetweb REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(CURL REQUIRED)
 
-# simdjson's classes have another size where the compiler does not optimize, unless it is told whether to check its users:
-# the tests with sanitizers are compiled so, and the libraries they link are not.
+# Without this definition, simdjson's classes have another size in code that is compiled without optimization. The tests with
+# sanitizers are compiled without optimization, but the libraries that they link are optimized.
 target_compile_definitions(simdjson::simdjson INTERFACE SIMDJSON_DEVELOPMENT_CHECKS=0)
 
 # Debian's Hiredis CMake config is broken in 0.14; pkg-config's is right.
@@ -33,8 +33,8 @@ target_compile_definitions(mdpipe_protozero INTERFACE PROTOZERO_USE_VIEW=std::st
 # Standalone Asio, one event loop on one thread in each process.
 add_library(mdpipe_asio INTERFACE)
 target_include_directories(mdpipe_asio SYSTEM INTERFACE ${MDPIPE_ASIO_INCLUDE_DIR})
-# Asio 1.22 decides whether to use aligned_alloc by which standard headers came before it, file by file, so that memory
-# of one file is freed by another in another way; told not to, all files agree.
+# Asio 1.22 decides in each file whether to use aligned_alloc, by the standard headers that were included before it. Two files
+# could then allocate and free the same memory in different ways. With this definition, no file uses aligned_alloc.
 target_compile_definitions(mdpipe_asio INTERFACE ASIO_STANDALONE ASIO_DISABLE_STD_ALIGNED_ALLOC)
 target_link_libraries(mdpipe_asio INTERFACE Threads::Threads)
 

@@ -1,6 +1,6 @@
 # cmake --install BUILD [--prefix /usr]: programs, units, man pages, completions, configuration and examples where they belong; the
-# package (Package.cmake) is made of the same. Where the prefix decides about a place or about a text, that is found out only while
-# installing, since --prefix is given there.
+# package (Package.cmake) is made of the same. A path or a text that depends on the prefix is determined only during the
+# installation, because --prefix is an option of it.
 set(MDPIPE_PROGRAMS ws-reader md-publisher metrics-agent exchange-sim mdpipe-keygen)
 
 install(TARGETS ${MDPIPE_PROGRAMS} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

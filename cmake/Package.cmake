@@ -1,13 +1,13 @@
 # A package for Debian of what `cmake --install --prefix /usr` installs: `cpack --config BUILD/CPackConfig.cmake`. Its scripts are in
 # cmake/deb; configuration in /etc/mdpipe is dpkg's to keep (conffiles).
 set(MDPIPE_PACKAGE_MAINTAINER "mdpipe authors <mdpipe@users.noreply.github.com>" CACHE STRING "Maintainer of the package: Name <address>")
-set(MDPIPE_PACKAGE_RELEASE 1 CACHE STRING "Debian's revision: rises where the same version is packaged anew")
+set(MDPIPE_PACKAGE_RELEASE 1 CACHE STRING "Debian's revision: increase it to package the same version again")
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME mdpipe)
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR})
 set(CPACK_STRIP_FILES ON)
-# With DESTDIR the units name programs where they will be, not where they are put together.
+# With DESTDIR, the units contain the paths of the installed programs, not those of the packaging folder.
 set(CPACK_SET_DESTDIR ON)
 set(CPACK_INSTALL_PREFIX /usr)
 

@@ -26,7 +26,7 @@ def read_graph(root):
     for top in (SHARED, *PROGRAMS):
         for source in sorted((root / top).rglob("*.[ch]pp")):
             folder = source.parent.relative_to(root).as_posix()
-            graph[folder]  # also where it depends on nothing
+            graph[folder]  # adds the folder, even if it depends on nothing
             for header in INCLUDE.findall(source.read_text(encoding="utf-8")):
                 other = pathlib.PurePosixPath(header).parent.as_posix()
                 if other != folder and other.split("/")[0] in (SHARED, *PROGRAMS):

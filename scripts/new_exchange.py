@@ -13,7 +13,7 @@ BLOCK = re.compile(r"<!-- (file|events): (.+?) -->\n```\w+\n(.*?)^```$", re.M | 
 
 
 def renamed(text, name):
-    """The text with NAME for example and Name for Example; example.org stays, as it is nobody's address."""
+    """The text with NAME for example and Name for Example; example.org stays, because it is a reserved name."""
     return re.sub(r"example(?!\.org)", name, text).replace("Example", name.capitalize())
 
 

@@ -182,7 +182,7 @@ class DestinationsTest(unittest.TestCase):
         self.start(statsd_address=f"unix://{path}", statsd_format="dogstatsd", otlp_temporality="delta")
         self.progress()
         self.windows()
-        # A receiver that is killed loses what it had not read, which nobody can help: the agent holds still meanwhile.
+        # A receiver that is killed loses the data that it had not read, and no sender can prevent that. So the agent is paused.
         self.agents[-1].pause()
         wait_for(first.is_drained, "StatsD has read everything")
         first.close()

@@ -27,7 +27,7 @@ class ReadmeConsumer(unittest.TestCase):
         stack.redis.client.hset("md:state", "gmo:ticker:BTC_JPY", json.dumps(value))
 
     def looked(self, stack):
-        """How often the consumer looked at a state; nobody else uses HGET."""
+        """How often the consumer looked at a state; no other program uses HGET."""
         return stack.redis.client.info("commandstats").get("cmdstat_hget", {}).get("calls", 0)
 
     def test_it_prints_trades_and_tickers_and_not_while_the_symbol_is_stale(self):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Reader and publisher on two hosts, made of network namespaces with a cable between them: encrypted endpoints, the cable cut and
-plugged in again under load, and a reader whose key nobody knows. Needs the right to make namespaces (root)."""
+plugged in again under load, and a reader with an unknown key. Needs the right to make namespaces (root)."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Redis is away for longer than the reader lives or its memory lasts: what is kept, in which order it comes, what is said of
-the rest. Real programs, the simulator as the exchange, an SQLite file as the spool."""
+"""Redis is down until the reader has restarted or its memory is full: which events are kept, in which order they arrive, and how
+the others are reported. Real programs, the simulator as the exchange, an SQLite file as the spool."""
 
 import glob
 import json

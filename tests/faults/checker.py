@@ -1,15 +1,15 @@
 """The independent checker: what the simulator sent against what Redis holds, as both grow.
 
 It shares no code with mdpipe and keeps only what is still open, so that it can watch for hours. Everything here is
-plain bookkeeping on values that come in: frames sent (Sent), entries read (Entry), samples of /metrics. Whoever reads
+plain bookkeeping on values that come in: frames sent (Sent), entries read (Entry), samples of /metrics. The caller
 must read Redis first and the simulator's record after it: a frame is recorded before it is sent, so that an entry
 whose frame is unknown was never sent.
 
 What it holds to, for each channel and symbol:
-- entries are the frames sent, in their order, each once; all frames of a connection up to where it ended, none left
+- entries are the frames sent, in their order, each once; all frames of a connection up to its end, none left
   out in the middle, and the last connection to its end;
 - trade numbers rise by one, and whatever is missing between two entries (the end of a connection that broke, or
-  trades made while nobody was connected) lies around a feed event `gap` or `down` of that channel and symbol;
+  trades made while no client was connected) lies around a feed event `gap` or `down` of that channel and symbol;
 - `seq` has no hole and no repeat over all streams of an epoch, and there are no more epochs than reader starts.
 """
 
@@ -181,7 +181,7 @@ class Hole:
     before: tuple  # place of the entry after
     connection: tuple  # the newest one, of all lines, before that of the entry after: what was being read when it ended
     lost: dict  # content -> Sent, of frames that were sent and not read
-    unwatched: int  # trades that the exchange made while nobody was connected
+    unwatched: int  # trades that the exchange made while no client was connected
 
     def unread(self):
         """Frames lost on the connection that was being read. On one that was left earlier an exchange that hung goes on sending."""
@@ -303,7 +303,7 @@ class Checker:
 
     def on_entry(self, channel, fields):
         if "seq" not in fields:
-            # md-publisher's own: Redis refused an event, or somebody cut a stream. Neither is done here.
+            # md-publisher's own: Redis refused an event, or someone cut a stream. Neither happens here.
             self.findings.add("reported by md-publisher", str(fields))
             return
         entry = entry_from_fields(channel, fields)

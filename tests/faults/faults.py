@@ -3,9 +3,9 @@
 A target is one of the programs or one of the connections between two of them (world.LINKS). Guarantees:
 
 EXACT   every frame of the exchange is in Redis, and the connection to the exchange does not even notice.
-BREAK   the connection to the exchange may end; what was read of it is in Redis, and what was not, and what the exchange
-        did while nobody was connected, lies in a reported gap.
-CRASH   as BREAK, and of what was read the newest may be missing too: what was not yet confirmed or on disk.
+BREAK   the connection to the exchange may end. Everything that was read from it is in Redis. Everything else, and everything
+        that the exchange did while no client was connected, lies in a reported gap.
+CRASH   as BREAK, but the newest events that were read may be missing too, if they were neither confirmed nor on disk.
 """
 
 import dataclasses

@@ -51,8 +51,8 @@ PROGRAMS = ("redis-server", "exchange-sim", "metrics-agent", "md-publisher", "ws
 
 
 def free_port():
-    """Below the ports that outgoing connections take: while one of ours is shut, whoever tries to reach it would sooner
-    or later be given that very port for its own end, and be connected to itself."""
+    """A free port below those of outgoing connections. While one of our ports is shut, a client that keeps connecting to
+    a port of outgoing connections would at some time get the same port for its own end, and be connected to itself."""
     while True:
         port = random.SystemRandom().randint(*PORTS)
         with socket.socket() as probe:
@@ -80,7 +80,7 @@ class Process:
         self.starts = 0
         self.wanted = False
         self.paused = False
-        self.own_ends = []  # exit codes of ends that nobody asked for
+        self.own_ends = []  # exit codes of programs that ended without being stopped by the test
         self.start_at = 0  # steady time of the next start
 
     def start(self):

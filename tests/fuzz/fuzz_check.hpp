@@ -1,5 +1,5 @@
 #pragma once
-// What a fuzz target calls where a promise is broken: ends the program in a way that libFuzzer and the replay
+// A fuzz target calls this if a promise is broken. It ends the program in a way that libFuzzer and the replay
 // both report.
 #include <cstdio>
 #include <cstdlib>

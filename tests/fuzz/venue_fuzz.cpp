@@ -1,4 +1,4 @@
-// Any bytes as a frame of one exchange (MDPIPE_FUZZ_VENUE). Promises: the sink gets events only where the
+// Any bytes as a frame of one exchange (MDPIPE_FUZZ_VENUE). Promises: the sink gets events only if the
 // result says so, reading the same frame again gives the same events, every number is a decimal, books are
 // best first, and what the encoder writes reads back as the event, in msgpack and as JSON. The same bytes are
 // read as a book fetched over HTTP.

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The alerts of a real metrics-agent: each condition fires and ends, a real HTTP(S) receiver is told, and the same rules run in
-a real Prometheus and Alertmanager. MDPIPE_BIN_DIR names the folder of the binary."""
+"""The alerts of a real metrics-agent: each condition fires and ends, a real HTTP(S) receiver gets the messages, and the same rules run
+in a real Prometheus and Alertmanager. MDPIPE_BIN_DIR names the folder of the binary."""
 
 import json
 import os

@@ -77,7 +77,7 @@ class LinkReader:
         self.send_raw(self.header(first, count, **header), msgpack.packb(events))
 
     def send_new(self, batch=10):
-        """Sends what was not sent yet as far as the socket takes it."""
+        """Sends the events that were not sent yet, until the socket accepts no more."""
         self.next_to_send = max(self.next_to_send, min(self.kept, default=self.next_seq))
         while self.next_to_send < self.next_seq and self.push.poll(0, zmq.POLLOUT):
             count = min(batch, self.next_seq - self.next_to_send)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What md-publisher does when Redis answers with an error or somebody cuts its streams: a real redis-server is made to refuse in each
+"""What md-publisher does when Redis answers with an error or someone cuts its streams: a real redis-server is made to refuse in each
 of its ways. In the end every event is in its stream once and in order, and the log and the counters have said what was wrong."""
 
 import json

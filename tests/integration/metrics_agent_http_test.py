@@ -401,7 +401,7 @@ class HttpTest(unittest.TestCase):
 
     def test_scrapes_beside_a_hundred_clients_that_stall(self):
         agent = self.agent()
-        self.traffic(agent, 6000)  # a page of 6 MB, more than two sockets take that nobody reads (tcp_wmem: 4 MB)
+        self.traffic(agent, 6000)  # a page of 6 MB, more than two sockets buffer if the client does not read (tcp_wmem: 4 MB)
         windows = len(agent.windows())
         self.stuck(agent, 40, b"")
         self.dribble(self.stuck(agent, 20, b"GET /metrics HTTP/1.1\r\nX: "), b"x")
@@ -451,7 +451,7 @@ class HttpTest(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root, to be a user with a limit of processes")
     def test_where_few_threads_may_be_started_few_serve_and_with_none_the_start_is_refused(self):
-        user = 60_000 + os.getpid() % 5_000  # of nobody else, whose processes would count too
+        user = 60_000 + os.getpid() % 5_000  # an unused one: other processes of the user would count too
         program = shutil.copy(BINARY, self.folder)  # a place that this user can read
         os.chown(self.folder, user, user)
         wrapper = os.path.join(self.folder, "limited")

@@ -259,7 +259,7 @@ class Tasks(unittest.TestCase):
         http = free_port()
         changes = [(redis_url, self.stack.redis.url), ("metrics-agent.mdpipe.internal", "127.0.0.1"), ("md-publisher.mdpipe.internal", "127.0.0.1"),
                    ("0.0.0.0", "127.0.0.1"), ("9100", str(http)), *((str(port), str(free_port())) for port in (7701, 7702, 7703))]
-        # Where the definition says nothing of the port or of the exchange's address, the defaults would be meant.
+        # Without these variables in the definition, the defaults for port and address would apply.
         extra = {"METRICS_PORT": str(http), "WS_URL": self.url, "METRICS_INTERVAL_SECONDS": "1"}
         secret = {"redis_password": "planted-password", "alert_webhook_url": "http://127.0.0.1:1/planted-webhook", **self.make_keys()}
         tasks = [Task(self, TASKS[name], changes) for name in names]

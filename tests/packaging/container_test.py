@@ -1,6 +1,7 @@
 """The image and the services of compose/docker-compose.yml, run by podman. No registry is asked: the base is the Debian root in MDPIPE_TEST_ROOT (debootstrap
---variant=minbase bookworm DIR), the programs are those of this build instead of the Dockerfile's first stage, and Redis is Debian's. What the compose file says of each service (user, read-only root, capabilities, volumes, command, health,
-stop) is what podman is told; instead of the engine's network they share one loopback. Needs root, podman and runc."""
+--variant=minbase bookworm DIR), the programs are those of this build instead of the Dockerfile's first stage, and Redis is Debian's.
+podman gets the settings of each service in the compose file (user, read-only root, capabilities, volumes, command, health, stop); instead of the engine's
+network, the services share one loopback. Needs root, podman and runc."""
 import json
 import os
 import re

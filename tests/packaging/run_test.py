@@ -1,5 +1,5 @@
 """run.sh as a user has it: it falls back to the simulator, two run beside each other, and however it ends nothing is left. The
-exchange is an address where nobody listens, so no test talks to a real one."""
+exchange is an address without a listener, so no test talks to a real one."""
 import os
 import re
 import signal

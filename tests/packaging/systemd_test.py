@@ -1,7 +1,7 @@
 """The package on a host of its own, where systemd is PID 1 (systemd_host.py), under load from the simulator: it starts at boot, whatever is away;
 each program restarts alone; a new release replaces the old one; the watchdog, credentials, reload, MemoryMax= and templates do what the units
 say. In the end an independent checker (tests/faults/checker.py) compares what was sent with what Redis holds: the whole file is one run, in
-the order of the numbers, and where one step fails the rest is not tried."""
+the order of the numbers, and if one step fails, the rest is not tried."""
 import json
 import os
 import re

@@ -116,7 +116,7 @@ class Program:
             raise AssertionError(f"{self.name} did not end within {deadline} s of SIGTERM") from None
 
     def hurry(self, patience=0.3, deadline=10):
-        """After a SIGTERM: what waits for somebody to take its last events hears a second one, upon which it ends at once."""
+        """After a SIGTERM: sends a second one if the program still waits for a receiver of its last events; it then ends at once."""
         for seconds in (patience, deadline):
             try:
                 self.wait(seconds)

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from grafana.prometheus import Prometheus  # noqa: E402
 
 START_S = 60
-ATTEMPTS = 5  # at a free port that somebody else may take first
+ATTEMPTS = 5  # at a free port that another process may take first
 
 
 class PrometheusServer:

@@ -24,7 +24,7 @@ let port = 0;
 
 const tell = (line) => process.stdout.write(JSON.stringify(line) + '\n');
 
-// `surplus` is what the published definitions have no place for: 0 where every byte was understood.
+// `surplus` is the number of bytes that the published definitions have no field for: 0 if every byte was understood.
 function decode(body) {
   const message = ExportMetricsServiceRequest.decode(body);
   const surplus = body.length - ExportMetricsServiceRequest.encode(message).finish().length;

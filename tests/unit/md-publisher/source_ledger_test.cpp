@@ -70,7 +70,7 @@ TEST_F(SourceLedgerTest, a_batch_without_events_changes_nothing) {
   EXPECT_EQ(progress().accepted, 0U);
 }
 
-// The next reader reports that the one before it is dead; what that one was told stays true.
+// The next reader reports that the reader before it has ended; positions sent to that reader stay true.
 TEST_F(SourceLedgerTest, of_a_closed_epoch_nothing_more_is_taken) {
   expect(batch(1, 3), Verdict::Accept);
   wire::BatchHeader last_word = batch(1, 0);

@@ -73,7 +73,8 @@ TEST_F(SenderTest, a_restarted_agent_gets_a_full_message_too) {
   io_.run_for(100ms);
   bind_agent();
   std::optional<Delta> delta = next_message(5s);
-  // What was queued while nobody listened may come first; a full message is due long before the tenth second.
+  // Messages queued while no subscriber listened may come first; a full message is due long before the tenth
+  // second.
   const auto end = std::chrono::steady_clock::now() + 5s;
   while (delta && !delta->full && std::chrono::steady_clock::now() < end) delta = next_message(5s);
   ASSERT_TRUE(delta);

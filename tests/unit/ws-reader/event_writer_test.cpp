@@ -23,7 +23,7 @@ struct EventWriterTest : testing::Test {
     return EventWriter({outbox, reader_metrics, nullptr, &conflator, books_have_deltas},
                        [this] { ++flushes_asked; });
   }
-  // One event waits for so long that the conflator holds what can be held.
+  // One event waits long enough for the conflator to hold the events that it can hold.
   void fall_behind(EventWriter& writer) {
     writer.write(trade(), now);
     writer.on_flush();

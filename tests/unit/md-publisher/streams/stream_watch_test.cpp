@@ -59,7 +59,7 @@ TEST(StreamWatch, forgets_when_redis_itself_lost_data) {
   EXPECT_EQ(watch.on_length(0, 0, kStart), 0U);
 }
 
-// A stream of Redis as far as its length goes: whole nodes are trimmed from the front, never below the limit.
+// The length of a stream in Redis: whole nodes are trimmed from the front, never below the limit.
 class ModelStream {
  public:
   ModelStream(std::uint64_t maxlen, std::mt19937_64& random) : maxlen_(maxlen), random_(random) {}
@@ -83,8 +83,9 @@ class ModelStream {
   std::mt19937_64& random_;
 };
 
-// Goal: never a false alarm, never more than was removed; and every removal where nothing hides it (nobody
-// else writes, nothing is trimmed). Method: random turns of writing, others writing, removing and looking.
+// Goal: never a false alarm, never more than was removed; and every removal is found if nothing
+// hides it (no one else writes, nothing is trimmed). Method: random turns of writing, others writing,
+// removing and looking.
 TEST(StreamWatch, agrees_with_a_model_of_redis) {
   for (std::uint64_t seed = 1; seed <= 400; ++seed) {
     SCOPED_TRACE(seed);

@@ -56,8 +56,8 @@ TEST_F(StoreTest, counters_of_a_restarted_component_go_on) {
   EXPECT_EQ(received(), 109U);
 }
 
-// Goal: a component that kept its counters over a crash tells the sum of all its lives, and it is counted
-// once.
+// Goal: a component that kept its counters over a crash reports the sum of all its runs, and the sum is
+// counted once.
 TEST_F(StoreTest, counters_kept_over_a_restart_are_not_added_again) {
   store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 100).message(), at(0));
   reader_.restart(200, 100).counter(Metric::MessagesReceived, kTicker, 130);  // 30 in its last second
@@ -90,8 +90,8 @@ TEST_F(StoreTest, histograms_found_again_after_a_life_without_them_go_on) {
   EXPECT_DOUBLE_EQ(value(Metric::PublishLatency, labels)->sum_ns, 12e6);
 }
 
-// Goal: neither doubled nor lost where a life had to do without the kept counters, as their file could not be
-// used.
+// Goal: no count is doubled or lost if one run could not use the kept counters because their file was
+// unusable.
 TEST_F(StoreTest, counters_found_again_after_a_life_without_them_go_on) {
   store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 100).message(), at(0));
   store_.apply(reader_.restart(200).counter(Metric::MessagesReceived, kTicker, 7).message(), at(1));
@@ -129,7 +129,7 @@ TEST_F(StoreTest, a_straggler_of_an_ended_epoch_is_ignored) {
   store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 100).message(), at(0));
   FakeComponent zombie = reader_;
   store_.apply(reader_.restart(200).counter(Metric::MessagesReceived, kTicker, 1).message(), at(1));
-  store_.expire(at(60).steady);  // even when nobody is alive any more
+  store_.expire(at(60).steady);  // even if no component is alive any more
   EXPECT_EQ(store_.apply(zombie.message(), at(61)).verdict, Verdict::Stale);
   EXPECT_EQ(received(), 101U);
 }

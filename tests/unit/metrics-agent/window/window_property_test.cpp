@@ -76,7 +76,7 @@ class World {
     }
   }
 
-  // Everybody's last words, and the last window.
+  // The last message of each component, and the last window.
   void finish() {
     for (const auto& component : components_) deliver(*component, true);
     close_window();

@@ -81,7 +81,7 @@ TEST_F(CrashAccountingTest, what_the_publisher_does_not_have_is_lost) {
   run->receive(5);
   run->receive(2, ticker());
   kill_and_start();
-  EXPECT_EQ(run->lost(), 0U);  // nobody knows yet
+  EXPECT_EQ(run->lost(), 0U);  // not known yet
   run->end_previous(100, 3);
   EXPECT_EQ(run->lost(), 2U);
   EXPECT_EQ(run->lost(EventType::Ticker), 2U);

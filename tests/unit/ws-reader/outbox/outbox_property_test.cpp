@@ -1,7 +1,7 @@
 // Goal: every event reaches "Redis" exactly once and in order, whatever is lost on the way. Method: an Outbox
 // talks to a publisher made of the real SourceLedger over a simulated link that loses batches and positions;
 // the simulated Redis loses its connection, with and without having committed, and the publisher is killed
-// and starts anew from the cursor. Faults stop at some point; then everything has to arrive. The seed is in
+// and starts again from the cursor. Faults stop at some point; then everything has to arrive. The seed is in
 // the failure message and can be replayed.
 #include <gtest/gtest.h>
 
@@ -87,7 +87,7 @@ class World {
  public:
   explicit World(std::uint64_t seed) : random_(seed) { restart_publisher(); }
 
-  // One turn of everybody; `faults` in a thousand for each thing that can go wrong.
+  // One turn of all parts; `faults` in a thousand for each thing that can go wrong.
   void turn(unsigned faults, bool events) {
     now_ = now_ + std::chrono::milliseconds(50);
     if (events) produce();

@@ -1,6 +1,6 @@
 // Goal: with a spool nothing is lost while the publisher is away, across restarts and crashes of the reader,
-// and at every bound what is lost is told. Method: outboxes over a real SQLite file, one after the other, and
-// the real SourceLedger as the publisher.
+// and at every bound each loss is reported. Method: outboxes over a real SQLite file, one after the other,
+// and the real SourceLedger as the publisher.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>

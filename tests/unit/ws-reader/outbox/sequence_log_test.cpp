@@ -120,7 +120,7 @@ TEST_F(SequenceLogTest, a_feed_without_space_is_reported_without_its_name) {
   const Reports reports = numbered(*found, 0);
   EXPECT_EQ(reports.size(), 7U);
   EXPECT_THAT(reports, testing::Contains(std::tuple("", "", 5U)));
-  EXPECT_THAT(unnumbered(*found, {{{EventType::Trade, "0"}, 9}}), IsEmpty());  // nobody can tell
+  EXPECT_THAT(unnumbered(*found, {{{EventType::Trade, "0"}, 9}}), IsEmpty());  // the number is unknown
 }
 
 TEST_F(SequenceLogTest, reports_once_what_was_received_and_never_numbered) {

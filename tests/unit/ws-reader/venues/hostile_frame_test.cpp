@@ -1,5 +1,5 @@
-// What holds for every exchange, whatever arrives: no event from a frame that is not whole, never a crash,
-// always a reason. The frames of tests/data are cut, bent and repeated.
+// What holds for every exchange and every frame: an incomplete frame gives no event, never a crash, and
+// always a reason. The frames of tests/data are cut, altered and repeated.
 #include <gmock/gmock.h>
 
 #include "tests/unit/ws-reader/venues/frames.hpp"

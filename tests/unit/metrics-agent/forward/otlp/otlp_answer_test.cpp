@@ -43,7 +43,7 @@ TEST(OtlpAnswer, receiver_that_repeats_the_headers_does_not_get_them_into_the_lo
     EXPECT_EQ(agent::judge(answer(status, body, "text/plain"), headers).message,
               "no Bearer ***, no ***, no *** for scope 7");
   }
-  // Also where the sample would have been cut within it.
+  // Also if the header's value lies across the end of the sample.
   const std::string late = std::string(295, '.') + "s3cret-token";
   EXPECT_EQ(agent::judge(answer(403, late, "text/plain"), headers).message.find("s3"), std::string::npos);
   EXPECT_EQ(agent::judge(answer(200, partial_success(1, body)), headers).message.find("s3"),

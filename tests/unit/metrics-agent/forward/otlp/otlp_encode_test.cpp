@@ -170,7 +170,7 @@ TEST_F(OtlpEncodeTest, gauges_have_no_beginning_and_states_one_point_each) {
 
 TEST_F(OtlpEncodeTest, a_metric_without_points_is_left_out) {
   make({});
-  agent_->hear(reader_.message(true, true), 11);  // goodbye: its gauges are nobody's
+  agent_->hear(reader_.message(true, true), 11);  // goodbye: its gauges are unset
   agent_->end_window(20);
   encoder_->begin_round();
   const auto metrics = next();
