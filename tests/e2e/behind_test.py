@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""--when-behind=latest: while Redis is away only the newest ticker and full book of each symbol wait; trades wait all; and the
-books balance."""
+"""--when-behind=latest: while Redis is away, only the newest ticker and full book of each symbol wait, but all trades wait; and the
+counts add up."""
 
 import json
 import os

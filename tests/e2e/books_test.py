@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Order books through the whole pipeline while the exchange loses, crosses and spoils their frames and refuses to give whole ones:
-a consumer that does nothing but apply what stands in md:orderbook always has a book that can be right, trades are untouched, and
-the connection is never given up for it."""
+"""Order books through the whole pipeline while the exchange loses, crosses and spoils their frames and refuses snapshots:
+a consumer that only applies the entries of md:orderbook always has a plausible book, trades are unaffected, and the connection is
+never closed because of a bad book."""
 
 import json
 import os
@@ -106,7 +106,7 @@ class BooksTest(unittest.TestCase):
         return received and all(count == published.get(symbol, 0) + dropped.get(symbol, 0) for symbol, count in received.items())
 
     def finish(self):
-        """Waits for the end of the data and checks what every run owes."""
+        """Waits for the end of the data and checks what must hold in every run."""
         self.stats = self.wait_sent()
         trades = self.sent_trades()
         key = "size" if self.exchange == "gmo" else "id"
@@ -140,7 +140,7 @@ class BooksTest(unittest.TestCase):
     def test_binance_lost_deltas_are_found_and_the_book_is_fetched_again(self):
         self.start("binance", 3000, skip_delta_every=100)
         snapshots = self.finish()
-        self.assertGreaterEqual(sum(snapshots.values()), 4, snapshots)  # two to begin with
+        self.assertGreaterEqual(sum(snapshots.values()), 4, snapshots)  # two at the beginning
         gap = self.reader.logs("order book unusable until its next snapshot")[0]
         self.assertRegex(gap["reason"], r"^updates \d+ to \d+ are missing$")
         self.reader.wait_log("order book whole again")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Counts that cannot mislead: whatever is killed, restarted or lost on the way, /metrics tells the components' own totals,
-the books balance with Redis, counters never go back, and the windows add up."""
+"""Counts stay exact if programs are killed or restarted and messages are lost: /metrics shows the components' own totals,
+the counts agree with Redis, counters never go back, and the windows add up."""
 
 import os
 import random
@@ -142,7 +142,7 @@ class CountsTest(unittest.TestCase):
         return self.lost_in_crashes()
 
     def kill_reader_before_it_sends(self):
-        """With the publisher away, so that nothing of what it reads leaves it."""
+        """Kills the reader while the publisher is down, so that the reader sends nothing of what it reads."""
         self.publisher.kill()
         self.wait_until_it_reads()
         self.reader.kill()
@@ -174,7 +174,7 @@ class CountsTest(unittest.TestCase):
             self.assertEqual({key: count for key, count in totals.items() if count and "feed" not in key}, wanted)
 
     def test_everything_restarted_and_killed_while_a_third_of_the_messages_is_lost(self):
-        """Goal: exact books after any faults. ws-reader is only asked to stop, as a kill loses what it had not sent."""
+        """Goal: exact counts after any faults. ws-reader is only asked to stop, because a kill loses what it had not sent."""
         print(f"seed {SEED}", file=sys.stderr)
         dice = random.Random(SEED)
         self.start_relay(loss=1 / 3)
@@ -231,7 +231,7 @@ class CountsTest(unittest.TestCase):
 
     def test_a_transaction_whose_answer_nobody_heard_is_counted(self):
         """Goal: killed between Redis's commit and its answer, md-publisher's next run counts what was committed.
-        Method: the kill comes while Redis holds still with the commands in its socket."""
+        Method: the kill comes while Redis is paused with the commands in its socket."""
         self.start()
         for _ in range(3):
             self.progress(200)
@@ -278,7 +278,7 @@ class CountsTest(unittest.TestCase):
         self.check_books_with_crashes()
 
     def test_what_died_with_killed_readers_is_counted_to_the_event(self):
-        """Goal: the books balance by symbol whenever a reader is killed: in full flow, with everything still in its memory, and
+        """Goal: the counts add up by symbol whenever a reader is killed: in full flow, with everything still in its memory, and
         again before the one before it was settled. Method: kills at seeded moments; the publisher is away for some."""
         dice = random.Random(SEED)
         self.start()

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""The same counts wherever they go: known traffic through the whole pipeline, and then Redis, the components' own totals on
+"""All destinations get the same counts: known traffic through the whole pipeline, and then Redis, the components' own totals on
 /metrics, the window log, StatsD, OpenTelemetry and EMF are compared to the unit, over restarts and kills of metrics-agent and
-an outage of each receiver. Exit code 77 where the OTLP receiver's packages cannot be had."""
+an outage of each receiver. Exit code 77 if the OTLP receiver's packages cannot be installed."""
 
 import collections
 import os
@@ -175,7 +175,7 @@ class DestinationsTest(unittest.TestCase):
         self.check_logs(truth, observations)
 
     def test_they_agree_after_an_outage_of_each_receiver_and_a_kill_in_the_middle(self):
-        """StatsD is DogStatsD on a Unix socket, OTLP sends increments: what neither takes has to be kept."""
+        """StatsD is DogStatsD on a Unix socket, OTLP sends increments: the agent must keep what neither accepts."""
         path = os.path.join(self.stack.folder, "statsd.sock")
         first = StrictReceiver(path, is_dog=True)
         self.addCleanup(lambda: first.thread.is_alive() and first.close())

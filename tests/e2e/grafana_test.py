@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Every query of every panel and variable of the Grafana dashboards, asked of a real Prometheus that scraped a real run: first
-a healthy one, in which no panel may say "No data", then one that is hurt in every way, in which each number is what the
-fault implies. No Grafana runs here: scripts/grafana/prometheus.py fills in and asks what it would."""
+a healthy one, in which no panel may say "No data", then one with every kind of fault, in which each number is what the
+fault implies. No Grafana runs here: scripts/grafana/prometheus.py fills in the variables and asks the queries as Grafana would."""
 
 import copy
 import json

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What the exchange may do to us: bad frames, closed connections, refusals. Good events arrive all the same."""
+"""An exchange that misbehaves: bad frames, closed connections, refusals. Good events still arrive."""
 
 import json
 import os

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "tests/support"))
 from mdpipe_stack import DEADLINE, Stack, wait_for  # noqa: E402
 
 MARK = "<!-- run by tests/e2e/readme_consumer_test.py -->\n```python\n"
-LINES_MAX = 12  # of the block: it is to be read at a glance
+LINES_MAX = 12  # of the block, so that it can be read at a glance
 
 
 class ReadmeConsumer(unittest.TestCase):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Each recording of a supported exchange, replayed by exchange-sim through the whole pipeline: Redis, the window logs and
-/metrics hold exactly what counts.json says. The recordings are not ours to ship: without them the tests are skipped."""
+/metrics hold exactly what counts.json says. The repository does not contain the recordings; without them, the tests are skipped."""
 
 import gzip
 import json

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""SIGHUP through the whole pipeline: symbols and channels come and go on the living connection while the others' events go on, whole
-and in order; limits and the log level change; what is wrong changes nothing."""
+"""SIGHUP through the whole pipeline: symbols and channels are added and removed on the open connection while the others' events continue,
+complete and in order; limits and the log level change; a wrong configuration changes nothing."""
 
 import json
 import os
@@ -84,7 +84,7 @@ class ReloadTest(unittest.TestCase):
         self.more_of("trade", "BTC_JPY")
         self.assertEqual([["ETH_JPY"]], [[request["symbol"]] for request in self.requests("unsubscribe")])
 
-        # Of the removed symbol nothing comes after its end, and nothing is shown any more but what it counted.
+        # After its end, the removed symbol has no more events, and only its counters are still shown.
         self.assertEqual([], [entry for entry in self.of("trade", "ETH_JPY") if int(entry["seq"]) > int(last["seq"])])
         received = 'collector_messages_received_total{exchange="gmo",channel="trade",symbol="ETH_JPY"}'
         wait_for(lambda: not [name for name in self.stack.samples() if name.startswith(("collector_feed_state", "collector_last_message"))

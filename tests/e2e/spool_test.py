@@ -88,7 +88,7 @@ class SpoolTest(unittest.TestCase):
         self.stop_exchange(2900)
         self.stack.publisher()
         wait_for(lambda: self.stack.total() >= len(self.frames_sent()) - 200, "the tail and what came after it")
-        # What the exchange had sent and the closing connection never brought is all that may be missing.
+        # Only frames that the exchange had sent and the closing connection did not deliver may be missing.
         missing = [trade for trade in self.trades_sent() if trade not in set(self.trades_in_redis())]
         self.assertLess(len(missing), 100)
         found = self.trades_in_redis()

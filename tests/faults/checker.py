@@ -5,7 +5,7 @@ plain bookkeeping on values that come in: frames sent (Sent), entries read (Entr
 must read Redis first and the simulator's record after it: a frame is recorded before it is sent, so that an entry
 whose frame is unknown was never sent.
 
-What it holds to, for each channel and symbol:
+It checks, for each channel and symbol:
 - entries are the frames sent, in their order, each once; all frames of a connection up to its end, none left
   out in the middle, and the last connection to its end;
 - trade numbers rise by one, and whatever is missing between two entries (the end of a connection that broke, or
@@ -25,7 +25,7 @@ MARKET = ("trade", "ticker", "orderbook")
 STREAMS = (*MARKET, "feed")
 RECENT = 20_000  # matched frames of each channel and symbol that a repeat is recognised by
 FINDINGS_MAX = 6  # sentences kept of a kind; all are counted
-BREAKS = ("gap", "down")  # feed states that own up to missing events
+BREAKS = ("gap", "down")  # feed states that report missing events
 GMO_CHANNELS = {"trades": "trade", "ticker": "ticker", "orderbooks": "orderbook"}
 
 
@@ -56,7 +56,7 @@ class Feed:
     symbol: str
     state: str
     seq: int
-    lost: object = None  # number, None where unknown
+    lost: object = None  # number, None if unknown
 
 
 # Reading both sides.
@@ -289,7 +289,7 @@ class Checker:
         self.numbering = Numbering(self.findings)
         self.connections = []  # that frames were sent on, rising
         self.lines = {}
-        self.breaks = {}  # (channel, symbol) -> places of feed events that own up to something missing
+        self.breaks = {}  # (channel, symbol) -> places of feed events that report missing events
         self.feeds = 0
         self.entries = collections.Counter()  # (channel, symbol) -> entries read
 
@@ -336,7 +336,7 @@ class Checker:
         return [(name, hole) for name, line in self.lines.items() for hole in line.holes if hole.lost or hole.unwatched]
 
     def uncovered(self):
-        """Holes that no feed event of their channel and symbol owns up to."""
+        """Holes that no feed event of their channel and symbol reports."""
         return [(name, hole) for name, hole in self.holes()
                 if not any(hole.after < place < hole.before for place in self.breaks.get(name, ()))]
 

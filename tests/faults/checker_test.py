@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The checker of the fault matrix sees what it is for: each kind of damage is planted once and must be found."""
+"""The checker of the fault matrix finds every kind of damage: each is planted once and must be found."""
 
 import json
 import os

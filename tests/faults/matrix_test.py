@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""The fault matrix, short form: each target hurt in each way once, in an order and at moments from a seed.
+"""The fault matrix, short form: each fault of each target once, in an order and at moments from a seed.
 
 MDPIPE_FAULT_SEED replays a run, MDPIPE_FAULT_ONLY ("ws-reader kill,redis") picks faults by how they begin, and
-MDPIPE_FAULT_QUIET=1 compares the books after each, to see which one it was.
+MDPIPE_FAULT_QUIET=1 compares the counts after each fault, to find the one that spoils them.
 """
 
 import os

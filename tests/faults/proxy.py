@@ -1,6 +1,6 @@
-"""Byte proxies that hurt a connection by real means: cut it inside a command, freeze it, let a byte at a time through.
+"""Byte proxies that disturb a real connection: cut it inside a command, freeze it, pass one byte at a time.
 
-A Proxy stands between two programs on one address and knows nothing of what they speak. All proxies of a process run in
+A Proxy stands between two programs on one address and knows nothing of their protocol. All proxies of a process run in
 one thread with an event loop of its own (Hub); the methods of Proxy may be called from any other thread.
 """
 
@@ -179,7 +179,7 @@ class Proxy:
                 break
             if not await self._pass_on(data, writer, direction, link):
                 return
-        # One side closed: the other hears it, in order, and that ends the pair.
+        # One side closed: the other side gets the same end after all data, and the pair ends.
         self._end(link, False)
 
     async def _pass_on(self, data, writer, direction, link):
@@ -222,7 +222,7 @@ def no_delay(writer):
 
 
 def end_connection(writer, reset):
-    """RST where asked for and TCP, else an orderly end."""
+    """RST if requested and the connection is TCP, else an orderly end."""
     handle = writer.get_extra_info("socket")
     if reset and handle.family == socket.AF_INET:
         with contextlib.suppress(OSError):

@@ -214,7 +214,7 @@ class Runner:
     # The end.
 
     def quiet(self):
-        """Silences the exchange, waits until all of it is in Redis and the books balance, and lets it go on."""
+        """Silences the exchange, waits until all events are in Redis and the counts add up, and lets the exchange continue."""
         self._settle()
         self.world.tell_simulator("silence on")
         took = self.until(lambda: self.checker.open() == 0, QUIET_MAX)
@@ -250,7 +250,7 @@ class Runner:
         return self.checker.findings
 
     def _whole_streams(self):
-        """What was read once is still there, and nothing was put in front of it."""
+        """All entries that were read are still there, and nothing was inserted before them."""
         if not self.world.keeps_all():
             return
         for stream, count in self.redis.read_count.items():

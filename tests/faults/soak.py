@@ -2,8 +2,8 @@
 """The fault matrix, long form. Usage: soak.py MINUTES SEED [--rate N] [--seconds N] [--faults N] [--spool MODE]
 
 Faults of random targets and kinds, singly and two at a time, at random moments, one after the other until the minutes
-are over (or N faults are done), and every few minutes a pause in which everything must be in Redis and the books must
-balance. Ctrl-C ends it early, with the same report. Exit code 0 only if nothing was found wrong.
+are over (or N faults are done), and every few minutes a pause in which everything must be in Redis and the counts must
+add up. Ctrl-C ends it early, with the same report. Exit code 0 only if nothing was found wrong.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """The whole pipeline with a proxy on every connection, in a folder of its own, and what can be done to it.
 
 Real programs, a real redis-server that syncs every command to disk, ephemeral ports. Each program is restarted when it
-ends on its own, as systemd would. The folders that hold state are small file systems that can be filled, where this
-process may mount (root); `disks` says whether. Everything ends with the World, and the programs also with this process.
+ends on its own, as systemd would. The folders that hold state are small file systems that can be filled, if this
+process may mount (root); `disks` says whether it may. Everything ends with the World, and the programs also with this process.
 
 Processes must be started by the main thread: the kernel ends them with the thread that started them.
 """
@@ -108,7 +108,7 @@ class Process:
             self.process.wait()
 
     def term(self):
-        """SIGTERM. Exits by itself within the time it promises; what did not is killed and said."""
+        """SIGTERM. The program must exit within the promised time; otherwise it is killed and reported."""
         self.wanted = False
         if not self.running():
             return
@@ -256,7 +256,7 @@ class World:
         return "\n".join(f"--- {name}: {process.said()}" for name, process in self.programs.items() if process.starts)
 
     def spool_seconds(self):
-        """How old what is lost with a killed reader can be."""
+        """The maximum age of events that are lost with a killed reader."""
         return 0.0 if self.reader_options.get("spool") == "always" else SPOOL_AFTER + 0.5
 
     def keeps_all(self):

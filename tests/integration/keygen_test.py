@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""mdpipe-keygen, and its files in other hands: PyZMQ reads them, and a consumer with one of them hears ws-reader's tap encrypted.
-Without a key no program leaves its host."""
+"""mdpipe-keygen, and other programs that use its files: PyZMQ reads them, and a consumer with one of them receives ws-reader's tap
+encrypted. Without a key, no program connects to another host."""
 
 import os
 import stat

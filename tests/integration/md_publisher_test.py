@@ -433,7 +433,7 @@ class Faults(PublisherTest):
         wait_for(lambda: (reader.hear(10), reader.lost)[1] == (0, 5), "the position says what Redis lost")
 
     def test_two_living_readers_of_one_name(self):
-        """The one that started later is refused, the first goes on as if nothing had been."""
+        """The reader that started later is refused, and the first continues undisturbed."""
         publisher = self.publisher()
         started = time.time_ns() - 10_000_000_000
         first, second = self.reader(epoch=started), self.reader(epoch=started + 1)

@@ -31,7 +31,7 @@ class Retention(ClusterTest):
         reader.deliver()
         target = self.cluster.masters()[0]
         for stream in STREAMS[:6]:
-            self.cluster.move_slot_of(stream, target)  # no event comes that would tell
+            self.cluster.move_slot_of(stream, target)  # no event comes that would show the move
         for stream in STREAMS:
             wait_for(lambda s=stream: self.length(s) <= 100, f"old entries of {stream} are gone but for the last node")
         self.append(reader, 12)

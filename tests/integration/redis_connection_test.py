@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Each fault of a connection is one fault, whichever way leads to Redis. A table of {redis, rediss, sentinel, cluster} x fault: in each row
 the reason, the level, the remedy and the pace of the tries are the same. Real servers with TLS; scripted sockets only for an address that
-drops what comes, and for a Redis that loads its data."""
+drops all packets, and for a Redis that loads its data."""
 
 import os
 import re
@@ -101,7 +101,7 @@ class LoadingRedis(threading.Thread):
 
 
 def drop_all(port):
-    """Sockets that make SILENT drop what comes to the port: the queue of connections that nobody accepts is full."""
+    """Sockets that make SILENT drop packets to the port: its queue of unaccepted connections is full."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((SILENT, port))
@@ -167,7 +167,7 @@ class ConnectionTable(unittest.TestCase):
         self.programs.append(program)
         return program
 
-    # The ways to Redis, to the ports of clear text or of TLS of whoever is asked first.
+    # The ways to Redis: each URL has the clear or the TLS port of the server that is asked first.
     @classmethod
     def clear(cls, login=""):
         return {"redis": f"redis://{login}localhost:{cls.one.port}",

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The original StatsD server (statsd_server/package.json) counts what metrics-agent forwards, to the unit. Skipped, exit 77,
-where its package is not installed: npm --prefix tests/integration/statsd_server ci --omit=optional. MDPIPE_BIN_DIR names the
+if its package is not installed: npm --prefix tests/integration/statsd_server ci --omit=optional. MDPIPE_BIN_DIR names the
 folder of the binary."""
 
 import os

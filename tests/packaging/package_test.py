@@ -1,4 +1,4 @@
-"""The package for Debian: what it holds and declares, that lintian finds no error, and, where this is root, that it installs, upgrades,
+"""The package for Debian: what it holds and declares, that lintian finds no error, and, if run by root, that it installs, upgrades,
 removes and purges cleanly in an overlay over this host's root. That it upgrades under load is systemd_test.py's."""
 import os
 import re
@@ -93,7 +93,7 @@ class Package(unittest.TestCase):
 
 
 class Life(unittest.TestCase):
-    """One life of the package, from installation to purge. systemd does not run in the chroot: that it starts and restarts the programs is
+    """The package from installation to purge. systemd does not run in the chroot: that it starts and restarts the programs is
     systemd_test.py's."""
 
     def setUp(self):

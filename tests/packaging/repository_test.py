@@ -172,7 +172,7 @@ dpkg-deb --build "$2/tree" "$2/mdpipe_0.2.0-1_${2##*-}.deb"
 @unittest.skipUnless(subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=False).stdout == "amd64\n",
                      "packages are built on amd64")
 class ReleasePackages(BeforeRelease):
-    """Steps 4 and 5, with scripts in the place of cmake, ninja and sysroot.sh. Each notes its arguments in the file calls."""
+    """Steps 4 and 5, with scripts instead of cmake, ninja and sysroot.sh. Each notes its arguments in the file calls."""
 
     def setUp(self):
         super().setUp()

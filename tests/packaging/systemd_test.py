@@ -1,4 +1,4 @@
-"""The package on a host of its own, where systemd is PID 1 (systemd_host.py), under load from the simulator: it starts at boot, whatever is away;
+"""The package on a host of its own, where systemd is PID 1 (systemd_host.py), under load from the simulator: it starts at boot, even if Redis or the exchange is down;
 each program restarts alone; a new release replaces the old one; the watchdog, credentials, reload, MemoryMax= and templates do what the units
 say. In the end an independent checker (tests/faults/checker.py) compares what was sent with what Redis holds: the whole file is one run, in
 the order of the numbers, and if one step fails, the rest is not tried."""
@@ -47,7 +47,7 @@ EXCHANGE_UNIT = """[Service]
 ExecStart=/usr/bin/exchange-sim --exchange={exchange} --symbols={symbol} --listen=127.0.0.1:{port} --rate={rate} --requests-per-second=0 \\
   --run-unwatched --log-sent=/srv/sent-{exchange}.log --log-sent-at-once --control=/srv/{exchange}.ctl
 """
-# For all of the units: a watchdog that bites while one looks on, and five seconds to stop in, which is what the programs promise.
+# For all of the units: a watchdog short enough for a test, and five seconds to stop, as the programs promise.
 FASTER = "[Service]\nWatchdogSec=3s\nTimeoutStopSec=5s\nTimeoutAbortSec=2s\n"
 
 HOST = STOPPED_AT = None

@@ -51,7 +51,7 @@ TEST_F(SocketTest, a_signal_in_a_call_is_no_error) {
   EXPECT_GE(signals, 2000);
 }
 
-// A publisher without Redis takes nothing off its socket for as long as that lasts, and must not turn
+// A publisher without Redis reads nothing from its socket during the outage, and its loop must not spin
 // meanwhile.
 TEST_F(SocketTest, a_handler_that_takes_nothing_is_left_alone_until_rearmed) {
   Socket pull(io_, zmq_, zmq::socket_type::pull, {50, 1 << 20});

@@ -134,8 +134,8 @@ TEST_F(StoreTest, a_straggler_of_an_ended_epoch_is_ignored) {
   EXPECT_EQ(received(), 101U);
 }
 
-// Goal: a component that restarts after the clock was set back has a smaller epoch and must not be deaf for
-// ever.
+// Goal: a component that restarts after the clock was set back has a smaller epoch. Its messages must be
+// accepted when the larger epoch has expired.
 TEST_F(StoreTest, a_smaller_epoch_is_a_restart_once_the_larger_one_is_dead) {
   store_.apply(reader_.counter(Metric::MessagesReceived, kTicker, 100).message(), at(0));
   reader_.restart(50).counter(Metric::MessagesReceived, kTicker, 4);

@@ -124,14 +124,14 @@ class World {
     epochs_ended_ = false;
   }
 
-  // What a component counted after its last message dies with it, so it says goodbye first.
+  // What a component counted after its last message is lost with it, so it says goodbye first.
   void restart(metrics::MetricsCollector& component) {
     deliver(component, true);
     component.reset();
     epochs_ended_ = true;
   }
 
-  // Without a word, whatever it has counted since its last message.
+  // Without a last message, although it may have counted something since the message before.
   void kill(std::unique_ptr<metrics::MetricsCollector>& component) {
     const metrics::CollectorOptions options = component->options();
     if (options.counter_file.empty()) return;

@@ -338,7 +338,7 @@ TEST_F(RestSeeded, numbers_at_the_end_of_their_range_do_no_harm) {
   expect_balance(guard);
 }
 
-// Goal: whatever the exchange does, a consumer's book is contiguous, never crossed, and the books balance.
+// Goal: whatever the exchange does, a consumer's book is contiguous, never crossed, and the counts add up.
 // Method: a made-up exchange loses, repeats and spoils deltas; answers come late, old or never.
 TEST_F(RestSeeded, a_consumers_book_is_right_whatever_happens) {
   for (unsigned seed = 1; seed <= 200; ++seed) {

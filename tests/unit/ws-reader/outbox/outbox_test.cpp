@@ -278,8 +278,8 @@ TEST_F(OutboxTest, does_not_resend_while_the_publisher_waits_for_redis) {
   EXPECT_EQ(outbox.on_position(waiting, kStart + std::chrono::seconds(60)), Effect::Progress);
 }
 
-// The publisher that took the events died before it was ever heard, and the next one knows nothing of this
-// reader: only its announcements to every reader come in.
+// The publisher that took the events was killed before it sent a position, and the next one knows nothing of
+// this reader: only its announcements to every reader come in.
 TEST_F(OutboxTest, resends_to_a_publisher_that_never_mentions_this_reader) {
   append_batches(3);
   send_all(outbox, kStart);
