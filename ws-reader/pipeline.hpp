@@ -61,8 +61,8 @@ class Pipeline {
   // What an event needs to know of its frame.
   struct FrameContext {
     Moment received;
-    std::size_t bytes_left;  // the frame's size; its first event takes all of it
-    bool is_fetched;         // over HTTP, not received from the connection
+    std::size_t bytes_left = 0;  // the frame's size; its first event takes all of it
+    bool is_fetched = false;     // over HTTP, not received from the connection
   };
   class FrameSink;
   struct Books {
