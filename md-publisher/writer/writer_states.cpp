@@ -90,6 +90,14 @@ constexpr bool states_are_in_order() {
 }
 static_assert(states_are_in_order(), "one row for each state, in the order of the enum");
 
+// std::all_of is not constexpr in C++17.
+template <std::size_t Size>
+constexpr bool all(const std::array<bool, Size>& flags) {
+  std::size_t set = 0;
+  for (const bool flag : flags) set += flag ? 1 : 0;
+  return set == Size;
+}
+
 // No pair twice; every state is entered and left by a row, every event is in one (besides those from
 // everywhere).
 constexpr bool rows_are_whole() {
@@ -102,16 +110,7 @@ constexpr bool rows_are_whole() {
     pair = left.at(at(row.state)) = used.at(at(row.event)) = entered.at(at(row.step.next)) = true;
   }
   used.at(at(E::Disconnect)) = used.at(at(E::Stop)) = entered.at(at(S::Stopped)) = true;
-  for (const bool is_left : left) {
-    if (!is_left) return false;
-  }
-  for (const bool is_entered : entered) {
-    if (!is_entered) return false;
-  }
-  for (const bool is_used : used) {
-    if (!is_used) return false;
-  }
-  return true;
+  return all(left) && all(entered) && all(used);
 }
 static_assert(rows_are_whole(), "table and enums disagree");
 
