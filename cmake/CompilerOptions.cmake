@@ -12,7 +12,7 @@ target_compile_definitions(mdpipe_options INTERFACE _GLIBCXX_ASSERTIONS MSGPACK_
 if(NOT MDPIPE_SANITIZE)
   target_compile_options(mdpipe_options INTERFACE -Werror)
   if(CMAKE_UNITY_BUILD)
-    # A class of a source file may hold what is in that file's anonymous namespace; g++ takes the file for a header when another includes it.
+    # A class of a source file may have members from that file's anonymous namespace; g++ takes the file for a header when another includes it.
     target_compile_options(mdpipe_options INTERFACE -Wno-subobject-linkage)
   endif()
   target_compile_definitions(mdpipe_options INTERFACE _FORTIFY_SOURCE=2)

@@ -5,7 +5,7 @@
 if [[ -t 1 ]]; then MDPIPE_TTY=true; else MDPIPE_TTY=false; fi
 MDPIPE_QUIET_PID=
 
-# Replaces the current line on a terminal; prints nothing elsewhere, where lines cannot be replaced.
+# Replaces the current line on a terminal; prints nothing if the output is not a terminal.
 mdpipe_transient() {
   if [[ $MDPIPE_TTY == true ]]; then printf '\r\033[K%s' "$*"; fi
 }

@@ -1,4 +1,4 @@
-"""The README's consumer, as it stands there, against real streams: exchange-sim, ws-reader, md-publisher and a private Redis."""
+"""The README's consumer, unchanged, against real streams: exchange-sim, ws-reader, md-publisher and a private Redis."""
 
 import json
 import os

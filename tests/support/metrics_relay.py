@@ -1,5 +1,5 @@
-"""A relay between the components' metric messages and metrics-agent that loses some, and remembers what the components
-said: their own totals, whatever the agent heard of them."""
+"""A relay between the components' metric messages and metrics-agent that loses some of them and remembers the totals that
+the components sent, even if the agent did not receive them."""
 
 import random
 import threading

@@ -92,7 +92,7 @@ TEST_F(LineReaderTest, skips_lines_over_the_limit_and_goes_on) {
   EXPECT_EQ(too_long_, (std::vector<std::size_t>{kLineMax + 1, 100}));
 }
 
-// The same lines, whatever pieces they come in.
+// The same lines, however they are cut into pieces.
 TEST(LineReader, cutting_the_input_anywhere_changes_nothing) {
   const std::string input =
       "one\n\n" + std::string(kLineMax, 'a') + "\n" + std::string(kLineMax + 9, 'b') + "\nlast\nrest";

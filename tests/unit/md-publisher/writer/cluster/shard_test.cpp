@@ -1,4 +1,4 @@
-// A shard from its entries to what Redis answers, whatever it answers.
+// A shard from its entries to each possible answer of Redis.
 #include "md-publisher/writer/cluster/shard.hpp"
 
 #include <gtest/gtest.h>
