@@ -1,6 +1,6 @@
 """The compose folder against the tools that will read it: docker-compose, promtool and amtool of Debian. The expressions of the dashboards
-must parse and, as the alert rules, name metrics of the catalogue. A tool that is missing is a visible skip. What the dashboards
-are made of is dashboards_test.py's, what they show tests/e2e/grafana_test.py's."""
+must parse and, as the alert rules, name metrics of the catalogue. A tool that is missing is a visible skip. dashboards_test.py
+checks the dashboards' files, tests/e2e/grafana_test.py the values that they show."""
 import json
 import os
 import re

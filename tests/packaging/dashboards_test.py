@@ -1,5 +1,5 @@
-"""What the Grafana dashboards are made of: nothing that Grafana would refuse, hide behind something else or leave without a unit;
-nothing of the catalogue forgotten. What they show is tests/e2e/grafana_test.py's."""
+"""The files of the Grafana dashboards: Grafana would accept every panel, no panel covers another, every value has a unit, and every
+metric of the catalogue is shown. tests/e2e/grafana_test.py checks the values that they show."""
 import json
 import re
 import subprocess

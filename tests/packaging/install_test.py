@@ -113,7 +113,7 @@ class Install(unittest.TestCase):
         for name in PROGRAMS:
             with self.subTest(name):
                 script = self.prefix / f"share/zsh/site-functions/_{name}"
-                # What zsh's own function would make of it is zsh's; here it says what it was given.
+                # This stands in for zsh's own function and prints its arguments.
                 shown = subprocess.run(["zsh", "-f", "-c", '_arguments() { print -rl -- "$@" }; source "$1"', "zsh", str(script)],
                                        capture_output=True, text=True, check=True)
                 given = {}

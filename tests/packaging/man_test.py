@@ -1,5 +1,5 @@
 """The documents say what the programs do: options of --help against the man pages both ways, metrics of the catalogue against
-docs/metrics.md both ways, docs/configuration.md against --help; and man itself has no complaint."""
+docs/metrics.md both ways, docs/configuration.md against --help; and man itself prints no warning."""
 import os
 import re
 import shutil

@@ -1,5 +1,5 @@
 """The package for Debian: what it holds and declares, that lintian finds no error, and, if run by root, that it installs, upgrades,
-removes and purges cleanly in an overlay over this host's root. That it upgrades under load is systemd_test.py's."""
+removes and purges cleanly in an overlay over this host's root. systemd_test.py checks an upgrade under load."""
 import os
 import re
 import shutil
@@ -93,8 +93,8 @@ class Package(unittest.TestCase):
 
 
 class Life(unittest.TestCase):
-    """The package from installation to purge. systemd does not run in the chroot: that it starts and restarts the programs is
-    systemd_test.py's."""
+    """The package from installation to purge. systemd does not run in the chroot: systemd_test.py checks that it
+    starts and restarts the programs."""
 
     def setUp(self):
         try:

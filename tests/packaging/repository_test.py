@@ -1,5 +1,5 @@
-"""What a contributor meets: the hooks refuse what continuous integration would, the release script makes a release and stops where it
-must, and the files that the contributors' documents name are there."""
+"""For contributors: the hooks refuse a commit that continuous integration would refuse, the release script makes a release and stops at
+an error, and the files that the contributors' documents name exist."""
 import json
 import os
 import re

@@ -1,5 +1,5 @@
 """A host of its own: systemd booted as PID 1 of a container over an overlay (overlay_root.py), without a network but loopback. Nothing of the
-real host's services starts, nothing on it changes. Needs what systemd-nspawn and overlayfs need, else Unavailable is raised."""
+real host's services starts, nothing on it changes. Raises Unavailable if systemd-nspawn or overlayfs do not work here."""
 import atexit
 import ctypes
 import fcntl
@@ -33,7 +33,7 @@ class SystemdHost:
                 raise Unavailable(f"{tool} is not installed")
         if not Path("/lib/systemd/systemd").exists() or not Path("/lib/systemd/system/dbus.service").exists():
             raise Unavailable("systemd or dbus is not installed")
-        # The containers of two would share control groups.
+        # Two containers at the same time would share control groups.
         self.lock = open("/run/mdpipe-systemd-host.lock", "w", encoding="ascii")  # pylint: disable=consider-using-with
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.root = OverlayRoot()

@@ -59,7 +59,7 @@ def setUpModule():
         HOST = SystemdHost()
     except Unavailable as reason:
         raise unittest.SkipTest(str(reason)) from None
-    # On a disk: the overlay's files are in memory, and would count as memory of who writes them.
+    # On a disk: the overlay's files are in memory, and would count as memory of the program that writes them.
     disk = tempfile.TemporaryDirectory(prefix="mdpipe-state-", dir="/var/tmp")
     unittest.addModuleCleanup(disk.cleanup)
     unittest.addModuleCleanup(HOST.close)
@@ -173,7 +173,7 @@ class Systemd(unittest.TestCase):
                 print(f"--- {unit}", *HOST.journal(unit, "-n", "15"), sep="\n")
 
     def others_keep_running(self, units, action):
-        """Does `action`, which is to leave these units as they are."""
+        """Does `action`, during which these units must keep running."""
         before = {unit: HOST.pid(unit) for unit in units}
         action()
         self.assertEqual(before, {unit: HOST.pid(unit) for unit in units})
@@ -253,7 +253,7 @@ class Systemd(unittest.TestCase):
                 self.others_keep_running([unit for unit in UNITS if unit != victim], hurt)
                 self.assertEqual(str(number), HOST.show(victim, "NRestarts"))
                 self.follower.wait_for_more(f"after {action} of {victim}")
-            # A reader that was killed counts what it had in memory alone.
+            # A reader that was killed counts the events that were only in its memory.
             self.check_books(dropped_max=0 if action == "restart" else None)
             say(f"{action}: each of the three alone, the others went on; the books balance, {self.dropped:g} dropped")
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Five minutes of the real pipeline for docs/dashboard.svg: three simulated exchanges, a connection that is cut, a Redis that is away
-for a while, a symbol that freezes and stays so; then the picture of what the dashboard shows.
+for a while, a symbol that freezes until the end; then the picture of the dashboard.
 
     MDPIPE_BIN_DIR=build tests/support/dashboard_run.py docs/dashboard.svg
     MDPIPE_BIN_DIR=build tests/support/dashboard_run.py --hold     # draws nothing; Prometheus stays up until Ctrl-C
@@ -58,7 +58,7 @@ def play(stack, market, seconds):
              225: lambda: market.tell("gmo", "silence-symbol ETH_JPY on")}
     begin = time.monotonic()
     for second in range(0, seconds, TICK_S):
-        time.sleep(max(0, begin + second - time.monotonic()))  # nothing is waited for: this is the span that is drawn
+        time.sleep(max(0, begin + second - time.monotonic()))  # not a condition to wait for: this span is drawn
         market.move(second)
         story.get(second, lambda: None)()
 

@@ -45,7 +45,7 @@ def binary(name):
 
 
 def free_port():
-    """For a program that cannot be asked which port it took."""
+    """For a program that does not report the port that it uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -54,7 +54,7 @@ class Authority:
 
 class Node:
     """A redis-server of its own on a TCP port, or a Sentinel with its configuration file. `tls` are the files of its certificate
-    (ca, certificate, key); then it speaks nothing but TLS and wants one of its clients too."""
+    (ca, certificate, key); then it accepts only TLS and requires a certificate of its clients too."""
 
     def __init__(self, folder, *arguments, port=None, sentinel_of=None, tls=None):
         self.port = port or free_port()
@@ -221,7 +221,7 @@ class Cluster:
             node.client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", self.id_of(target))
 
     def reshard(self, source, target, slots):
-        """With redis-cli, its lowest slots. It refuses while the nodes do not agree, as they do not for a moment after it moved some."""
+        """With redis-cli, its lowest slots. redis-cli refuses while the nodes disagree, which they do for a moment after it moved slots."""
         anyone = f"127.0.0.1:{self.nodes[0].port}"
         wait_for(lambda: subprocess.run(["redis-cli", *self.cli, "--cluster", "check", anyone], capture_output=True, check=False).returncode == 0,
                  "nodes that agree about the slots")
