@@ -16,7 +16,7 @@ the exit code is 0 only if nothing was lost, doubled, swapped or miscounted. Ctr
   --faults N    end after N faults
   --spool MODE  auto, always or off: --spool of ws-reader
 
-As root it also fills disks: small file systems of its own, mounted where nobody else sees them.
+As root it also fills disks: small file systems that only this run sees.
 TEXT
 }
 

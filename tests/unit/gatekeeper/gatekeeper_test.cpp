@@ -1,4 +1,4 @@
-// Real sockets over loopback: who gets in and who does not.
+// Real sockets over loopback: which peers are accepted and which are refused.
 #include "libshared/gatekeeper/gatekeeper.hpp"
 
 #include <gmock/gmock.h>
@@ -68,7 +68,7 @@ class GatekeeperTest : public testing::Test {
 TEST_F(GatekeeperTest, a_known_key_gets_in_and_nobody_else) {
   Peer stranger(*this, stranger_, server_.public_key, "stranger");
   Peer plain(*this, std::nullopt, "", "plain");
-  Peer deceived(*this, friend_, stranger_.public_key, "deceived");  // takes us for another
+  Peer deceived(*this, friend_, stranger_.public_key, "deceived");  // expects another server key
   Peer known(*this, friend_, server_.public_key, "friend");
   run_until({&stranger, &plain, &deceived, &known}, [&] { return has("friend") && refused() > 0; });
   EXPECT_FALSE(has("stranger"));

@@ -57,7 +57,7 @@ TEST(LogLine, raw_json_passes_as_it_is) {
   EXPECT_EQ(std::int64_t(line["metrics"]["a"].at(1)), 2);
 }
 
-// Names of peers and words of servers come from outside: no byte of theirs may break a line.
+// Names of peers and texts of servers come from outside: none of their bytes may break a line.
 TEST(LogLine, is_json_whatever_text_comes_in) {
   constexpr std::uint64_t kSeed = 5;
   std::mt19937_64 random(kSeed);

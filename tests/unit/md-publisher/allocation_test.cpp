@@ -1,6 +1,6 @@
 // Goal: an event's way through md-publisher takes no memory from the heap once buffers have grown. Method:
-// operator new is counted in this program while batches become transactions and their answers counts. What a
-// transaction takes (its cursor, say) must not grow with the events in it.
+// calls of operator new are counted while batches become transactions and answers become counts. The memory
+// that a transaction needs (for its cursor, say) must not grow with the events in it.
 #include <gtest/gtest.h>
 
 #include <string>

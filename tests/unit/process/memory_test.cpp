@@ -34,7 +34,7 @@ TEST(BacklogMemory, what_is_small_is_none) {
   EXPECT_FALSE(memory.is_over(0, at(100)));
 }
 
-// Pieces with one that stays behind them: glibc alone gives back nothing of what lies before it.
+// Pieces before one that stays in use: without our call, glibc returns none of the memory before that one.
 TEST(Memory, that_is_free_is_resident_no_more) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "a sanitizer's allocator is not glibc's";

@@ -81,8 +81,8 @@ TEST_F(SocketTest, a_handler_that_takes_nothing_is_left_alone_until_rearmed) {
             100);  // a few for the connection and the message; a loop that turns makes thousands
 }
 
-// The receiver works off at most `kPerTurn` messages a turn and the sender has to wait for room again and
-// again: no message may be left behind by a wake-up that was missed.
+// The receiver handles at most `kPerTurn` messages a turn, and the sender has to wait for room repeatedly: no
+// message may stay in the queue because of a missed wake-up.
 TEST_F(SocketTest, every_message_arrives_in_order_in_one_loop) {
   constexpr int kMessages = 10'000;
   constexpr int kPerTurn = 7;

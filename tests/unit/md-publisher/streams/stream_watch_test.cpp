@@ -21,7 +21,7 @@ TEST(StreamWatch, is_due_at_first_and_then_once_a_second) {
 
 TEST(StreamWatch, the_first_length_is_only_where_counting_starts) {
   StreamWatch watch;
-  watch.on_written(100);  // whose fate was not known
+  watch.on_written(100);  // their outcome was not known
   EXPECT_EQ(watch.on_length(3, 0, kStart), 0U);
   watch.on_written(10);
   EXPECT_EQ(watch.on_length(13, 0, kStart), 0U);

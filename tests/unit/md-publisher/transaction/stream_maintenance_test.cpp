@@ -127,7 +127,7 @@ TEST_F(UpkeepTest, asks_for_more_while_no_stream_has_a_whole_node_to_give) {
   EXPECT_EQ(asked, (std::vector<std::string>{"173", "147", "125", "86"}));
 }
 
-// Else the first cut that Redis carries out would empty the streams.
+// Without a bound, the first XTRIM that Redis carries out would empty the streams.
 TEST_F(UpkeepTest, however_long_nothing_could_be_cut_the_next_cut_has_a_bound) {
   StreamTable plain(StreamNaming::parse("{type}").value(), TrimPolicy::parse("0").value(), collector);
   const Stream& a = *plain.find("a", "x", "s");

@@ -1,6 +1,6 @@
 #pragma once
-// What the tests of books share: order book events written in short form, and a sink that writes down what a
-// guard says.
+// What the tests of books share: order book events written in short form, and a sink that records the calls
+// of a guard.
 #include <deque>
 #include <string>
 #include <utility>

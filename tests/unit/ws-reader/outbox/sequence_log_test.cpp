@@ -174,7 +174,7 @@ TEST_F(SequenceLogTest, another_readers_file_is_set_aside) {
   EXPECT_TRUE(was_set_aside());
 }
 
-// A process that does nothing but note is killed while it does, nearly always inside of note().
+// A process that only calls note() is killed, nearly always inside of note().
 TEST_F(SequenceLogTest, a_note_that_a_kill_cuts_in_half_is_finished) {
   for (int kill_count = 0; kill_count < 50; ++kill_count) {
     int begun[2];

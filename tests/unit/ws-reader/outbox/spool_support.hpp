@@ -1,5 +1,5 @@
 #pragma once
-// A folder that goes with the test, and a spool file in it.
+// A folder that is removed after the test, and a spool file in it.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>

@@ -54,7 +54,7 @@ struct ShardTest : testing::Test {
     }
     return next;
   }
-  // The streams are looked at, and the only one has so many entries.
+  // The streams are checked, and the only one has so many entries.
   void look(int length) {
     EXPECT_EQ(commands(), kLook);
     EXPECT_EQ(answer({"+OK\r\n", kQueued, "*1\r\n:" + std::to_string(length) + "\r\n"}), Next::Again);

@@ -27,7 +27,7 @@ std::vector<std::string> brief(const std::vector<AlertReport>& reports) {
 
 class AlertBookTest : public testing::Test {
  protected:
-  // Everything at `second`, the reader and the publisher having said what they have to say.
+  // Evaluates everything at `second`, after the messages of the reader and the publisher.
   std::vector<AlertReport> turn(double second) {
     store_.apply(reader_.message(), at(second));
     if (has_publisher_) store_.apply(publisher_.message(), at(second));
@@ -63,7 +63,7 @@ TEST_F(AlertBookTest, each_subject_begins_and_ends_for_itself) {
   EXPECT_TRUE(book_.is_firing(AlertId::ExchangeDown));
   connection("kraken", false);
   connection("gmo", true);
-  // gmo was last bad at 60, kraken is since 61.
+  // gmo was last bad at 60, kraken has been bad since 61.
   EXPECT_THAT(turns(61, 125), ElementsAre("120 ExchangeDown- gmo", "121 ExchangeDown+ kraken"));
   connection("kraken", true);
   EXPECT_THAT(turns(126, 300), ElementsAre("185 ExchangeDown- kraken"));

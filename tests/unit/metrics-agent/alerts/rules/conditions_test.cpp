@@ -24,7 +24,7 @@ class ConditionsTest : public testing::Test {
   void send(FakeComponent& component, double second) { store_.apply(component.message(), at(second)); }
   void update(double second) { conditions_.update(at(second).steady); }
 
-  // The subjects that are bad or not known to be well.
+  // The subjects whose value is above 0, with their values.
   std::map<std::string, double> bad(AlertId alert) const {
     std::map<std::string, double> out;
     const auto& values = conditions_.values(alert);
