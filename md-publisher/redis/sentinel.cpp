@@ -14,7 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kAnswerMax{1'000};
 constexpr std::size_t kBufferBytes = 4'096;  // an address and a port
 
-ConnectionOptions connection_options() {
+ConnectionOptions sentinel_connection() {
   ConnectionOptions options;
   options.connect_max = options.answer_max = kAnswerMax;
   options.buffer_bytes = kBufferBytes;
@@ -46,7 +46,7 @@ RedisError error_of(const Reply& reply, const std::string& user) {
 Sentinel::Sentinel(asio::io_context& io, const RedisAddress& address)
     : sentinels_(address.sentinel),
       to_(address_of_sentinels(address)),
-      connection_(io, *this, connection_options()) {
+      connection_(io, *this, sentinel_connection()) {
   resp::append_command(question_, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinels_.service);
 }
 

@@ -21,7 +21,7 @@ constexpr auto kMaintenanceInterval = std::chrono::seconds(1);
 constexpr std::string_view kWaitMs = "500";          // less than any sensible --redis-timeout
 constexpr std::string_view kCursorsWaitMs = "1000";  // nothing else waits for it
 
-ConnectionOptions connection_options(milliseconds timeout) {
+ConnectionOptions writer_connection(milliseconds timeout) {
   ConnectionOptions options;
   options.connect_max = options.answer_max = timeout;
   options.answer_option = "--redis-timeout";
@@ -40,7 +40,7 @@ RedisWriter::RedisWriter(asio::io_context& io, RedisOptions options, StreamLengt
       maintenance_timer_(io),
       target_(options_.address),
       sentinel_(target_.sentinel.hosts.empty() ? nullptr : std::make_unique<Sentinel>(io, target_)),
-      connection_(io, *this, connection_options(options_.timeout)),
+      connection_(io, *this, writer_connection(options_.timeout)),
       pace_(options_.reconnect_delay_max, sentinel_ != nullptr, std::random_device{}()),
       preflight_(lengths),
       maintenance_(lengths, options_.stream_bytes_max) {

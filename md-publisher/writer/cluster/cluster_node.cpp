@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kNodeBufferBytes = 16U << 10U;
 
-ConnectionOptions connection_options(std::chrono::milliseconds timeout) {
+ConnectionOptions node_connection(std::chrono::milliseconds timeout) {
   ConnectionOptions options;
   options.connect_max = std::min(timeout, kNodeConnectMax);
   options.answer_max = timeout;
@@ -25,7 +25,7 @@ ClusterNode::ClusterNode(asio::io_context& io, RedisAddress address, std::chrono
                          std::function<void()> on_ended)
     : address_(std::move(address)),
       on_ended_(std::move(on_ended)),
-      connection_(io, *this, connection_options(timeout)) {}
+      connection_(io, *this, node_connection(timeout)) {}
 
 void ClusterNode::ask(NodeSink& client, std::string_view commands, std::size_t answers) {
   waiting_ += commands;
