@@ -50,7 +50,7 @@ void PublisherMetrics::decide_pending(const Cursors& cursors) {
       found != cursors.end() && found->second.epoch == mark.epoch && found->second.seq >= mark.seq;
   if (!is_written) return pending.discard();
   pending.commit();
-  log::info("Redis holds the transaction whose answer was not heard; its events are counted as published",
+  log::info("Redis holds the transaction whose answer was lost; its events are counted as published",
             {{"source", mark.source}, {"seq", mark.seq}});
 }
 
@@ -77,7 +77,7 @@ void PublisherMetrics::entry_refused(const RefusedEntry& refused) {
   count_redis_error(classify(refused.error));
   drop(stream, DropReason::RedisRefused, 1);
   if (const auto suppressed = refused_entry_limit_.admit(steady_now())) {
-    log::error("Redis refused an event; its stream's key holds something else",
+    log::error("Redis rejected an event: the key of its stream holds another type",
                {{"stream", stream.key->name}, {"error", refused.error}, {"suppressed", *suppressed}});
   }
 }
@@ -145,7 +145,7 @@ void PublisherMetrics::maintained(const StreamMaintenance::Report& report) {
   if (report.stream_bytes) collector_.set(stream_bytes_, static_cast<double>(*report.stream_bytes));
   if (!report.refused) return;
   count_redis_error(report.refused->kind);
-  log::warn("Redis does not let its memory be looked after; streams may grow until it refuses writes",
+  log::warn("Redis forbids to read or limit its memory use; streams may grow until it refuses writes",
             {{"command", report.refused->command},
              {"error", report.refused->text},
              {"remedy", remedy(*report.refused, redis_user_)}});
@@ -158,12 +158,12 @@ void PublisherMetrics::memory(const RedisMemory& memory) {
   collector_.set(memory_max_, max);
   if (memory.max == 0) return;
   if (memory.evicts && !std::exchange(said_evicts_, true)) {
-    log::warn("at its maxmemory this Redis deletes streams and positions to make room",
+    log::warn("at maxmemory this Redis deletes streams and positions to make room",
               {{"remedy", "CONFIG SET maxmemory-policy noeviction, or a volatile- policy"}});
   }
   if (used < kNearlyFull * max) return;
   if (const auto suppressed = memory_limit_.admit(steady_now())) {
-    log::warn("Redis is nearly at its maxmemory; then it refuses writes",
+    log::warn("Redis has nearly reached maxmemory; at maxmemory it refuses writes",
               {{"node", memory.node},
                {"used_bytes", memory.used},
                {"max_bytes", memory.max},
@@ -206,16 +206,17 @@ void PublisherMetrics::reader_dropped(std::string_view source, std::uint64_t cou
 void PublisherMetrics::redis_lost_data(std::string_view source, std::uint64_t count) {
   collector_.add(collector_.series(Metric::RedisLostEvents, {source}), count);
   log::warn(
-      "Redis holds less of a source than it had confirmed: it was emptied, failed over or restored",
+      "Redis has lost confirmed events of a source: it was emptied, failed over or restored",
       {{"source", source}, {"events", count}, {"remedy", "a backup of Redis; the reader writes gap events"}});
 }
 
 // How many is not known; at least one.
 void PublisherMetrics::stream_lost(const RedisKey& key) {
   collector_.add(collector_.series(Metric::RedisLostEvents, {key.name}), 1);
-  log::warn("a failover lost the newest events of a stream; the feeds in it get a gap",
-            {{"stream", key.name},
-             {"remedy", "--redis-wait-replicas, so that none is confirmed before replicas hold it"}});
+  log::warn(
+      "a failover lost the newest events of a stream; the feeds in it get a gap",
+      {{"stream", key.name},
+       {"remedy", "set --redis-wait-replicas: events are then confirmed only once replicas hold them"}});
 }
 
 void PublisherMetrics::duplicate_reader(std::string_view source) {

@@ -152,7 +152,7 @@ void Delivery::on_confirmed() {
 
 // The reader no longer has events that were confirmed, so it can only report them as missing.
 void Delivery::on_redis_lost(std::uint64_t after, std::uint64_t to) {
-  log::warn("Redis lost events that it had confirmed: it was emptied, failed over or restored",
+  log::warn("Redis has lost confirmed events: it was emptied, failed over or restored",
             {{"after", after}, {"to", to}, {"events", to - after}});
   callbacks_.on_gap_everywhere("Redis lost events that it had confirmed");
 }

@@ -148,7 +148,8 @@ void FrameSource::request_book(std::string_view symbol) {
 
 void FrameSource::resubscribe_book(std::string_view symbol) {
   if (const auto suppressed = resubscribe_limit_.admit(steady_now()))
-    log::warn("no order book snapshot comes", {{"symbol", symbol}, {"suppressed", *suppressed}});
+    log::warn("no order book snapshot received; subscribing again",
+              {{"symbol", symbol}, {"suppressed", *suppressed}});
   resubscribe({EventType::OrderBook, std::string(symbol)});
 }
 

@@ -141,8 +141,7 @@ void ReaderMetrics::binary_frame(std::string_view frame) {
 }
 
 void ReaderMetrics::unknown_symbol(std::string_view symbol) {
-  reject(error_type::kUnknownSymbol, "event of a symbol that was not asked for skipped", "not in --symbols",
-         symbol);
+  reject(error_type::kUnknownSymbol, "skipped event: symbol not in --symbols", "not in --symbols", symbol);
 }
 
 void ReaderMetrics::connected(bool again) {

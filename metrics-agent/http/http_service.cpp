@@ -28,9 +28,9 @@ void write_port_file(const std::string& path, int port) {
 template <typename T>
 void log_reload(const char* what, const Result<T>& result) {
   if (result) {
-    log::info("read again", {{"what", what}});
+    log::info("reloaded a file", {{"what", what}});
   } else {
-    log::error("cannot be read again; what was read before stays",
+    log::error("cannot reload a file; its previous contents stay in use",
                {{"what", what}, {"why", result.error().message}});
   }
 }

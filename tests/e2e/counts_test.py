@@ -243,7 +243,7 @@ class CountsTest(unittest.TestCase):
             self.start_publisher()
         self.progress(200)
         unheard = [line for program in self.stack.programs for line in program.logs()
-                   if line["msg"].startswith("Redis holds the transaction whose answer was not heard")]
+                   if line["msg"].startswith("Redis holds the transaction whose answer was lost")]
         self.assertGreater(len(unheard), 0)
         self.quiet()
         self.check_books()

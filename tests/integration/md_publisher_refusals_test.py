@@ -20,7 +20,7 @@ from mdpipe_stack import wait_for  # noqa: E402
 KEPT = "Redis refused the events; they are kept and written again"
 HELD = "Redis refuses the events until someone changes it; they are kept and tried again"
 LOST = "Redis lost; the readers keep the events"
-EMPTIED = "Redis holds less of a source than it had confirmed: it was emptied, failed over or restored"
+EMPTIED = "Redis has lost confirmed events of a source: it was emptied, failed over or restored"
 CUT = "someone deleted or trimmed a stream; the feeds in it get a gap"
 UNGUARDED = "the length of a stream may not be asked for; nobody will notice when it is deleted or trimmed"
 REASONS = ("oom", "readonly", "noperm", "wrongtype", "auth", "loading", "busy", "noreplicas", "misconf", "cluster", "tls", "other")
@@ -262,7 +262,7 @@ class WrongType(RefusalTest):
         reader.send_new()
         dropped = ("collector_dropped_events_total", "md-publisher", "gmo", "ticker", "BTC_JPY", "redis_refused")
         lost = wait_for(lambda: reader.turn() or self.listener.value(*dropped), "the drops in the metrics")
-        refused = publisher.wait_log("Redis refused an event; its stream's key holds something else")[0]
+        refused = publisher.wait_log("Redis rejected an event: the key of its stream holds another type")[0]
         self.assertEqual(refused["stream"], "md:ticker")
         wait_for(lambda: [gap["lost"] for gap in self.gaps()] == [str(lost)], "the gap of what was refused")
         reader.append(5, kind="ticker")

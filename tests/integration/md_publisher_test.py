@@ -413,7 +413,7 @@ class Faults(PublisherTest):
         reader.deliver()
         self.redis.client.flushall()
         self.redis.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        lost = "Redis holds less of a source than it had confirmed: it was emptied, failed over or restored"
+        lost = "Redis has lost confirmed events of a source: it was emptied, failed over or restored"
         behind = publisher.wait_log(lost)
         self.assertEqual((behind[0]["source"], behind[0]["events"]), ("gmo", 5))
         wait_for(lambda: (reader.hear(10), reader.lost)[1] == (0, 5), "the position says what Redis lost")

@@ -9,9 +9,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from md_publisher_refusals_test import CUT, RefusalTest  # noqa: E402
 from mdpipe_stack import wait_for  # noqa: E402
 
-NEARLY_FULL = "Redis is nearly at its maxmemory; then it refuses writes"
-EVICTS = "at its maxmemory this Redis deletes streams and positions to make room"
-NOT_KEPT = "Redis does not let its memory be looked after; streams may grow until it refuses writes"
+NEARLY_FULL = "Redis has nearly reached maxmemory; at maxmemory it refuses writes"
+EVICTS = "at maxmemory this Redis deletes streams and positions to make room"
+NOT_KEPT = "Redis forbids to read or limit its memory use; streams may grow until it refuses writes"
 
 
 class Retention(RefusalTest):
