@@ -175,8 +175,9 @@ void PublisherMetrics::memory(const RedisMemory& memory) {
 void PublisherMetrics::unguarded(const RedisError& error) {
   count_redis_error(error.kind);
   if (std::exchange(said_unguarded_, true)) return;
-  log::warn("the length of a stream may not be asked for; nobody will notice when it is deleted or trimmed",
-            {{"stream", error.key}, {"error", error.text}, {"remedy", remedy(error, redis_user_)}});
+  log::warn(
+      "Redis forbids to ask for the length of a stream; mdpipe cannot notice when it is deleted or trimmed",
+      {{"stream", error.key}, {"error", error.text}, {"remedy", remedy(error, redis_user_)}});
 }
 
 void PublisherMetrics::batch_rejected(std::string_view why) {

@@ -54,7 +54,7 @@ void write_batches(benchmark::State& state, const Shape& shape) {
     transaction.clear();
     const auto result = writer.write(batches.next(), 0, kBatchEvents, transaction);
     transaction.set_cursor("gmo", {77, 1});
-    transaction.seal("md:cursor", "md:state", lengths, SteadyTime(std::chrono::hours(1)));
+    transaction.seal({"md:cursor", "md:state"}, lengths, SteadyTime(std::chrono::hours(1)));
     if (!result.complete || result.malformed > 0) return state.SkipWithError("a batch was not taken whole");
     events += result.added;
     bytes += static_cast<std::int64_t>(transaction.commands().size());

@@ -95,7 +95,7 @@ Result<CounterFile> CounterFile::open(const CounterFileOptions& options, std::ui
     const std::string aside = options.path + ".unusable";
     if (rename(options.path.c_str(), aside.c_str()) != 0) return failed("set aside", options.path);
     log::warn(
-        "the counters of an earlier life are not usable; their file was set aside, counting begins anew",
+        "cannot use the counters of the previous run; their file was set aside and counting starts at 0",
         {{"file", options.path}, {"moved_to", aside}, {"why", why}});
     file = CounterFile();
     if (const auto locked = file.lock(options.path); !locked) return locked.error();

@@ -35,9 +35,9 @@ ConnectionFailure closed_unanswered(const ConnectionState& connection, const std
 ConnectionFailure tls_failed(const ConnectionState& connection, const std::error_code& ec) {
   const std::string& name =
       connection.to.tls.server_name.empty() ? connection.to.host : connection.to.tls.server_name;
-  return {fmt::format("cannot connect to {}: {}", connection.display(), ec.message()),
-          {},
-          RedisError{RedisErrorKind::Tls, ec.message(), "TLS", {}, tls_remedy(ec, name)}};
+  RedisError error = redis_error(RedisErrorKind::Tls, ec.message(), {"TLS"});
+  error.advice = tls_remedy(ec, name);
+  return {fmt::format("cannot connect to {}: {}", connection.display(), ec.message()), {}, std::move(error)};
 }
 
 }  // namespace
@@ -108,8 +108,9 @@ ConnectionFailure no_redis(const ConnectionState& connection, std::string_view f
   if (!connection.to.is_tls && !connection.has_answered && !first_bytes.empty() &&
       first_bytes.front() == kTlsAlert) {
     const std::string reason = fmt::format("{} speaks TLS; {}", connection.display(), kWriteRediss);
-    return {
-        reason, {}, RedisError{RedisErrorKind::Tls, reason, "TLS", {}, "Write rediss:// in --redis-url."}};
+    RedisError error = redis_error(RedisErrorKind::Tls, reason, {"TLS"});
+    error.advice = "Write rediss:// in --redis-url.";
+    return {reason, {}, std::move(error)};
   }
   return {fmt::format("{} does not speak Redis's protocol: {}", connection.display(), why),
           "Another program listens on this port: correct --redis-url.", std::nullopt};

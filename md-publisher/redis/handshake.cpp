@@ -60,7 +60,7 @@ Handshake::Next Handshake::on_reply(const Reply& reply) {
 }
 
 Handshake::Next Handshake::fail(RedisErrorKind kind, const std::string& text, std::string_view command) {
-  error_ = {kind, text, std::string(command), {}};
+  error_ = redis_error(kind, text, {command});
   if (kind == RedisErrorKind::Auth && scope_ == Scope::Sentinel) error_.advice = kSentinelLogin;
   return Next::Failed;
 }

@@ -118,6 +118,19 @@ milliseconds retry_delay(RetryPolicy policy, unsigned failures, milliseconds lim
   return std::min(grown(milliseconds(50)), limit);
 }
 
+RedisError redis_error(std::string_view text, CommandOnKey about) {
+  return redis_error(classify(text), text, about);
+}
+
+RedisError redis_error(RedisErrorKind kind, std::string_view text, CommandOnKey about) {
+  RedisError error;
+  error.kind = kind;
+  error.text = text;
+  error.command = about.command;
+  error.key = about.key;
+  return error;
+}
+
 std::string remedy(const RedisError& error, std::string_view user) {
   if (!error.advice.empty()) return error.advice;
   const std::string_view sentence = info(error.kind).remedy;

@@ -60,6 +60,16 @@ struct RedisError {
   std::string advice{};  // what to do, if that is more than the kind says
 };
 
+// What an error is about: a command, and the key that it was for, if there is one.
+struct CommandOnKey {
+  std::string_view command;
+  std::string_view key{};
+};
+
+// An error in Redis's own words; its kind follows from their first one.
+RedisError redis_error(std::string_view text, CommandOnKey about);
+RedisError redis_error(RedisErrorKind kind, std::string_view text, CommandOnKey about);
+
 // The remedy; with the ACL rule, if one is missing.
 std::string remedy(const RedisError& error, std::string_view user);
 

@@ -33,7 +33,7 @@ RedisAddress address_of_sentinels(const RedisAddress& address) {
 }
 
 RedisError error_of(const Reply& reply, const std::string& user) {
-  RedisError error{classify(reply.text), reply.text, "SENTINEL GET-MASTER-ADDR-BY-NAME", {}};
+  RedisError error = redis_error(reply.text, {"SENTINEL GET-MASTER-ADDR-BY-NAME"});
   error.advice = error.kind == RedisErrorKind::Auth
                      ? "Name the user and the password of the Sentinels: see --redis-sentinel-user and "
                        "--redis-sentinel-password-file."

@@ -7,8 +7,7 @@ using Type = Reply::Type;
 
 std::optional<RedisError> error_of(const Reply::Element& element, Transaction::Command command) {
   if (element.type != Type::Error) return std::nullopt;
-  return RedisError{classify(element.text), element.text, std::string(command.name),
-                    std::string(command.key)};
+  return redis_error(element.text, {command.name, command.key});
 }
 
 }  // namespace

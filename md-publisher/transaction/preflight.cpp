@@ -41,7 +41,7 @@ void Preflight::on_length(const RedisKey& key, const Reply& reply, SteadyTime no
       removed_.push_back({&key, entries});
   } else if (classify(reply.text) == RedisErrorKind::NoPerm) {
     lengths_.on_forbidden(key, round_);
-    if (!unguarded_) unguarded_ = RedisError{RedisErrorKind::NoPerm, reply.text, "XLEN", key.name};
+    if (!unguarded_) unguarded_ = redis_error(RedisErrorKind::NoPerm, reply.text, {"XLEN", key.name});
   } else {
     lengths_.on_check_failed(key);
     refuse(reply, "XLEN", key.name);
@@ -57,7 +57,7 @@ void Preflight::on_state(const Reply& reply) {
 }
 
 void Preflight::refuse(const Reply& reply, const char* command, const std::string& key) {
-  if (!problem_) problem_ = RedisError{classify(reply.text), reply.text, command, key};
+  if (!problem_) problem_ = redis_error(reply.text, {command, key});
 }
 
 }  // namespace mdpipe::publisher

@@ -177,7 +177,7 @@ void StreamMaintenance::on_refused(Kind kind, const Reply& reply, const std::str
   const auto index = static_cast<std::size_t>(kind);
   forbidden_.at(index) = true;
   if (std::exchange(said_.at(index), true) || report_.refused) return;
-  report_.refused = RedisError{RedisErrorKind::NoPerm, reply.text, kCommands[index], key};
+  report_.refused = redis_error(RedisErrorKind::NoPerm, reply.text, {kCommands[index], key});
 }
 
 void StreamMaintenance::start_over() {

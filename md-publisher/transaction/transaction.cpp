@@ -67,13 +67,12 @@ void Transaction::touch(const RedisKey& key) {
   place = static_cast<std::uint32_t>(touched_.size());
 }
 
-void Transaction::seal(std::string_view cursor_key, std::string_view state_key, const StreamLengths& lengths,
-                       SteadyTime now) {
+void Transaction::seal(const HashKeys& keys, const StreamLengths& lengths, SteadyTime now) {
   if (sealed_at_ == 0) sealed_at_ = commands_.size();
   commands_.resize(sealed_at_);
   length_checks_.clear();
-  cursor_key_ = cursor_key;
-  state_key_ = state_key;
+  cursor_key_ = keys.cursors;
+  state_key_ = keys.states;
   for (TouchedKey& touched : touched_) touched.entries = 0;
   for (const StreamTotals& totals : stream_totals_)
     touched_[touched_places_[totals.stream->key->id] - 1].entries += totals.entries;
@@ -85,7 +84,7 @@ void Transaction::seal(std::string_view cursor_key, std::string_view state_key, 
   if (!states_.empty()) {
     resp::append_array(2 + 2 * states_.size(), commands_);
     resp::append_bulk("HSET", commands_);
-    resp::append_bulk(state_key, commands_);
+    resp::append_bulk(keys.states, commands_);
     for (const auto& [field, value] : states_) {
       resp::append_bulk(field, commands_);
       resp::append_bulk(value, commands_);
@@ -94,7 +93,7 @@ void Transaction::seal(std::string_view cursor_key, std::string_view state_key, 
   if (!cursors_.empty()) {
     resp::append_array(2 + 2 * cursors_.size(), commands_);
     resp::append_bulk("HSET", commands_);
-    resp::append_bulk(cursor_key, commands_);
+    resp::append_bulk(keys.cursors, commands_);
     for (const auto& [source, cursor] : cursors_) {
       resp::append_bulk(source, commands_);
       resp::append_bulk(format_cursor(cursor), commands_);

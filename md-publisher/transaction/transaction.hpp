@@ -43,6 +43,10 @@ class Transaction {
   struct Command {
     std::string_view name, key;
   };
+  // The names of the two hashes that a transaction writes besides the streams. Borrowed during a call.
+  struct HashKeys {
+    std::string_view cursors, states;
+  };
   using States = std::map<std::string, std::string, std::less<>>;
 
   Transaction();
@@ -62,8 +66,7 @@ class Transaction {
 
   // Adds what follows the entries: a question for each length that is due, the states, the cursors, EXEC.
   // Nothing may be added afterwards; sealing again replaces the end.
-  void seal(std::string_view cursor_key, std::string_view state_key, const StreamLengths& lengths,
-            SteadyTime now);
+  void seal(const HashKeys& keys, const StreamLengths& lengths, SteadyTime now);
   void clear();
 
   [[nodiscard]] bool empty() const { return entries_.empty() && cursors_.empty() && states_.empty(); }

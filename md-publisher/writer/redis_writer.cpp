@@ -137,15 +137,14 @@ void RedisWriter::ask_for_cursors() { send(cursor_question_); }
 void RedisWriter::on_cursors_reply(const Reply& reply) {
   const bool is_wait = replies_seen_++ > 0;
   if (reply.is_error())
-    return disconnect({classify(reply.text), reply.text, is_wait ? "WAIT" : "HGETALL",
-                       is_wait ? std::string() : options_.cursor_key});
+    return disconnect(redis_error(
+        reply.text, is_wait ? CommandOnKey{"WAIT"} : CommandOnKey{"HGETALL", options_.cursor_key}));
   if (!is_wait) cursors_ = read_cursors(reply);
   if (!is_wait && options_.wait_replicas > 0) return;
   if (is_wait && reply.integer < static_cast<long long>(options_.wait_replicas))
-    return disconnect({RedisErrorKind::NoReplicas,
-                       fmt::format("{} of {} replicas", reply.integer, options_.wait_replicas),
-                       "WAIT",
-                       {}});
+    return disconnect(redis_error(RedisErrorKind::NoReplicas,
+                                  fmt::format("{} of {} replicas", reply.integer, options_.wait_replicas),
+                                  {"WAIT"}));
   connection_.answered();
   on(Event::CursorsRead);
 }
@@ -274,7 +273,10 @@ void RedisWriter::on_preflight_reply(const Reply& reply) {
 }
 
 void RedisWriter::send_transaction() {
-  in_flight_->seal(options_.cursor_key, options_.state_key, lengths_, steady_now());
+  Transaction::HashKeys keys;
+  keys.cursors = options_.cursor_key;
+  keys.states = options_.state_key;
+  in_flight_->seal(keys, lengths_, steady_now());
   queue_error_.reset();
   send(in_flight_->commands());
 }
@@ -296,14 +298,13 @@ void RedisWriter::on_transaction_reply(const Reply& reply) {
   if (replies_seen_ == in_flight_->command_count()) return on_exec(reply);
   if (!reply.is_error() || queue_error_) return;
   const Transaction::Command command = in_flight_->command(index);
-  queue_error_ =
-      RedisError{classify(reply.text), reply.text, std::string(command.name), std::string(command.key)};
+  queue_error_ = redis_error(reply.text, {command.name, command.key});
 }
 
 void RedisWriter::on_exec(const Reply& reply) {
   connection_.answered();
   if (reply.type == Reply::Type::Array) return on_executed(reply);
-  if (!queue_error_) queue_error_ = RedisError{classify(reply.text), reply.text, "EXEC", {}};
+  if (!queue_error_) queue_error_ = redis_error(reply.text, {"EXEC"});
   if (says_nothing_was_written(reply.text)) return reject(*queue_error_);
   disconnect(*queue_error_);  // what was written, the cursors will say
 }
@@ -319,12 +320,11 @@ void RedisWriter::on_executed(const Reply& reply) {
 // The transaction is in the master and must not be written again; only its confirmation waits.
 void RedisWriter::on_replicas(const Reply& reply) {
   connection_.answered();
-  if (reply.is_error()) return disconnect({classify(reply.text), reply.text, "WAIT", {}});
+  if (reply.is_error()) return disconnect(redis_error(reply.text, {"WAIT"}));
   if (reply.integer >= static_cast<long long>(options_.wait_replicas)) return commit();
-  rejection_ = {RedisErrorKind::NoReplicas,
-                fmt::format("{} of {} replicas hold it", reply.integer, options_.wait_replicas),
-                "WAIT",
-                {}};
+  rejection_ =
+      redis_error(RedisErrorKind::NoReplicas,
+                  fmt::format("{} of {} replicas hold it", reply.integer, options_.wait_replicas), {"WAIT"});
   on(Event::ReplicasMissing);
 }
 

@@ -22,7 +22,7 @@ HELD = "Redis refuses the events until someone changes it; they are kept and tri
 LOST = "Redis lost; the readers keep the events"
 EMPTIED = "Redis has lost confirmed events of a source: it was emptied, failed over or restored"
 CUT = "someone deleted or trimmed a stream; the feeds in it get a gap"
-UNGUARDED = "the length of a stream may not be asked for; nobody will notice when it is deleted or trimmed"
+UNGUARDED = "Redis forbids to ask for the length of a stream; mdpipe cannot notice when it is deleted or trimmed"
 REASONS = ("oom", "readonly", "noperm", "wrongtype", "auth", "loading", "busy", "noreplicas", "misconf", "cluster", "tls", "other")
 RIGHTS = ("+xadd", "+xlen", "+hset", "+hlen", "+hgetall", "+multi", "+exec")
 

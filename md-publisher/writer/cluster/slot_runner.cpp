@@ -81,13 +81,12 @@ void SlotRunner::wait_for_replicas(SlotJob& job) { nodes_.at(job.node_).ask(job,
 // It stands in the master and must not be written again; only its confirmation waits.
 void SlotRunner::on_replicas(SlotJob& job, const Reply& reply) {
   if (job.progress_.next == SlotJob::Next::Failed) return proceed(job);
-  if (reply.is_error()) return on_redis_error(job, {classify(reply.text), reply.text, "WAIT", {}});
+  if (reply.is_error()) return on_redis_error(job, redis_error(reply.text, {"WAIT"}));
   if (reply.integer >= static_cast<long long>(options_.wait_replicas)) return proceed(job);
-  callbacks_.on_redis_error({RedisErrorKind::NoReplicas,
-                             fmt::format("{} of {} replicas hold it", reply.integer, options_.wait_replicas),
-                             "WAIT",
-                             {}},
-                            milliseconds(0));
+  callbacks_.on_redis_error(
+      redis_error(RedisErrorKind::NoReplicas,
+                  fmt::format("{} of {} replicas hold it", reply.integer, options_.wait_replicas), {"WAIT"}),
+      milliseconds(0));
   wait_for_replicas(job);
 }
 

@@ -44,7 +44,7 @@ class Way {
       written_ += writer_.write(batch_.view(), 0, events_, transaction_).added;
       transaction_.set_cursor("gmo", {7, written_});
       metrics_.sending(transaction_);
-      transaction_.seal("md:cursor", "md:state", lengths_, kNow);
+      transaction_.seal({"md:cursor", "md:state"}, lengths_, kNow);
       replies_.feed(answer_);
       ASSERT_EQ(replies_.next(), ReplyReader::Next::Reply);
       const auto outcome = read_outcome(replies_.reply(), transaction_, lengths_, kNow);

@@ -45,7 +45,7 @@ class PendingCountsTest : public testing::Test {
                       wall_now());
     }
     transaction.set_cursor("gmo", {7, seq});
-    transaction.seal("md:cursor", "md:state", StreamLengths(), steady_now());
+    transaction.seal({"md:cursor", "md:state"}, StreamLengths(), steady_now());
   }
   std::uint64_t published() { return collector_->total(streams_->find("trade", "gmo", "A")->published); }
   std::uint64_t bytes() { return collector_->total(streams_->find("trade", "gmo", "A")->bytes); }

@@ -286,7 +286,7 @@ TEST_F(BatchWriterTest, the_transaction_ends_with_the_cursors) {
   transaction.set_cursor("bitflyer", {6, 9});
   transaction.set_cursor("gmo", {5, 2});
   EXPECT_FALSE(transaction.empty());
-  transaction.seal("md:cursor", "md:state", StreamLengths(), SteadyTime());
+  transaction.seal({"md:cursor", "md:state"}, StreamLengths(), SteadyTime());
   const auto commands = read_commands(transaction.commands());
   ASSERT_EQ(commands.size(), transaction.command_count());
   EXPECT_EQ(commands[2], (Words{"HSET", "md:cursor", "bitflyer", "6:9", "gmo", "5:2"}));

@@ -29,7 +29,7 @@ struct TransactionTest : testing::Test {
     for (int i = 0; i < count; ++i) transaction.add(stream, kBody, 2, UnixNanos{1});
   }
   std::vector<Words> sealed(SteadyTime now = kNow) {
-    transaction.seal("md:cursor", "md:state", lengths, now);
+    transaction.seal({"md:cursor", "md:state"}, lengths, now);
     return read_commands(transaction.commands());
   }
   // Asks and answers all questions; returns how many there were.
