@@ -91,7 +91,7 @@ void PublisherLink::on_position(std::string_view bytes) {
     }
     return;
   }
-  // A publisher that has just started is told at once what was confirmed before it.
+  // A publisher that has just started does not know what was confirmed before; a heartbeat says it.
   if (position.value().instance != std::exchange(instance_, position.value().instance)) send_heartbeats();
   switch (outbox_.on_position(position.value(), now)) {
     case Outbox::PositionEffect::None:

@@ -15,7 +15,7 @@ class InputBrake {
  public:
   struct Limits {
     std::size_t bytes_max = 4U << 20U;  // a pause begins above it and ends below half of it
-    // The longest pause; none if the sender waits for ever, as a file does.
+    // The longest pause; no limit if the sender always waits, as a file does.
     std::optional<std::chrono::milliseconds> pause_max = std::chrono::milliseconds(500);
   };
 

@@ -12,8 +12,8 @@ constexpr auto kAckLagMax = std::chrono::seconds(5);
 
 }  // namespace
 
-// The publisher has accepted and written some of it, and more may still arrive. Once that seems over, the
-// publisher is told that there is no more, and its answer is final.
+// The publisher has accepted and written some of the events, and more may still arrive. Once no more seem to
+// arrive, the reader says that the run is closed, and the publisher's answer to that is final.
 bool PredecessorEnd::on_position(const wire::Position& position, SteadyTime now) {
   const bool has_moved =
       position.accepted != accepted_ || position.confirmed != confirmed_ || !position.redis_up;

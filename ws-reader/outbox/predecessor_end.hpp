@@ -30,7 +30,7 @@ class PredecessorEnd {
   [[nodiscard]] std::uint64_t confirmed_of(std::uint64_t epoch) const {
     return predecessor_ && predecessor_->epoch == epoch ? predecessor_->confirmed : 0;
   }
-  // The publisher is told that no more events of the predecessor will come.
+  // The reader says that no more events of the predecessor will come.
   [[nodiscard]] bool is_closing() const { return is_closing_; }
 
   // A position for the predecessor's epoch. True once it is final: the predecessor is gone then.

@@ -1,7 +1,7 @@
 #pragma once
 // A connected datagram socket, UDP or Unix, that never blocks. It also returns the datagrams that were
-// refused later, as far as the kernel knows them: a UDP port on which nobody listens answers after the send,
-// with the beginning of the refused datagram. Decides nothing.
+// refused later, as far as the kernel knows them: a closed UDP port answers after the send, with the
+// beginning of the refused datagram. Decides nothing.
 #include <asio/ip/udp.hpp>
 #include <string>
 #include <string_view>
